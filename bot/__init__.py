@@ -1,0 +1,1 @@
+"""Sluice: a keeper for gentle liquidations, and a laboratory that replays crashes."""
