@@ -1,0 +1,83 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+.DELETE_ON_ERROR:
+
+BIN := .venv/bin
+STAMP := .build/stamp
+export PATH := $(CURDIR)/$(BIN):$(CURDIR)/scripts/bin:$(PATH)
+export SOLCX_BINARY_PATH := $(CURDIR)/scripts
+export APE_SILENCE_WARNINGS := 1
+
+CONTRACTS := $(shell find contracts -name '*.sol')
+
+.PHONY: help setup demo test test-contracts test-bot lint format node deploy keeper abi lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP)/python $(STAMP)/node $(STAMP)/contracts ## install what is pinned and compile the contracts
+
+$(STAMP)/python: requirements.lock pyproject.toml
+	@mkdir -p $(STAMP)
+	@python=$$(scripts/doctor) && { [ -x $(BIN)/python ] || "$$python" -m venv .venv; }
+	@echo "installing the pinned Python packages"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(STAMP)/node: package-lock.json
+	@mkdir -p $(STAMP)
+	@scripts/doctor >/dev/null
+	@echo "installing the pinned Node packages"
+	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(STAMP)/contracts: $(STAMP)/python $(STAMP)/node $(CONTRACTS) foundry.toml ape-config.yaml scripts/solc-v0.8.37
+	@echo "compiling the contracts"
+	@forge build --quiet
+	@ape compile --force >$(STAMP)/ape-compile.log 2>&1 || { cat $(STAMP)/ape-compile.log; exit 1; }
+	@touch $@
+
+demo: setup ## replay twelve hours of Black Thursday: contracts, real pools, keeper, report
+	@sluice replay --scenario black-thursday --start 2020-03-12T20:00 --end 2020-03-13T08:00 --accounts 200 --out reports/demo
+
+test: test-contracts test-bot ## every test that runs in minutes
+
+test-contracts: setup ## contracts: forge fuzz and invariants, flows in ape
+	@forge test
+	@ape test tests/contracts --network ethereum:local:foundry -q
+
+test-bot: setup ## keeper, laboratory and mathematics: pytest
+	@python -m pytest -q
+
+lint: setup ## ruff, mypy, import-linter, forge fmt, solhint
+	@ruff check .
+	@ruff format --check .
+	@mypy
+	@lint-imports
+	@forge fmt --check contracts tests
+	@npx --no-install solhint --disc --noPoster --max-warnings 0 'contracts/**/*.sol'
+
+format: setup ## rewrite the sources in the house's format
+	@ruff check --fix .
+	@ruff format .
+	@forge fmt contracts tests
+
+node: setup ## a local node on 127.0.0.1:8545, until interrupted
+	@exec anvil --host 127.0.0.1 --port 8545 --hardfork prague
+
+deploy: setup ## deploy to the local node and write deployments/local.json
+	@ape run deploy --network http://127.0.0.1:8545
+
+keeper: setup ## run the keeper with sluice.toml
+	@exec sluice keeper run --config sluice.toml
+
+abi: setup ## rewrite bot/abi from the compiled contracts
+	@python scripts/export_abi.py
+
+lock: ## resolve requirements.lock anew from pyproject.toml (needs uv)
+	@uv pip compile --quiet --no-emit-index-url --no-header --all-extras --generate-hashes --python-version 3.11 \
+	    --universal pyproject.toml --output-file requirements.lock
+
+clean: ## remove what set-up and runs have made
+	@rm -rf .venv node_modules .build reports deployments .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
