@@ -2,7 +2,8 @@
 pragma solidity ^0.8.28;
 
 import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
-import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
+
+import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
 
 /// @dev One, in the fixed point of this protocol.
 uint256 constant WAD = 1e18;
@@ -82,8 +83,9 @@ library WadMath {
         return FixedPointMathLib.zeroFloorSub(x, y);
     }
 
-    /// @dev x as the type that amounts are stored in; reverts with Solady's `Overflow` where it does not fit.
+    /// @dev x as the type that amounts are stored in; reverts with `AmountTooLarge` where it does not fit.
     function toUint128(uint256 x) internal pure returns (uint128) {
-        return SafeCastLib.toUint128(x);
+        if (x > type(uint128).max) revert IClearingHouse.AmountTooLarge(x);
+        return uint128(x);
     }
 }
