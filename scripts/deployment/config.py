@@ -1,0 +1,132 @@
+"""What a deployment can choose; the defaults are the parameters of docs/mechanism.md."""
+
+from dataclasses import dataclass, field
+
+WAD = 10**18
+BPS = 10_000
+
+
+@dataclass(frozen=True)
+class AssetConfig:
+    """A listed asset, its token, its feed and its market.
+
+    Parameters
+    ----------
+    symbol, name : str
+        Of the token.
+    decimals : int
+        Of the token.
+    price : float
+        First answer of the feed, US dollars.
+    max_ltv_bps, liquidation_threshold_bps, debt_weight_bps : int
+        Risk parameters.
+    cap : int
+        Largest supply, debt and collateral, whole tokens.
+    base_rate_bps, kink_rate_bps, full_rate_bps, kink_bps : int
+        Yearly borrow rate at no, at the kink's and at full utilisation.
+    reserve_factor_bps : int
+        Share of interest set aside.
+    """
+
+    symbol: str
+    name: str
+    decimals: int
+    price: float
+    max_ltv_bps: int
+    liquidation_threshold_bps: int
+    debt_weight_bps: int
+    cap: int
+    base_rate_bps: int = 0
+    kink_rate_bps: int = 400
+    full_rate_bps: int = 6_000
+    kink_bps: int = 9_000
+    reserve_factor_bps: int = 1_000
+
+
+WETH = AssetConfig("WETH", "Wrapped Ether", 18, 200.0, 8_000, 8_300, 10_800, cap=10_000_000, kink_bps=8_000)
+WBTC = AssetConfig("WBTC", "Wrapped Bitcoin", 8, 8_000.0, 7_300, 7_800, 11_000, cap=1_000_000, kink_bps=8_000)
+USDC = AssetConfig("USDC", "USD Coin", 6, 1.0, 8_700, 9_000, 10_000, cap=10_000_000_000)
+
+
+@dataclass(frozen=True)
+class PoolConfig:
+    """A Uniswap V3 pool of two listed assets.
+
+    Parameters
+    ----------
+    base, quote : str
+        Symbols.
+    fee_pips : int
+        Fee in millionths.
+    """
+
+    base: str
+    quote: str
+    fee_pips: int = 500
+
+
+@dataclass(frozen=True)
+class EngineConfig:
+    """Parameters of the liquidation engine, as `ILiquidationEngine.EngineParameters`, and its curve.
+
+    The curve starts at ``1 + oracle deviation + z * sigma * sqrt(latency)``, that is 1 + 0.5 % + 3 * 80 % a
+    year over 24 s, and falls by 1 % in 89 s.
+    """
+
+    target_health_factor_bps: int = 10_500
+    penalty_bps: int = 50
+    chip_bps: int = 10
+    incentive_share_bps: int = 6_000
+    floor_multiplier_bps: int = 8_000
+    tip_value: int = 5
+    dust_value: int = 100
+    tail: int = 7_200
+    start_multiplier_wad: int = 1_007_100_000_000_000_000
+    decay_per_second_wad: int = WAD // 100 // 89
+
+
+@dataclass(frozen=True)
+class DeploymentConfig:
+    """All that a deployment can choose.
+
+    Parameters
+    ----------
+    assets : tuple of AssetConfig
+        In the order of their ids.
+    pools : tuple of PoolConfig
+        Made and started at the prices of their assets.
+    engine : EngineConfig
+        Parameters of the engine.
+    feed_decimals : int
+        Decimals of every feed.
+    max_age : int
+        Heartbeat of the feeds plus grace, seconds.
+    smallest_borrow : int
+        Whole quote units.
+    observation_cardinality : int
+        Observations that each pool is grown to.
+    guardian : str or None
+        Address that may halt and resume; the deployer, who administers everything, if None.
+    taker_operators : tuple of str
+        Addresses that may use the flash taker besides its owner, the deployer.
+    """
+
+    assets: tuple[AssetConfig, ...] = (WETH, WBTC, USDC)
+    pools: tuple[PoolConfig, ...] = (PoolConfig("WETH", "USDC"), PoolConfig("WBTC", "USDC"))
+    engine: EngineConfig = field(default_factory=EngineConfig)
+    feed_decimals: int = 8
+    max_age: int = 4_200
+    smallest_borrow: int = 500
+    observation_cardinality: int = 200
+    guardian: str | None = None
+    taker_operators: tuple[str, ...] = ()
+
+    def asset(self, symbol: str) -> AssetConfig:
+        """Return the asset of a symbol.
+
+        Raises
+        ------
+        KeyError
+            If none is configured.
+        """
+        return {asset.symbol: asset for asset in self.assets}[symbol]
