@@ -8,6 +8,13 @@
     │   ├── TargetHealthUnreachableError    no repayment reaches the target health factor
     │   ├── LiquidityExhaustedError         a trade is larger than what a pool holds
     │   └── CorrelationError                not a correlation matrix
+    ├── ChainError                          talking to a node
+    │   ├── EndpointUnreachableError        no connection, no answer in time, connection lost
+    │   ├── WrongChainError                 the endpoint serves another chain
+    │   ├── RpcError                        the node answered with an error
+    │   ├── MalformedAnswerError            the node answered with something else than asked for
+    │   ├── HeadChainBrokenError            heads that do not link, again and again
+    │   └── ReorgTooDeepError               no common ancestor among the heads remembered
     └── (each layer adds its own branch in its own section below)
 
 Every error carries the value that caused it and, where there is one, the fix.
@@ -43,19 +50,156 @@ class InvalidInputError(DomainError):
 
 
 class TargetHealthUnreachableError(DomainError):
-    """No repayment brings the health factor to the target: ``target * debt_weight <= threshold * (1 + bonus)``."""
+    """No repayment brings the health factor to the target.
+
+    That is so where ``target * debt_weight <= threshold * (1 + bonus)``.
+    """
 
     def __init__(self, target: float, floor: float) -> None:
         super().__init__(
-            f"target health {target!r} cannot be reached: it must exceed threshold * (1 + bonus) / debt_weight = {floor!r}"
+            f"target health {target!r} cannot be reached: "
+            f"it must exceed threshold * (1 + bonus) / debt_weight = {floor!r}"
         )
         self.target = target
         self.floor = floor
 
 
 class LiquidityExhaustedError(DomainError):
-    """A trade asks for more than the pool's initialised liquidity can give."""
+    """A trade asks for more than the initialised liquidity can give.
+
+    Parameters
+    ----------
+    name : str
+        The argument that asks for it, as in the signature.
+    requested : int or float
+        What was asked, in the argument's unit.
+    amount_in, amount_out : int or float
+        The partial fill that the liquidity does allow: input taken, fee included, and output paid.
+    fee_paid : int or float
+        The part of ``amount_in`` that is fee, where it is known.
+    """
+
+    def __init__(
+        self, name: str, requested: float, amount_in: float, amount_out: float, fee_paid: float = 0
+    ) -> None:
+        super().__init__(
+            f"{name} = {requested!r} exceeds the liquidity: at most {amount_in!r} in for {amount_out!r} out; "
+            "ask for no more than that"
+        )
+        self.name = name
+        self.requested = requested
+        self.amount_in = amount_in
+        self.amount_out = amount_out
+        self.fee_paid = fee_paid
 
 
 class CorrelationError(DomainError):
     """A matrix is not a correlation matrix: not symmetric, unit diagonal or positive semi-definite."""
+
+
+# ---------------------------------------------------------------------------------------- chain
+
+
+class ChainError(SluiceError):
+    """Talking to a node went wrong. Messages carry the endpoint's label, never its URL."""
+
+
+class EndpointUnreachableError(ChainError):
+    """The endpoint refused the connection, dropped it, or did not answer in time.
+
+    Parameters
+    ----------
+    endpoint : str
+        Label: scheme, host and port.
+    detail : str
+        What happened.
+    """
+
+    def __init__(self, endpoint: str, detail: str) -> None:
+        super().__init__(
+            f"cannot reach {endpoint}: {detail}; check that the node runs and that chain.endpoint names it"
+        )
+        self.endpoint = endpoint
+        self.detail = detail
+
+
+class WrongChainError(ChainError):
+    """The endpoint serves another chain than the configuration says."""
+
+    def __init__(self, endpoint: str, expected: int, actual: int) -> None:
+        super().__init__(
+            f"{endpoint} serves chain {actual}, the configuration wants chain {expected}; "
+            "correct chain.endpoint or chain.chain_id"
+        )
+        self.endpoint = endpoint
+        self.expected = expected
+        self.actual = actual
+
+
+class RpcError(ChainError):
+    """The node answered a request with an error.
+
+    Parameters
+    ----------
+    method : str
+        The request.
+    code : int
+        JSON-RPC error code; 3 is a revert on most nodes.
+    message : str
+        The node's words.
+    data : object
+        What came with it; for a revert usually the hex revert data.
+    """
+
+    def __init__(self, method: str, code: int, message: str, data: object = None) -> None:
+        super().__init__(f"{method} was refused with code {code}: {message}")
+        self.method = method
+        self.code = code
+        self.message = message
+        self.data = data
+
+
+class MalformedAnswerError(ChainError):
+    """An answer is not what the request asked for.
+
+    Parameters
+    ----------
+    what : str
+        The request or the field.
+    value : object
+        What came; shortened in the message.
+    requirement : str
+        What should have come.
+    """
+
+    def __init__(self, what: str, value: object, requirement: str) -> None:
+        shown = repr(value)
+        shown = shown if len(shown) <= 80 else f"{shown[:77]}..."
+        super().__init__(f"{what} must be {requirement}, the node sent {shown}")
+        self.what = what
+        self.value = value
+        self.requirement = requirement
+
+
+class HeadChainBrokenError(ChainError):
+    """The node keeps serving headers that do not link to each other."""
+
+    def __init__(self, endpoint: str, number: int, attempts: int) -> None:
+        super().__init__(
+            f"{endpoint} served {attempts} times headers below block {number} that do not link; "
+            "use an endpoint that is one node, or wait until it has synced"
+        )
+        self.endpoint = endpoint
+        self.number = number
+
+
+class ReorgTooDeepError(ChainError):
+    """The chain changed below every head that is remembered."""
+
+    def __init__(self, number: int, depth: int) -> None:
+        super().__init__(
+            f"the chain changed below block {number}, deeper than the {depth} heads remembered; "
+            "start the keeper again: it reads its state anew"
+        )
+        self.number = number
+        self.depth = depth
