@@ -1,0 +1,121 @@
+"""What the ledger keeps, and the ledger."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.ports.chain import Address, Hash32, Head, Receipt
+from bot.ports.execution import Intent, Outcome, Signed, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionEntry:
+    """A decision as the ledger keeps it: what was known, what was chosen, and why not the rest.
+
+    Parameters
+    ----------
+    protocol, account : str
+        What was decided on.
+    inputs : mapping
+        The part of the snapshot that the decision rests on.
+    chosen : mapping or None
+        The candidate taken; None if none was good enough.
+    rejected : sequence of mapping
+        Every other candidate, each with the ``reason`` it lost.
+
+    Notes
+    -----
+    Values may be dataclasses, enums, bytes and integers of any size; integers of 2**53 and more are
+    kept as strings, because JSON readers round them.
+    """
+
+    protocol: str
+    account: str
+    inputs: Mapping[str, object]
+    chosen: Mapping[str, object] | None
+    rejected: Sequence[Mapping[str, object]]
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRecord:
+    """A decision read back, with the block it was taken on; the mappings are plain JSON."""
+
+    id: int
+    block_number: int
+    block_hash: Hash32
+    decision: DecisionEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A change of outcome that did not need a signature or a receipt."""
+
+    transaction_id: int
+    outcome: Outcome
+    reason: str = ""
+    block_number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """A receipt found for a transaction of the ledger, with what it earned."""
+
+    transaction_id: int
+    receipt: Receipt
+    realised_profit: int | None
+
+
+class Ledger(Protocol):
+    """Durable memory. Each method is one database transaction, on disk when it returns."""
+
+    async def record_head(self, head: Head) -> None:
+        """Note that ``head`` was acted on. Recording a head twice changes nothing."""
+        ...
+
+    async def last_head(self) -> Head | None:
+        """Return the highest canonical head recorded, or None."""
+        ...
+
+    async def record_decisions(self, head: Head, decisions: Sequence[DecisionEntry]) -> list[int]:
+        """Keep decisions; return their ids in order."""
+        ...
+
+    async def plan(self, intents: Sequence[Intent], signer: Address | None, head: Head) -> list[Transaction]:
+        """Write intents ahead of everything else, as PLANNED."""
+        ...
+
+    async def journal(self, signed: Mapping[int, Signed], verdicts: Sequence[Verdict] = ()) -> None:
+        """Keep signed transactions (by id) as SIGNED, before any of them is broadcast.
+
+        Raises
+        ------
+        DuplicateTransactionError
+            If the nonce or the key is taken by another open or included transaction.
+        """
+        ...
+
+    async def conclude(
+        self, verdicts: Sequence[Verdict] = (), settlements: Sequence[Settlement] = ()
+    ) -> list[Transaction]:
+        """Write new outcomes; return the transactions as they are now."""
+        ...
+
+    async def open_transactions(self, signer: Address | None = None) -> list[Transaction]:
+        """Return PLANNED, SIGNED and SUBMITTED transactions, by nonce and then id."""
+        ...
+
+    async def transactions_with_nonce(self, signer: Address, nonce: int) -> list[Transaction]:
+        """Return every transaction ever signed with that nonce, whatever became of it."""
+        ...
+
+    async def recent_transactions(self, limit: int) -> list[Transaction]:
+        """Return the last transactions, newest first."""
+        ...
+
+    async def recent_decisions(self, limit: int) -> list[DecisionRecord]:
+        """Return the last decisions, newest first."""
+        ...
+
+    async def roll_back(self, ancestor: Head) -> list[Transaction]:
+        """Make heads above ``ancestor`` void, and open the transactions settled there again."""
+        ...
