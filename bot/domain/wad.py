@@ -1,0 +1,108 @@
+"""Fixed-point integers with the rounding in the name: the twin of the contracts' ``WadMath``.
+
+WAD is 18 decimals. Amounts, prices and fractions here are non-negative Python integers, so nothing overflows;
+where the contract would revert for a result beyond 256 bits, the caller has left the range of real amounts
+long before.
+"""
+
+from typing import Final
+
+WAD: Final = 10**18
+"""One, in fixed point."""
+BPS: Final = 10_000
+"""One, in basis points."""
+WAD_PER_BPS: Final = WAD // BPS
+"""One basis point in WAD."""
+
+
+def mul_down(x: int, y: int) -> int:
+    """Return ``x y`` of two WAD numbers, or of an amount and a WAD number. Rounding: DOWN."""
+    return x * y // WAD
+
+
+def mul_up(x: int, y: int) -> int:
+    """Return ``x y`` of two WAD numbers, or of an amount and a WAD number. Rounding: UP."""
+    return -(-x * y // WAD)
+
+
+def div_down(x: int, y: int) -> int:
+    """Return ``x / y`` in WAD. Rounding: DOWN."""
+    return x * WAD // y
+
+
+def div_up(x: int, y: int) -> int:
+    """Return ``x / y`` in WAD. Rounding: UP."""
+    return -(-x * WAD // y)
+
+
+def mul_div_down(x: int, y: int, d: int) -> int:
+    """Return ``x y / d``. Rounding: DOWN."""
+    return x * y // d
+
+
+def mul_div_up(x: int, y: int, d: int) -> int:
+    """Return ``x y / d``. Rounding: UP."""
+    return -(-x * y // d)
+
+
+def bps_down(x: int, bps: int) -> int:
+    """Return a share of ``x`` in basis points. Rounding: DOWN."""
+    return x * bps // BPS
+
+
+def bps_up(x: int, bps: int) -> int:
+    """Return a share of ``x`` in basis points. Rounding: UP."""
+    return -(-x * bps // BPS)
+
+
+_LN2 = 54_916_777_467_707_473_351_141_471_128
+"""ln 2 in units of ``2^-96``."""
+_SMALLEST = -41_446_531_673_892_822_313
+"""Exponent (WAD) at and below which the result is zero: ln(10^-18)."""
+_LARGEST = 135_305_999_368_893_231_589
+"""Exponent (WAD) from which the result no longer fits a signed 256-bit integer."""
+
+
+def exp_wad(x: int) -> int:
+    """Return ``e^x`` for a signed WAD exponent, to the last bit what the contracts' ``expWad`` gives.
+
+    Reduces the range by powers of two and evaluates the (6, 7)-term rational approximation of Solady's
+    ``FixedPointMathLib.expWad``, whose coefficients in units of ``2^-96`` stand below. The error is below
+    one unit of the last place.
+
+    Parameters
+    ----------
+    x : int
+        Exponent, WAD, below 135.3 * 10**18.
+
+    Raises
+    ------
+    OverflowError
+        If the contract would revert.
+    """
+    if x <= _SMALLEST:
+        return 0
+    if x >= _LARGEST:
+        raise OverflowError(f"exp_wad: exponent {x} must be below {_LARGEST}")
+    x = _truncated(x << 78, 5**18)
+    k = (_truncated(x << 96, _LN2) + (1 << 95)) >> 96
+    x -= k * _LN2
+    y = x + 1_346_386_616_545_796_478_920_950_773_328
+    y = (y * x >> 96) + 57_155_421_227_552_351_082_224_309_758_442
+    p = y + x - 94_201_549_194_550_492_254_356_042_504_812
+    p = (p * y >> 96) + 28_719_021_644_029_726_153_956_944_680_412_240
+    p = p * x + (4_385_272_521_454_847_904_659_076_985_693_276 << 96)
+    q = x - 2_855_989_394_907_223_263_936_484_059_900
+    q = (q * x >> 96) + 50_020_603_652_535_783_019_961_831_881_945
+    q = (q * x >> 96) - 533_845_033_583_426_703_283_633_433_725_380
+    q = (q * x >> 96) + 3_604_857_256_930_695_427_073_651_918_091_429
+    q = (q * x >> 96) - 14_423_608_567_350_463_180_887_372_962_807_573
+    q = (q * x >> 96) + 26_449_188_498_355_588_339_934_803_723_976_023
+    scale = 3_822_833_074_963_236_453_042_738_258_902_158_003_155_416_615_667
+    return _truncated(p, q) * scale >> (195 - k)
+
+
+def _truncated(x: int, y: int) -> int:
+    """Return ``x / y`` rounded towards zero, as the EVM divides signed integers."""
+    quotient = abs(x) // abs(y)
+    return quotient if (x < 0) == (y < 0) else -quotient
