@@ -6,9 +6,11 @@
     ├── DomainError (ValueError)            an input outside the domain of a formula
     │   ├── InvalidInputError               not finite, negative, zero, wrong shape
     │   ├── TargetHealthUnreachableError    no repayment reaches the target health factor
+    │   │   └── CollateralExhaustedError    all that lifts health, sold, still falls short of the target
     │   ├── LiquidityExhaustedError         a trade is larger than what a pool holds
     │   └── CorrelationError                not a correlation matrix
     ├── ChainError                          talking to a node
+    │   ├── EndpointInvalidError            an URL that names no node
     │   ├── EndpointUnreachableError        no connection, no answer in time, connection lost
     │   ├── WrongChainError                 the endpoint serves another chain
     │   ├── RpcError                        the node answered with an error
@@ -72,6 +74,18 @@ class TargetHealthUnreachableError(DomainError):
         self.floor = floor
 
 
+class CollateralExhaustedError(TargetHealthUnreachableError):
+    """Selling every collateral that lifts health still leaves the account below the target."""
+
+    def __init__(self, target: float, floor: float, reached: float) -> None:
+        super().__init__(target, floor)
+        self.args = (
+            f"target health {target!r} cannot be reached: selling every collateral that lifts health"
+            f" ends at {reached!r}",
+        )
+        self.reached = reached
+
+
 class LiquidityExhaustedError(DomainError):
     """A trade asks for more than the initialised liquidity can give.
 
@@ -110,6 +124,17 @@ class CorrelationError(DomainError):
 
 class ChainError(SluiceError):
     """Talking to a node went wrong. Messages carry the endpoint's label, never its URL."""
+
+
+class EndpointInvalidError(ChainError, ValueError):
+    """The endpoint's URL cannot be used. The URL itself is not shown: it may hold a key."""
+
+    def __init__(self, fault: str) -> None:
+        super().__init__(
+            f"the endpoint's URL is not usable: {fault}; "
+            "it must read like ws://127.0.0.1:8545 or https://node.example/KEY"
+        )
+        self.fault = fault
 
 
 class EndpointUnreachableError(ChainError):

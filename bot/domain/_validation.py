@@ -5,6 +5,8 @@ Each check takes the argument's name and value, converts the value to float64, a
 Python integers of any size are accepted as long as a float can hold them (10**77 can, 10**400 cannot).
 """
 
+import math
+import sys
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -16,6 +18,12 @@ from bot.errors import CorrelationError, InvalidInputError
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 ArrayLike: TypeAlias = npt.ArrayLike
+
+_LARGEST = sys.float_info.max
+_SMALLEST = math.ulp(0.0)
+
+_PRINTABLE_BITS = 1024
+"""Python refuses to print integers of more than some thousand digits; every float is below 2**1024."""
 
 CORRELATION_TOLERANCE = 1e-10
 """Asymmetry, diagonal error and negative eigenvalue that pass as rounding."""
@@ -36,11 +44,17 @@ def real(name: str, value: ArrayLike) -> FloatArray:
         with np.errstate(all="ignore"):
             return given.astype(np.float64, copy=False)
     except OverflowError:
-        raise InvalidInputError(name, value, "small enough for a float (below 1.8e308)") from None
+        raise InvalidInputError(name, _magnitude(value), "small enough for a float (below 1.8e308)") from None
     except (TypeError, ValueError) as error:
         if isinstance(error, InvalidInputError):
             raise
         raise InvalidInputError(name, value, "a real number or an array of them") from None
+
+
+def _magnitude(value: ArrayLike) -> str:
+    """Describe the largest integer in ``value``, which may have more digits than Python will print."""
+    bits = max(int(x).bit_length() for x in np.asarray(value, dtype=object).flat)
+    return f"about 10**{int(bits * math.log10(2.0))}"
 
 
 def check(
@@ -64,39 +78,59 @@ def check(
     raise InvalidInputError(name, float(array[index]), f"{requirement} (element {where})")
 
 
+def within(name: str, value: ArrayLike, low: float, high: float, requirement: str) -> FloatArray:
+    """Return ``value`` as float64 if every element lies in the closed interval; NaN never does.
+
+    Raises
+    ------
+    InvalidInputError
+        With the first element outside, and its index if ``value`` is an array.
+    """
+    array = real(name, value)
+    # A minimum and a maximum are the cheapest pass over a large book, and both carry a NaN through.
+    if array.size == 0 or (array.min() >= low and (high == math.inf or array.max() <= high)):
+        return array
+    return check(name, array, lambda x: (x >= low) & (x <= high), requirement)
+
+
 def finite(name: str, value: ArrayLike) -> FloatArray:
     """Return ``value`` as float64 if every element is finite."""
-    return check(name, value, lambda x: np.isfinite(x), "finite")
+    return within(name, value, -_LARGEST, _LARGEST, "finite")
 
 
 def positive(name: str, value: ArrayLike) -> FloatArray:
     """Return ``value`` as float64 if every element is finite and above zero."""
-    return check(name, value, lambda x: (x > 0.0) & (x < np.inf), "positive and finite")
+    return within(name, value, _SMALLEST, _LARGEST, "positive and finite")
 
 
 def non_negative(name: str, value: ArrayLike) -> FloatArray:
     """Return ``value`` as float64 if every element is finite and at least zero."""
-    return check(name, value, lambda x: (x >= 0.0) & (x < np.inf), "non-negative and finite")
+    return within(name, value, 0.0, _LARGEST, "non-negative and finite")
 
 
 def at_least(name: str, value: ArrayLike, bound: float) -> FloatArray:
     """Return ``value`` as float64 if every element is finite and at least ``bound``."""
-    return check(name, value, lambda x: (x >= bound) & (x < np.inf), f"finite and at least {bound}")
+    return within(name, value, bound, _LARGEST, f"finite and at least {bound}")
+
+
+def above(name: str, value: ArrayLike, bound: float) -> FloatArray:
+    """Return ``value`` as float64 if every element is finite and above ``bound``."""
+    return within(name, value, math.nextafter(bound, math.inf), _LARGEST, f"finite and above {bound}")
 
 
 def fraction(name: str, value: ArrayLike) -> FloatArray:
     """Return ``value`` as float64 if every element lies in [0, 1]."""
-    return check(name, value, lambda x: (x >= 0.0) & (x <= 1.0), "a fraction in [0, 1]")
+    return within(name, value, 0.0, 1.0, "a fraction in [0, 1]")
 
 
 def fraction_below_one(name: str, value: ArrayLike) -> FloatArray:
     """Return ``value`` as float64 if every element lies in [0, 1)."""
-    return check(name, value, lambda x: (x >= 0.0) & (x < 1.0), "a fraction in [0, 1)")
+    return within(name, value, 0.0, math.nextafter(1.0, 0.0), "a fraction in [0, 1)")
 
 
 def open_fraction(name: str, value: ArrayLike) -> FloatArray:
     """Return ``value`` as float64 if every element lies in (0, 1)."""
-    return check(name, value, lambda x: (x > 0.0) & (x < 1.0), "a fraction in (0, 1)")
+    return within(name, value, _SMALLEST, math.nextafter(1.0, 0.0), "a fraction in (0, 1)")
 
 
 def scalar(name: str, array: FloatArray) -> float:
@@ -142,11 +176,16 @@ def broadcast(**arrays: FloatArray) -> tuple[FloatArray, ...]:
         raise InvalidInputError(", ".join(arrays), shapes, "of shapes that broadcast together") from None
 
 
-def whole_number(name: str, value: object, minimum: int = 1) -> int:
-    """Return ``value`` as an int, if it is a whole number (not a bool) of at least ``minimum``."""
-    if isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= minimum:
-        return int(value)
-    raise InvalidInputError(name, value, f"a whole number of at least {minimum}")
+def whole_number(name: str, value: object, minimum: int = 1, maximum: int | None = None) -> int:
+    """Return ``value`` as an int, if it is a whole number (not a bool) between the bounds, both included."""
+    bounds = f"of at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
+    if not isinstance(value, int | np.integer) or isinstance(value, bool):
+        raise InvalidInputError(name, value, f"a whole number {bounds}")
+    whole = int(value)
+    if whole < minimum or (maximum is not None and whole > maximum):
+        printable = whole.bit_length() <= _PRINTABLE_BITS
+        raise InvalidInputError(name, whole if printable else _magnitude(whole), f"a whole number {bounds}")
+    return whole
 
 
 def correlation_matrix(name: str, value: ArrayLike, size: int | None = None) -> FloatArray:
