@@ -16,7 +16,12 @@
     │   ├── RpcError                        the node answered with an error
     │   ├── MalformedAnswerError            the node answered with something else than asked for
     │   ├── HeadChainBrokenError            heads that do not link, again and again
+    │   ├── HeadGapError                    more heads were missed than are made up
     │   └── ReorgTooDeepError               no common ancestor among the heads remembered
+    ├── ProtocolError                       what a protocol's contracts and manifest say
+    │   ├── ManifestError                   a manifest that is missing, malformed, or of another chain
+    │   ├── LogMalformedError               a log that is not the event it claims to be
+    │   └── BookDivergedError               the book kept from logs contradicts the chain
     ├── ReplayError                         the laboratory: input files, processes, set-up
     │   ├── PriceFileError                  a row of a price file that cannot be a price
     │   ├── BookFileError                   a row of a book that cannot be an account
@@ -226,6 +231,19 @@ class HeadChainBrokenError(ChainError):
         self.number = number
 
 
+class HeadGapError(ChainError):
+    """More heads were missed than the feed makes up."""
+
+    def __init__(self, endpoint: str, number: int, largest_gap: int) -> None:
+        super().__init__(
+            f"{endpoint} is at block {number}, more than {largest_gap} heads ahead of the last one seen; "
+            "start the keeper again: it reads its state anew"
+        )
+        self.endpoint = endpoint
+        self.number = number
+        self.largest_gap = largest_gap
+
+
 class ReorgTooDeepError(ChainError):
     """The chain changed below every head that is remembered."""
 
@@ -236,6 +254,79 @@ class ReorgTooDeepError(ChainError):
         )
         self.number = number
         self.depth = depth
+
+
+# ------------------------------------------------------------------------------------- protocols
+
+
+class ProtocolError(SluiceError):
+    """A protocol's contracts or manifest are not what the keeper was told."""
+
+
+class ManifestError(ProtocolError):
+    """A deployment's manifest is missing, malformed, or describes another chain.
+
+    Parameters
+    ----------
+    path : object
+        The file.
+    problem : str
+        What is wrong, with the value.
+    fix : str
+        What to do.
+    """
+
+    def __init__(self, path: object, problem: str, fix: str) -> None:
+        super().__init__(f"manifest {path}: {problem}; {fix}")
+        self.path = path
+        self.problem = problem
+        self.fix = fix
+
+
+class LogMalformedError(ProtocolError):
+    """A log has an event's signature and not its fields.
+
+    Parameters
+    ----------
+    event : str
+        The event it claims to be.
+    block_number, log_index : int
+        Its place.
+    topics, size : int
+        Number of its topics, length of its data in bytes.
+    """
+
+    def __init__(self, event: str, block_number: int, log_index: int, topics: int, size: int) -> None:
+        super().__init__(
+            f"log {log_index} of block {block_number} is no {event}: {topics} topics and {size} bytes of data; "
+            "run `make abi` if the contracts have changed"
+        )
+        self.event = event
+        self.block_number = block_number
+        self.log_index = log_index
+
+
+class BookDivergedError(ProtocolError):
+    """The book that is kept from logs contradicts the chain, so nothing may act on it.
+
+    Parameters
+    ----------
+    what : str
+        The quantity.
+    kept : object
+        As kept from logs.
+    chain : object
+        As the chain has it.
+    """
+
+    def __init__(self, what: str, kept: object, chain: object) -> None:
+        super().__init__(
+            f"{what} is {kept!r} in the book and {chain!r} on chain; "
+            "restart to read all logs again, and report it if it comes back"
+        )
+        self.what = what
+        self.kept = kept
+        self.chain = chain
 
 
 # ---------------------------------------------------------------------------------------- laboratory
