@@ -6,7 +6,7 @@ from typing import NamedTuple, NewType, Protocol, TypeAlias
 
 from bot.errors import RpcError
 
-Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | float | bool | None"
+Json: TypeAlias = Mapping[str, "Json"] | Sequence["Json"] | str | int | float | bool | None
 """What a JSON-RPC endpoint takes and gives; every use narrows it with `bot.chain.codec`."""
 
 Address = NewType("Address", str)
