@@ -298,7 +298,7 @@ class LogMalformedError(ProtocolError):
 
     def __init__(self, event: str, block_number: int, log_index: int, topics: int, size: int) -> None:
         super().__init__(
-            f"log {log_index} of block {block_number} is no {event}: {topics} topics and {size} bytes of data; "
+            f"log {log_index} of block {block_number} is no {event}: {topics} topics, {size} bytes; "
             "run `make abi` if the contracts have changed"
         )
         self.event = event

@@ -1,0 +1,97 @@
+"""JSON-RPC over HTTP, through web3.py's provider without its middleware.
+
+Used raw, because web3's method layer asks for the chain id before and after each call. Retries are
+switched off: whoever asks decides whether to ask again.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Self
+
+from aiohttp import ClientError, ClientResponseError, ClientSession, ClientTimeout, TCPConnector
+from web3 import AsyncHTTPProvider
+from web3.types import RPCEndpoint
+
+from bot.chain.codec import mapping, sequence
+from bot.chain.endpoint import Endpoint
+from bot.errors import EndpointUnreachableError, MalformedAnswerError
+from bot.ports import RpcCall
+
+_HINTS = {429: "too many requests; lower chain.requests_per_second"}
+
+
+class HttpConnection:
+    """A keep-alive session. Make one with `open`, end it with `close`."""
+
+    def __init__(self, endpoint: Endpoint, provider: AsyncHTTPProvider, session: ClientSession) -> None:
+        self._endpoint = endpoint
+        self._provider = provider
+        self._session = session
+        self._failed = False
+
+    @classmethod
+    async def open(cls, endpoint: Endpoint, *, request_timeout_s: float) -> Self:
+        """Prepare a session; the first request connects."""
+        session = ClientSession(connector=TCPConnector(limit=32), raise_for_status=True)
+        provider = AsyncHTTPProvider(
+            endpoint.url,
+            request_kwargs={"timeout": ClientTimeout(total=request_timeout_s)},
+            exception_retry_configuration=None,
+        )
+        await provider.cache_async_session(session)
+        return cls(endpoint, provider, session)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether no request has failed: after a failure another node may answer at the same URL."""
+        return not self._failed
+
+    async def exchange(self, calls: Sequence[RpcCall]) -> list[Mapping[str, object]]:
+        """Send calls in one request, as a batch if there are several; return the answers in order.
+
+        Raises
+        ------
+        EndpointUnreachableError
+            If there is no answer in time, or it is an HTTP error.
+        MalformedAnswerError
+            If the body is not JSON, or not one answer per call.
+        """
+        try:
+            if len(calls) == 1:
+                single = await self._provider.make_request(RPCEndpoint(calls[0].method), calls[0].params)
+                return [mapping(single, f"answer to {calls[0].method}")]
+            batch = await self._provider.make_batch_request(
+                [(RPCEndpoint(call.method), call.params) for call in calls]
+            )
+            return _batch_answers(batch, len(calls))
+        except (ClientError, OSError, TimeoutError) as error:
+            self._failed = True
+            # The cause is cut off on purpose: its text may hold the URL.
+            raise EndpointUnreachableError(self._endpoint.label, _describe(error)) from None
+        except (ValueError, KeyError, TypeError):
+            raise MalformedAnswerError("answer", "a body that is not JSON-RPC", "JSON-RPC") from None
+
+    async def close(self) -> None:
+        """Close the session."""
+        await self._session.close()
+
+
+def _batch_answers(batch: object, expected: int) -> list[Mapping[str, object]]:
+    if isinstance(batch, Mapping):  # one error for the batch as a whole
+        return [batch] * expected
+    answers = [mapping(answer, "batch answer") for answer in sequence(batch, "batch answer")]
+    ids = {answer.get("id") for answer in answers}
+    if len(ids) != expected or len(answers) != expected or None in ids:
+        raise MalformedAnswerError("batch answer", f"{len(answers)} answers", f"{expected} answers with ids")
+    return answers
+
+
+def _describe(error: BaseException) -> str:
+    if isinstance(error, ClientResponseError):
+        hint = _HINTS.get(error.status)
+        return f"HTTP status {error.status}" + (f" ({hint})" if hint else "")
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno).lower()
+    return type(error).__name__
