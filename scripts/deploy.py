@@ -1,0 +1,91 @@
+"""Deploys Sluice, the demo's tokens and feeds, and Uniswap V3 to the chosen network.
+
+``ape run deploy --network http://127.0.0.1:8545`` writes ``deployments/CHAIN_ID.json``, the manifest that the
+keeper and the replay read.
+"""
+
+import json
+import os
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+from ape import accounts, project
+from ape.api import AccountAPI
+from ape.cli import ConnectedProviderCommand
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from scripts.deployment.ape_deployer import ApeArtifacts, ApeDeployer
+from scripts.deployment.config import DeploymentConfig
+from scripts.deployment.plan import deploy_everything
+
+
+def sender(alias: str | None) -> AccountAPI:
+    """Return the account that pays: an ape account by alias, or the first test account."""
+    if alias is None:
+        return accounts.test_accounts[0]
+    if alias not in accounts.aliases:
+        raise click.BadParameter(
+            f"no ape account {alias!r}; 'ape accounts list' shows them", param_hint="--account"
+        )
+    return accounts.load(alias)
+
+
+def priced(config: DeploymentConfig, prices: tuple[str, ...]) -> DeploymentConfig:
+    """Return the configuration with other starting prices, each given as ``SYMBOL=USD``."""
+    wanted: dict[str, float] = {}
+    symbols = [asset.symbol for asset in config.assets]
+    for text in prices:
+        symbol, _, value = text.partition("=")
+        if symbol not in symbols:
+            raise click.BadParameter(
+                f"{text!r}: known symbols are {', '.join(symbols)}", param_hint="--price"
+            )
+        try:
+            wanted[symbol] = float(value)
+        except ValueError:
+            raise click.BadParameter(f"{text!r} is not SYMBOL=USD", param_hint="--price") from None
+        if not 0 < wanted[symbol] < 10**9:
+            raise click.BadParameter(f"{text!r} must be above 0 and below 10^9", param_hint="--price")
+    assets = tuple(replace(asset, price=wanted.get(asset.symbol, asset.price)) for asset in config.assets)
+    return replace(config, assets=assets)
+
+
+def write_whole(path: Path, data: dict[str, Any]) -> None:
+    """Write a JSON file so that a reader finds the old one or the new one, never half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
+        json.dump(data, file, indent=2)
+        file.write("\n")
+    os.replace(file.name, path)
+
+
+@click.command(cls=ConnectedProviderCommand, short_help="Deploy Sluice and write a manifest")
+@click.option(
+    "--account", "alias", help="ape account that pays and administers [default: the first test account]"
+)
+@click.option("--price", "prices", multiple=True, metavar="SYMBOL=USD", help="starting price of an asset")
+@click.option(
+    "--taker-operator",
+    "operators",
+    multiple=True,
+    metavar="ADDRESS",
+    help="keeper that may use the flash taker",
+)
+@click.option(
+    "--manifest", type=click.Path(path_type=Path, dir_okay=False), help="[default: deployments/CHAIN_ID.json]"
+)
+def cli(
+    alias: str | None, prices: tuple[str, ...], operators: tuple[str, ...], manifest: Path | None
+) -> None:
+    """Deploy Sluice, tokens, feeds and Uniswap V3, and write the manifest that the keeper reads."""
+    config = replace(priced(DeploymentConfig(), prices), taker_operators=operators)
+    deployer = ApeDeployer(sender(alias))
+    deployed = deploy_everything(deployer, config, ApeArtifacts(project))
+    path = manifest or Path("deployments") / f"{deployed['chain_id']}.json"
+    write_whole(path, deployed)
+    click.echo(f"deployed at block {deployed['block']} of chain {deployed['chain_id']}; manifest: {path}")
