@@ -43,7 +43,7 @@ interface ILiquidationEngine {
     /// @param kicker Who is owed the tip.
     /// @param kickedAt Unix seconds.
     /// @param epoch The account's epoch at the kick; the auction is over when the clearing house has moved on.
-    /// @param tipPaid Whether the tip was paid.
+    /// @param tipPaid Whether the tip was paid in full.
     struct Auction {
         address kicker;
         uint40 kickedAt;
@@ -115,7 +115,10 @@ interface ILiquidationEngine {
 
     /// @notice Thrown when the account's health factor is 1 or more.
     error AccountHealthy(address account, uint256 healthFactor);
-    /// @notice Thrown when the account is not flagged, or the leg was not kicked.
+    /// @notice Thrown when `clear` comes while the account's health factor is below 1.
+    error AccountUnhealthy(address account, uint256 healthFactor);
+    /// @notice Thrown when the account is not flagged (`assetId` is 255 where none was named), or the leg was not
+    /// kicked.
     error AuctionMissing(address account, uint8 assetId);
     /// @notice Thrown when every leg named is running already, or none was named.
     error NothingToKick(address account);

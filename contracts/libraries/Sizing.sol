@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {WAD, WadMath} from "./WadMath.sol";
+
+/// @title How much of a collateral is sold, at what price, and what it cancels
+/// @notice Symbols, as in docs/mechanism.md: for one account, V and D value of collateral and debt, A and D_w the
+/// weighted ones, HF = A / D_w; for the collateral sold k its liquidationThreshold and m the multiplier over the oracle
+/// price; for the debt repaid d its amount and w its debtWeight; h the target health, p the penalty,
+/// b = (1 + p) / m the incentiveFactor; S = sum of V_i * m_i over all collaterals, at the multipliers of this moment.
+/// @dev Pure, in steps of `mulDiv` alone, so that a twin elsewhere can follow it to the wei.
+///
+/// While S >= D the account is solvent at the reserve. A slice raises health iff k * b <= HF * w and keeps V / D iff
+/// b <= V / D, so b is capped by B = min(HF * w / k, V / D):
+///   m' = max(m, 1 / B)       where even p = 0 would be toxic at the curve, the price rises to the cap;
+///   p' = min(p, m' * B - 1)  near insolvency the penalty shrinks to nothing while the price stays on the curve.
+/// Both are continuous in m, and at S = D they meet the insolvent branch, so that no price lies dead between them.
+///
+/// While S < D each 1 paid cancels D / S of debt, without penalty; the difference is a deficit. The ratio is the same
+/// for every debt of the account, hence pro rata, and it stays the same after a slice, hence no slice is better than
+/// its pieces.
+///
+/// A slice may end above the target only in these cases (dust), all of them the same closing slice:
+///   1. it would leave a debt of less than the dust value;
+///   2. it would leave a collateral of less than the dust value.
+/// The closing slice takes the whole debt, or the whole collateral where that does not pay for the debt. What stays of
+/// the other side is of any size.
+library Sizing {
+    using WadMath for uint256;
+
+    /// @dev More than all roundings of values in one sale together, in wei of value.
+    uint256 private constant ROUNDING = 1_000;
+
+    /// @notice One account, seen from one collateral that is sold for one debt.
+    /// @param collateralValue V. @param debtValue D. @param weightedCollateral A. @param weightedDebt D_w.
+    /// @param otherReserveValue Sum of V_i * m_i over the account's other collaterals, rounded down.
+    /// @param otherDebtValue Value of the account's other debts.
+    /// @param collateral Token units held. @param collateralUnit 10**decimals. @param collateralPrice Of a whole token.
+    /// @param threshold k, WAD.
+    /// @param debt d, token units owed. @param debtUnit 10**decimals. @param debtPrice Of a whole token.
+    /// @param weight w, WAD.
+    struct Position {
+        uint256 collateralValue;
+        uint256 debtValue;
+        uint256 weightedCollateral;
+        uint256 weightedDebt;
+        uint256 otherReserveValue;
+        uint256 otherDebtValue;
+        uint256 collateral;
+        uint256 collateralUnit;
+        uint256 collateralPrice;
+        uint256 threshold;
+        uint256 debt;
+        uint256 debtUnit;
+        uint256 debtPrice;
+        uint256 weight;
+    }
+
+    /// @notice What a sale at one multiplier is booked at.
+    /// @param multiplier m', WAD. @param penalty p', WAD. @param reserveValue S. @param insolvent Whether S < D.
+    struct Terms {
+        uint256 multiplier;
+        uint256 penalty;
+        uint256 reserveValue;
+        bool insolvent;
+    }
+
+    /// @notice What governance has set, WAD.
+    /// @param target h. @param penalty p. @param dust Smallest value to leave on a side.
+    struct Rules {
+        uint256 target;
+        uint256 penalty;
+        uint256 dust;
+    }
+
+    /// @notice One sale, token units.
+    /// @param seized Collateral sold. @param payment What is paid for it. @param repaid Part that repays debt.
+    /// @param cancelled Debt cancelled: `repaid`, or more in insolvency. @param surplus Part that is the account's.
+    struct Sale {
+        uint256 seized;
+        uint256 payment;
+        uint256 repaid;
+        uint256 cancelled;
+        uint256 surplus;
+    }
+
+    /// @notice The account after a sale, every figure on the careful side.
+    /// @param collateralValue V, rounded down. @param debtValue D, rounded up.
+    /// @param weightedCollateral A, rounded down. @param weightedDebt D_w, rounded up.
+    struct Aftermath {
+        uint256 collateralValue;
+        uint256 debtValue;
+        uint256 weightedCollateral;
+        uint256 weightedDebt;
+    }
+
+    // ------------------------------------------------------------------ price
+
+    /// @dev m', p' and S for a sale at `multiplier` (the curve, or what a sale really brings).
+    /// Rounding: S down, so that insolvency is not overlooked; 1 / B up and p' down, so that b stays below the cap.
+    function terms(Position memory position, Rules memory rules, uint256 multiplier)
+        internal
+        pure
+        returns (Terms memory result)
+    {
+        result.reserveValue = position.otherReserveValue + _collateralValue(position).mulDown(multiplier);
+        if (result.reserveValue < position.debtValue) {
+            result.multiplier = multiplier;
+            result.insolvent = true;
+            return result;
+        }
+        // HF * w / k = (A * w) / (k * D_w)
+        uint256 healthNumerator = position.weightedCollateral * position.weight;
+        uint256 healthDivisor = position.threshold * position.weightedDebt;
+        uint256 leastForHealth = WAD.mulDivUp(healthDivisor, healthNumerator);
+        uint256 leastForSolvency = position.debtValue.divUp(position.collateralValue);
+        result.multiplier = multiplier.max(leastForHealth).max(leastForSolvency);
+        uint256 roomForHealth = result.multiplier.mulDivDown(healthNumerator, healthDivisor);
+        uint256 roomForSolvency = result.multiplier.mulDivDown(position.collateralValue, position.debtValue);
+        result.penalty = roomForHealth.min(roomForSolvency).zeroFloorSub(WAD).min(rules.penalty);
+    }
+
+    /// @dev Debt tokens owed for `seized` at the reserve: seized * price * m' / debtPrice.
+    /// Rounding: UP at every step, in favour of the account, because nobody may settle below the reserve.
+    function paymentUp(Position memory position, uint256 multiplier, uint256 seized) internal pure returns (uint256) {
+        uint256 value = seized.valueUp(position.collateralPrice, position.collateralUnit).mulUp(multiplier);
+        return value.mulDivUp(position.debtUnit, position.debtPrice);
+    }
+
+    /// @dev Multiplier that a sale brought: value of the payment over value of the collateral.
+    /// Rounding: DOWN, in favour of the account, because the penalty grows with it.
+    function multiplierDown(Position memory position, uint256 seized, uint256 payment) internal pure returns (uint256) {
+        uint256 paid = payment.valueDown(position.debtPrice, position.debtUnit);
+        return paid.divDown(seized.valueUp(position.collateralPrice, position.collateralUnit));
+    }
+
+    /// @dev The same, rounded UP: for sizing, where a higher price gives the smaller slice.
+    function multiplierUp(Position memory position, uint256 seized, uint256 payment) internal pure returns (uint256) {
+        uint256 paid = payment.valueUp(position.debtPrice, position.debtUnit);
+        return paid.divUp(seized.valueDown(position.collateralPrice, position.collateralUnit));
+    }
+
+    // ------------------------------------------------------------------ take: the price is known beforehand
+
+    /// @dev The largest slice at the terms of `offer`: up to the target while solvent, else all that debt or collateral
+    /// allow.
+    function largest(Position memory position, Terms memory offer, Rules memory rules)
+        internal
+        pure
+        returns (Sale memory sale)
+    {
+        (bool reachable, uint256 repaid, uint256 seized) = _toTarget(position, offer, rules);
+        if (!reachable) return _closing(position, offer);
+        sale = _atRepaid(position, offer, repaid, seized);
+    }
+
+    /// @dev A slice of the taker's choice, at most the largest one.
+    /// Rounding: the payment UP, because of the reserve; the debt repaid by it UP, because health may not fall, at the
+    /// expense of a unit of penalty.
+    function partly(Position memory position, Terms memory offer, uint256 seized)
+        internal
+        pure
+        returns (Sale memory sale)
+    {
+        sale = realised(position, offer, seized, paymentUp(position, offer.multiplier, seized));
+        sale.surplus = 0; // at most a unit or two of rounding: part of the penalty
+    }
+
+    // ------------------------------------------------------------------ swap: the price is known afterwards
+
+    /// @dev Collateral to sell where the price will lie between `low.multiplier` and `best.multiplier`.
+    /// Up to the target the best price sizes: any worse one repays less and stays below the target. A closing sale is
+    /// sized by the lowest price, so that it closes whatever the sale brings; the rest is the account's surplus.
+    /// Rounding: down to the target; a closing sale UP, because a debt is closed to the wei or not at all.
+    function saleSize(Position memory position, Terms memory best, Terms memory low, Rules memory rules)
+        internal
+        pure
+        returns (uint256 seized)
+    {
+        bool reachable;
+        (reachable,, seized) = _toTarget(position, best, rules);
+        if (reachable) return seized;
+        uint256 payment = low.insolvent
+            ? position.debt.mulDivUp(low.reserveValue, position.debtValue)
+            : position.debt + position.debt.mulUp(low.penalty);
+        uint256 value = payment.valueUp(position.debtPrice, position.debtUnit).divUp(low.multiplier);
+        return value.mulDivUp(position.collateralUnit, position.collateralPrice).min(position.collateral);
+    }
+
+    /// @dev What a sale of `seized` that brought `payment` is booked as, at the terms of its own price.
+    /// Solvent: repaid = payment / (1 + p'), at most the debt; beyond debt and penalty the payment is the account's.
+    /// Insolvent: all of it repays, and cancels D / S of it, at most the debt.
+    /// Rounding: repaid UP, so that health does not fall, penalty UP; what insolvency cancels DOWN, in favour of the
+    /// lenders.
+    function realised(Position memory position, Terms memory offer, uint256 seized, uint256 payment)
+        internal
+        pure
+        returns (Sale memory sale)
+    {
+        sale.seized = seized;
+        sale.payment = payment;
+        if (offer.insolvent) {
+            sale.repaid = payment.min(position.debt);
+            uint256 cancelled = sale.repaid.mulDivDown(position.debtValue, offer.reserveValue);
+            sale.cancelled = cancelled.min(position.debt);
+            sale.surplus = payment - sale.repaid;
+            return sale;
+        }
+        sale.repaid = payment.divUp(WAD + offer.penalty).min(position.debt);
+        sale.cancelled = sale.repaid;
+        if (sale.repaid == position.debt) {
+            sale.surplus = payment.zeroFloorSub(sale.repaid + sale.repaid.mulUp(offer.penalty));
+        }
+    }
+
+    // ------------------------------------------------------------------ afterwards
+
+    /// @dev The account after `sale`; `surplusThreshold` is the liquidationThreshold of the debt asset as a collateral.
+    /// Rounding: collateral down, debt up, so that health is not overrated by a wei.
+    function aftermath(Position memory position, Sale memory sale, uint256 surplusThreshold)
+        internal
+        pure
+        returns (Aftermath memory result)
+    {
+        uint256 seizedValue = sale.seized.valueUp(position.collateralPrice, position.collateralUnit);
+        uint256 surplusValue = sale.surplus.valueDown(position.debtPrice, position.debtUnit);
+        result.collateralValue = position.collateralValue.zeroFloorSub(seizedValue) + surplusValue;
+        result.weightedCollateral = position.weightedCollateral.zeroFloorSub(seizedValue.mulUp(position.threshold))
+            + surplusValue.mulDown(surplusThreshold);
+        if (sale.cancelled < position.debt) {
+            uint256 cancelledValue = sale.cancelled.valueDown(position.debtPrice, position.debtUnit);
+            result.debtValue = position.debtValue - cancelledValue;
+            result.weightedDebt = position.weightedDebt - cancelledValue.mulDown(position.weight);
+        } else if (position.otherDebtValue > 0) {
+            uint256 cancelledValue = sale.cancelled.valueUp(position.debtPrice, position.debtUnit);
+            result.debtValue = position.otherDebtValue;
+            result.weightedDebt = position.weightedDebt.zeroFloorSub(cancelledValue.mulUp(position.weight));
+        }
+    }
+
+    /// @dev Health after a sale: no lower than `lowest` and no higher than `highest`, which lie a token unit of each
+    /// side and `ROUNDING` apart on either side of the figure. Without debt both are the largest integer.
+    function healthRange(Position memory position, Aftermath memory result)
+        internal
+        pure
+        returns (uint256 lowest, uint256 highest)
+    {
+        uint256 collateralUnit = uint256(1).valueUp(position.collateralPrice, position.collateralUnit);
+        uint256 debtUnit = uint256(1).valueUp(position.debtPrice, position.debtUnit);
+        uint256 collateralSlack = collateralUnit.mulUp(position.threshold) + ROUNDING;
+        uint256 debtSlack = debtUnit.mulUp(position.weight) + ROUNDING;
+        if (result.debtValue == 0) return (type(uint256).max, type(uint256).max);
+        lowest = result.weightedCollateral.zeroFloorSub(collateralSlack).divDown(result.weightedDebt + debtSlack);
+        highest = result.weightedDebt > debtSlack
+            ? (result.weightedCollateral + collateralSlack).divUp(result.weightedDebt - debtSlack)
+            : type(uint256).max;
+    }
+
+    // ------------------------------------------------------------------ steps
+
+    /// @dev Solves (A - k * b * r) / (D_w - w * r) = h for the value r of the debt repaid:
+    /// r = (h * D_w - A) / (h * w - k * b), defined while k * b < h * w. Not reachable where the debt or the collateral
+    /// ends before, where dust would stay, or in insolvency.
+    /// Rounding: r UP to a unit of the debt, so that the target is reached: the minuend up, the divisor down.
+    function _toTarget(Position memory position, Terms memory offer, Rules memory rules)
+        private
+        pure
+        returns (bool reachable, uint256 repaid, uint256 seized)
+    {
+        if (offer.insolvent) return (false, 0, 0);
+        uint256 factored = position.threshold.mulDivUp(WAD + offer.penalty, offer.multiplier);
+        uint256 divisor = rules.target.mulDown(position.weight).zeroFloorSub(factored);
+        if (divisor == 0) return (false, 0, 0);
+        uint256 missing = rules.target.mulUp(position.weightedDebt).zeroFloorSub(position.weightedCollateral);
+        repaid = missing.divUp(divisor).mulDivUp(position.debtUnit, position.debtPrice);
+        if (repaid >= position.debt) return (false, 0, 0);
+        seized = _seizedDown(position, offer, repaid);
+        reachable = seized < position.collateral && !leavesDust(position, seized, repaid, rules.dust);
+    }
+
+    /// @dev Whether a sale leaves less than the dust value on a side while something stays on both.
+    function leavesDust(Position memory position, uint256 seized, uint256 cancelled, uint256 dust)
+        internal
+        pure
+        returns (bool)
+    {
+        if (seized >= position.collateral || cancelled >= position.debt) return false;
+        (uint256 collateralValue, uint256 debtValue) = remainder(position, seized, cancelled);
+        return collateralValue < dust || debtValue < dust;
+    }
+
+    /// @dev Value of what a sale leaves of its collateral and its debt, rounded down.
+    function remainder(Position memory position, uint256 seized, uint256 cancelled)
+        internal
+        pure
+        returns (uint256 collateralValue, uint256 debtValue)
+    {
+        collateralValue = (position.collateral - seized).valueDown(position.collateralPrice, position.collateralUnit);
+        debtValue = (position.debt - cancelled).valueDown(position.debtPrice, position.debtUnit);
+    }
+
+    /// @dev The slice that takes the whole debt, or the whole collateral where that does not pay for it.
+    function _closing(Position memory position, Terms memory offer) private pure returns (Sale memory sale) {
+        uint256 repaid = offer.insolvent
+            ? position.debt.mulDivUp(offer.reserveValue, position.debtValue)  // below the debt, since S < D
+            : position.debt;
+        uint256 seized = _seizedDown(position, offer, repaid);
+        if (seized > position.collateral) return partly(position, offer, position.collateral);
+        sale = _atRepaid(position, offer, repaid, seized);
+        sale.cancelled = position.debt;
+    }
+
+    /// @dev The slice that repays exactly `repaid` for `seized`, as `_seizedDown` gives it.
+    /// Rounding: the payment UP, from the debt and from the collateral, because of the reserve.
+    function _atRepaid(Position memory position, Terms memory offer, uint256 repaid, uint256 seized)
+        private
+        pure
+        returns (Sale memory sale)
+    {
+        sale.seized = seized;
+        sale.payment = (repaid + repaid.mulUp(offer.penalty)).max(paymentUp(position, offer.multiplier, seized));
+        sale.repaid = repaid;
+        sale.cancelled = repaid;
+    }
+
+    /// @dev Collateral for `repaid`: its value * b / price.
+    /// Rounding: DOWN at every step, in favour of the account, because b may not pass its cap.
+    function _seizedDown(Position memory position, Terms memory offer, uint256 repaid) private pure returns (uint256) {
+        uint256 value = repaid.valueDown(position.debtPrice, position.debtUnit);
+        uint256 seizedValue = value.mulDivDown(WAD + offer.penalty, offer.multiplier);
+        return seizedValue.mulDivDown(position.collateralUnit, position.collateralPrice);
+    }
+
+    /// @dev Value of all of the collateral that is sold, rounded down.
+    function _collateralValue(Position memory position) private pure returns (uint256) {
+        return position.collateral.valueDown(position.collateralPrice, position.collateralUnit);
+    }
+}
