@@ -30,6 +30,14 @@
     │   ├── SetupError                      deployment or seeding did not go through
     │   ├── KeeperProcessError              the keeper's process ended or never spoke
     │   └── MeasurementError                what was measured contradicts the chain
+    ├── ExecutionError                      landing transactions
+    │   ├── KeystoreInvalidError            no file, or no keystore
+    │   └── KeystorePasswordError           the password does not open the keystore
+    ├── LedgerError                         the database of decisions and transactions
+    │   ├── LedgerUnavailableError          locked, full, not writable, not a database
+    │   ├── LedgerInUseError                another keeper holds it
+    │   ├── LedgerMismatchError             written by another version, or for another chain
+    │   └── DuplicateTransactionError       a nonce or a key would be used twice
     └── (each layer adds its own branch in its own section below)
 
 Every error carries the value that caused it and, where there is one, the fix.
@@ -419,3 +427,91 @@ class KeeperProcessError(ReplayError):
 
 class MeasurementError(ReplayError):
     """The replay's own account of the chain contradicts the chain, so no report is written."""
+
+
+# ------------------------------------------------------------------------------------ execution
+
+
+class ExecutionError(SluiceError):
+    """Landing transactions."""
+
+
+class KeystoreInvalidError(ExecutionError):
+    """The keystore cannot be read, or is none."""
+
+    def __init__(self, path: str, fault: str) -> None:
+        super().__init__(
+            f"the keystore {path} cannot be used: {fault}; "
+            "signer.keystore must name an encrypted JSON keystore, such as `cast wallet new` or `ape accounts generate` makes"
+        )
+        self.path = path
+        self.fault = fault
+
+
+class KeystorePasswordError(ExecutionError):
+    """The password does not open the keystore."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"the password does not open the keystore {path}; "
+            "correct the file that signer.password_file names, or leave the setting out to be asked"
+        )
+        self.path = path
+
+
+# --------------------------------------------------------------------------------------- ledger
+
+
+class LedgerError(SluiceError):
+    """The database of decisions and transactions."""
+
+
+class LedgerUnavailableError(LedgerError):
+    """The database cannot be opened, read or written: locked, full, read-only, or no database."""
+
+    def __init__(self, path: str, detail: str) -> None:
+        super().__init__(f"the ledger {path} cannot be used: {detail}; check the disk and ledger.path")
+        self.path = path
+        self.detail = detail
+
+
+class LedgerInUseError(LedgerError):
+    """Another process writes to this ledger; two writers of one nonce would send actions twice."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"the ledger {path} is in use by another keeper; stop it, or give this one its own ledger.path"
+        )
+        self.path = path
+
+
+class LedgerMismatchError(LedgerError):
+    """The ledger was written by another version of the keeper, or for another chain.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    what : str
+        What differs.
+    found, wanted : str
+        What the ledger says, and what would fit.
+    """
+
+    def __init__(self, path: str, what: str, found: str, wanted: str) -> None:
+        super().__init__(
+            f"the ledger {path} has {what} {found}, this run wants {wanted}; "
+            "name another file in ledger.path, or move this one away"
+        )
+        self.path = path
+        self.what = what
+        self.found = found
+        self.wanted = wanted
+
+
+class DuplicateTransactionError(LedgerError):
+    """A transaction would use a nonce or an idempotency key that another one has."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(f"refused to send an action twice: {detail}")
+        self.detail = detail
