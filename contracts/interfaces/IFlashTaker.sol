@@ -12,6 +12,8 @@ interface IFlashTaker {
     error OperatorUnauthorised(address caller);
     /// @notice Thrown when a callback comes from elsewhere than the clearing house or the pool that was called.
     error CallbackUnauthorised(address caller);
+    /// @notice Thrown when no pool exists for the pair and fee.
+    error PoolMissing(address tokenIn, address tokenOut, uint24 feePips);
     /// @notice Thrown when the profit is below the minimum, token units of the debt asset.
     error ProfitBelowMinimum(uint256 profit, uint256 minProfit);
 
