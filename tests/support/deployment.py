@@ -60,7 +60,7 @@ class Web3Deployer:
         return bytes(self.w3.eth.get_code(address))
 
     def _defaults(self) -> TxParams:
-        return {"from": self.sender, "gas": 12_000_000, "gasPrice": self.w3.eth.gas_price}
+        return {"from": self.sender, "gas": 25_000_000, "gasPrice": self.w3.eth.gas_price}
 
     def _mined(self, transaction: TxParams, what: str) -> Any:
         receipt = self.w3.eth.wait_for_transaction_receipt(

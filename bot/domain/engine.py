@@ -1,0 +1,520 @@
+"""The liquidation engine's arithmetic in exact integers: the contracts' ``Sizing`` and ``ReserveCurve``.
+
+Symbols, as in docs/mechanism.md: for one account, V and D value of collateral and debt, A and D_w the
+weighted ones, HF = A / D_w; for the collateral sold k its liquidation threshold and m the multiplier over
+the oracle price; for the debt repaid d its amount and w its debt weight; h the target health factor, p
+the penalty, b = (1 + p) / m the incentive factor; S = sum of V_i m_i over all collaterals.
+
+Amounts are token units, prices WAD quote units per whole token, values WAD quote units, fractions WAD;
+all of them non-negative. The rounding of each step is the contract's, and stated where it is taken. Only
+what comes from here may reach calldata; floats screen and rank.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from bot.domain.lending import Market
+from bot.domain.wad import (
+    WAD,
+    WAD_PER_BPS,
+    bps_down,
+    div_down,
+    div_up,
+    exp_wad,
+    mul_div_down,
+    mul_div_up,
+    mul_down,
+    mul_up,
+)
+
+UNBOUNDED: Final = 2**256 - 1
+"""The health factor of an account without debt; the amount that means "all"."""
+
+
+# ------------------------------------------------------------------------------- accounts
+
+
+class AssetTerms(NamedTuple):
+    """Price and weights of an asset.
+
+    Parameters
+    ----------
+    unit : int
+        Token units of a whole token.
+    price : int
+        WAD quote units per whole token; positive.
+    threshold, weight : int
+        Liquidation threshold and debt weight, WAD.
+    """
+
+    unit: int
+    price: int
+    threshold: int
+    weight: int
+
+    def value_down(self, amount: int) -> int:
+        """Return the value of an amount. Rounding: DOWN, as collateral is valued."""
+        return mul_div_down(amount, self.price, self.unit)
+
+    def value_up(self, amount: int) -> int:
+        """Return the value of an amount. Rounding: UP, as debt is valued."""
+        return mul_div_up(amount, self.price, self.unit)
+
+
+class Holding(NamedTuple):
+    """One asset of one account, token units; debt with interest, rounded up."""
+
+    asset_id: int
+    collateral: int
+    debt: int
+
+
+class Balance(NamedTuple):
+    """An account at oracle prices, values rounded against it.
+
+    Parameters
+    ----------
+    collateral_value, debt_value : int
+        V, rounded down, and D, rounded up.
+    weighted_collateral, weighted_debt : int
+        A, rounded down, and D_w, rounded up.
+    """
+
+    collateral_value: int
+    debt_value: int
+    weighted_collateral: int
+    weighted_debt: int
+
+    @property
+    def health_factor(self) -> int:
+        """A / D_w, WAD, rounded down; `UNBOUNDED` without debt."""
+        return div_down(self.weighted_collateral, self.weighted_debt) if self.weighted_debt else UNBOUNDED
+
+
+def balance_of(holdings: Sequence[Holding], terms: Mapping[int, AssetTerms]) -> Balance:
+    """Return an account's values, as ``ClearingHouse.accountState`` sums them.
+
+    Parameters
+    ----------
+    holdings : sequence of Holding
+        All the account holds and owes.
+    terms : mapping of int to AssetTerms
+        By asset id.
+    """
+    value = debt = weighted = owed = 0
+    for holding in holdings:
+        asset = terms[holding.asset_id]
+        held, due = asset.value_down(holding.collateral), asset.value_up(holding.debt)
+        value += held
+        debt += due
+        weighted += mul_down(held, asset.threshold)
+        owed += mul_up(due, asset.weight)
+    return Balance(value, debt, weighted, owed)
+
+
+def netted(holdings: Sequence[Holding]) -> tuple[Holding, ...]:
+    """Return the account after collateral has repaid debt in the same asset, as every kick does first."""
+    result = []
+    for holding in holdings:
+        both = min(holding.collateral, holding.debt)
+        result.append(Holding(holding.asset_id, holding.collateral - both, holding.debt - both))
+    return tuple(result)
+
+
+# ----------------------------------------------------------------------------- parameters
+
+
+@dataclass(frozen=True, slots=True)
+class EngineParameters:
+    """``ILiquidationEngine.EngineParameters``, in its units."""
+
+    target_health_factor_bps: int
+    penalty_bps: int
+    chip_bps: int
+    incentive_share_bps: int
+    floor_multiplier_bps: int
+    tip_value: int
+    dust_value: int
+    tail: int
+
+    @property
+    def target(self) -> int:
+        """h, WAD."""
+        return self.target_health_factor_bps * WAD_PER_BPS
+
+    @property
+    def penalty(self) -> int:
+        """Largest p, WAD."""
+        return self.penalty_bps * WAD_PER_BPS
+
+    @property
+    def floor(self) -> int:
+        """m_floor, WAD."""
+        return self.floor_multiplier_bps * WAD_PER_BPS
+
+    @property
+    def dust(self) -> int:
+        """Smallest value that a settlement may leave on a side, WAD quote units."""
+        return self.dust_value * WAD
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """The reserve of one collateral: a snapshot of the curve taken at its kick.
+
+    Parameters
+    ----------
+    start_multiplier, decay_per_second : int
+        m0 and lambda, WAD.
+    started_at : int
+        Unix seconds.
+    """
+
+    start_multiplier: int
+    decay_per_second: int
+    started_at: int
+
+    def multiplier(self, floor: int, timestamp: int) -> int:
+        """Return ``max(floor, m0 exp(-lambda elapsed))``, WAD. Rounding: UP, because others pay it."""
+        elapsed = timestamp - self.started_at
+        return max(mul_up(self.start_multiplier, exp_wad(-self.decay_per_second * elapsed)), floor)
+
+
+# --------------------------------------------------------------------------------- sizing
+
+
+class Position(NamedTuple):
+    """One account, seen from one collateral that is sold for one debt.
+
+    Parameters
+    ----------
+    balance : Balance
+        All of the account.
+    other_reserve_value : int
+        Sum of V_i m_i over the other collaterals, rounded down.
+    other_debt_value : int
+        Value of the other debts.
+    collateral, debt : int
+        Token units held and owed.
+    sold, owed : AssetTerms
+        Of the collateral and of the debt.
+    """
+
+    balance: Balance
+    other_reserve_value: int
+    other_debt_value: int
+    collateral: int
+    debt: int
+    sold: AssetTerms
+    owed: AssetTerms
+
+
+class Terms(NamedTuple):
+    """What a sale at one multiplier is booked at.
+
+    Parameters
+    ----------
+    multiplier, penalty : int
+        m' and p', WAD.
+    reserve_value : int
+        S.
+    insolvent : bool
+        Whether S < D.
+    """
+
+    multiplier: int
+    penalty: int
+    reserve_value: int
+    insolvent: bool
+
+
+class Sale(NamedTuple):
+    """One sale, token units.
+
+    Parameters
+    ----------
+    seized, payment : int
+        Collateral sold, and what is paid for it.
+    repaid : int
+        Part of the payment that repays debt.
+    cancelled : int
+        Debt cancelled: ``repaid``, or more in insolvency.
+    surplus : int
+        Part of the payment that is credited to the account.
+    """
+
+    seized: int
+    payment: int
+    repaid: int
+    cancelled: int
+    surplus: int = 0
+
+
+def terms_at(position: Position, multiplier: int, penalty: int) -> Terms:
+    """Return m', p' and S of a sale at ``multiplier``: the curve's, or what the sale really brings.
+
+    While solvent, b is capped by ``B = min(HF w / k, V / D)``: ``m' = max(m, 1 / B)``, ``p' = min(p, m' B
+    - 1)``. Rounding: S down, so that insolvency is not overlooked; 1 / B up and p' down, so that b stays
+    below its cap.
+    """
+    balance = position.balance
+    reserve_value = position.other_reserve_value + mul_down(
+        position.sold.value_down(position.collateral), multiplier
+    )
+    if reserve_value < balance.debt_value:
+        return Terms(multiplier, 0, reserve_value, insolvent=True)
+    numerator = balance.weighted_collateral * position.owed.weight
+    divisor = position.sold.threshold * balance.weighted_debt
+    paid = max(
+        multiplier,
+        mul_div_up(WAD, divisor, numerator),
+        div_up(balance.debt_value, balance.collateral_value),
+    )
+    room = min(
+        mul_div_down(paid, numerator, divisor),
+        mul_div_down(paid, balance.collateral_value, balance.debt_value),
+    )
+    return Terms(paid, min(max(room - WAD, 0), penalty), reserve_value, insolvent=False)
+
+
+def payment_up(position: Position, multiplier: int, seized: int) -> int:
+    """Return the debt tokens owed for ``seized`` at a multiplier. Rounding: UP at every step."""
+    value = mul_up(position.sold.value_up(seized), multiplier)
+    return mul_div_up(value, position.owed.unit, position.owed.price)
+
+
+def multiplier_down(position: Position, seized: int, payment: int) -> int:
+    """Return the multiplier that a sale brought, WAD. Rounding: DOWN, because the penalty grows with it."""
+    return div_down(position.owed.value_down(payment), position.sold.value_up(seized))
+
+
+def multiplier_up(position: Position, seized: int, payment: int) -> int:
+    """Return the multiplier that a sale would bring, WAD. Rounding: UP, for the smaller slice."""
+    return div_up(position.owed.value_up(payment), position.sold.value_down(seized))
+
+
+def largest_take(position: Position, offer: Terms, target: int, dust: int) -> Sale:
+    """Return the largest take: up to the target while solvent, else all that debt or collateral allow."""
+    slice_ = _to_target(position, offer, target, dust)
+    if slice_ is None:
+        return _closing(position, offer)
+    repaid, seized = slice_
+    return _at_repaid(position, offer, repaid, seized)
+
+
+def partial_take(position: Position, offer: Terms, seized: int) -> Sale:
+    """Return a take of the taker's choice, below the largest one.
+
+    Rounding: the payment UP, because of the reserve; the debt repaid by it UP, because health may not fall.
+    """
+    payment = payment_up(position, offer.multiplier, seized)
+    return realised(position, offer, seized, payment)._replace(surplus=0)
+
+
+def sale_size(position: Position, best: Terms, low: Terms, target: int, dust: int) -> int:
+    """Return the collateral that a venue sale may sell where its price will lie between two offers.
+
+    Up to the target the best price sizes, so that the target is not passed; a closing sale is sized by
+    the lowest, so that it closes whatever it brings. Rounding: down to the target; a closing sale UP.
+    """
+    slice_ = _to_target(position, best, target, dust)
+    if slice_ is not None:
+        return slice_[1]
+    if low.insolvent:
+        payment = mul_div_up(position.debt, low.reserve_value, position.balance.debt_value)
+    else:
+        payment = position.debt + mul_up(position.debt, low.penalty)
+    value = div_up(position.owed.value_up(payment), low.multiplier)
+    return min(mul_div_up(value, position.sold.unit, position.sold.price), position.collateral)
+
+
+def realised(position: Position, offer: Terms, seized: int, payment: int) -> Sale:
+    """Return how a sale of ``seized`` that brought ``payment`` is booked, at the terms of its own price.
+
+    Solvent: ``repaid = payment / (1 + p')``, at most the debt; what is beyond debt and penalty is the
+    account's. Insolvent: all of it repays, and cancels D / S of debt, at most the debt. Rounding: repaid
+    and penalty UP; what insolvency cancels DOWN, in favour of the lenders.
+    """
+    if offer.insolvent:
+        repaid = min(payment, position.debt)
+        cancelled = mul_div_down(repaid, position.balance.debt_value, offer.reserve_value)
+        return Sale(seized, payment, repaid, min(cancelled, position.debt), payment - repaid)
+    repaid = min(div_up(payment, WAD + offer.penalty), position.debt)
+    surplus = 0
+    if repaid == position.debt:
+        surplus = max(payment - repaid - mul_up(repaid, offer.penalty), 0)
+    return Sale(seized, payment, repaid, repaid, surplus)
+
+
+def leaves_dust(position: Position, seized: int, cancelled: int, dust: int) -> bool:
+    """Return whether a sale leaves less than the dust value on a side while something stays on both."""
+    if seized >= position.collateral or cancelled >= position.debt:
+        return False
+    return (
+        position.sold.value_down(position.collateral - seized) < dust
+        or position.owed.value_down(position.debt - cancelled) < dust
+    )
+
+
+def _to_target(position: Position, offer: Terms, target: int, dust: int) -> tuple[int, int] | None:
+    """Return repaid and seized of the slice that ends at the target, or None where a side ends first.
+
+    ``r = (h D_w - A) / (h w - k b)``, defined while ``k b < h w``. Rounding: r UP to a unit of the debt.
+    """
+    if offer.insolvent:
+        return None
+    factored = mul_div_up(position.sold.threshold, WAD + offer.penalty, offer.multiplier)
+    divisor = mul_down(target, position.owed.weight) - factored
+    if divisor <= 0:
+        return None
+    missing = max(mul_up(target, position.balance.weighted_debt) - position.balance.weighted_collateral, 0)
+    repaid = mul_div_up(div_up(missing, divisor), position.owed.unit, position.owed.price)
+    if repaid >= position.debt:
+        return None
+    seized = _seized_down(position, offer, repaid)
+    if seized >= position.collateral or leaves_dust(position, seized, repaid, dust):
+        return None
+    return repaid, seized
+
+
+def _closing(position: Position, offer: Terms) -> Sale:
+    """Return the slice that takes the whole debt, or the whole collateral where that does not pay for it."""
+    if offer.insolvent:
+        repaid = mul_div_up(position.debt, offer.reserve_value, position.balance.debt_value)
+    else:
+        repaid = position.debt
+    seized = _seized_down(position, offer, repaid)
+    if seized > position.collateral:
+        return partial_take(position, offer, position.collateral)
+    return _at_repaid(position, offer, repaid, seized)._replace(cancelled=position.debt)
+
+
+def _at_repaid(position: Position, offer: Terms, repaid: int, seized: int) -> Sale:
+    payment = max(repaid + mul_up(repaid, offer.penalty), payment_up(position, offer.multiplier, seized))
+    return Sale(seized, payment, repaid, repaid)
+
+
+def _seized_down(position: Position, offer: Terms, repaid: int) -> int:
+    """Return the collateral for ``repaid``: its value times b. Rounding: DOWN: b may not pass its cap."""
+    value = mul_div_down(position.owed.value_down(repaid), WAD + offer.penalty, offer.multiplier)
+    return mul_div_down(value, position.sold.unit, position.sold.price)
+
+
+# -------------------------------------------------------------------------------- account
+
+
+def position_of(
+    holdings: Sequence[Holding],
+    terms: Mapping[int, AssetTerms],
+    multipliers: Mapping[int, int],
+    collateral_id: int,
+    debt_id: int,
+) -> Position:
+    """Return an account as the sizing sees it from one collateral and one debt.
+
+    Parameters
+    ----------
+    holdings : sequence of Holding
+        All the account holds and owes.
+    terms : mapping of int to AssetTerms
+        By asset id.
+    multipliers : mapping of int to int
+        m_i of the running legs, WAD; a collateral without a leg counts at 1.
+    collateral_id, debt_id : int
+        What is sold, and for which debt.
+    """
+    other_reserve = other_debt = collateral = debt = 0
+    for holding in holdings:
+        asset = terms[holding.asset_id]
+        if holding.asset_id == collateral_id:
+            collateral = holding.collateral
+        else:
+            value = asset.value_down(holding.collateral)
+            other_reserve += mul_down(value, multipliers.get(holding.asset_id, WAD))
+        if holding.asset_id == debt_id:
+            debt = holding.debt
+        else:
+            other_debt += asset.value_up(holding.debt)
+    return Position(
+        balance_of(holdings, terms),
+        other_reserve,
+        other_debt,
+        collateral,
+        debt,
+        terms[collateral_id],
+        terms[debt_id],
+    )
+
+
+# ----------------------------------------------------------------------------- incentives
+
+TIP_STEPS: Final = 1_000
+"""Steps in a quote unit, in which the engine keeps what is left of a tip."""
+_TIP_STEP_VALUE: Final = WAD // TIP_STEPS
+
+
+class Incentives(NamedTuple):
+    """What a settlement pays to the kicker and to the settler, token units of the debt asset."""
+
+    tip: int
+    chip: int
+
+
+def incentives(
+    position: Position,
+    parameters: EngineParameters,
+    paid: Terms,
+    sale: Sale,
+    tip_owed: int,
+    market: Market,
+) -> Incentives:
+    """Return tip and chip: at most the incentives' share of the penalty really collected, the tip first.
+
+    In insolvency they come out of the reserve, as far as it reaches, capped as if the penalty had been paid.
+    Rounding: DOWN, in favour of the reserve.
+
+    Parameters
+    ----------
+    position : Position
+        The account before the sale.
+    parameters : EngineParameters
+        Of the engine.
+    paid : Terms
+        What the sale is booked at.
+    sale : Sale
+        The sale.
+    tip_owed : int
+        What is left of the tip, in steps of `TIP_STEPS` to a quote unit.
+    market : Market
+        Totals of the debt asset, interest included.
+    """
+    if paid.insolvent:
+        penalty = bps_down(sale.repaid, parameters.penalty_bps)
+    else:
+        penalty = sale.payment - sale.repaid - sale.surplus
+    budget = bps_down(penalty, parameters.incentive_share_bps)
+    if paid.insolvent:
+        budget = min(budget, _reserve_available(sale, market))
+    tip = min(tip_value(tip_owed, position.owed), budget)
+    return Incentives(tip, min(bps_down(sale.repaid, parameters.chip_bps), budget - tip))
+
+
+def tip_value(tip_owed: int, debt: AssetTerms) -> int:
+    """Return what is left of a tip in token units of the debt asset. Rounding: DOWN."""
+    return mul_div_down(tip_owed * _TIP_STEP_VALUE, debt.unit, debt.price)
+
+
+def tip_left(tip_owed: int, tip: int, debt: AssetTerms) -> int:
+    """Return what is left of a tip after ``tip`` token units were paid. Rounding: what is taken off, UP."""
+    if tip == tip_value(tip_owed, debt):
+        return 0
+    return max(tip_owed - mul_div_up(tip, debt.price, debt.unit * _TIP_STEP_VALUE), 0)
+
+
+def _reserve_available(sale: Sale, market: Market) -> int:
+    if sale.cancelled == sale.repaid:
+        return 0
+    beyond_suppliers = max(sale.cancelled - sale.repaid - market.supply_assets, 0)
+    in_cash = market.cash - market.collateral_assets - market.credit_assets
+    return min(max(market.reserve_assets - beyond_suppliers, 0), in_cash)

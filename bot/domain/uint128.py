@@ -1,0 +1,86 @@
+"""Columns of unsigned 128-bit integers in numpy, which has none: two 64-bit limbs each.
+
+Amounts are stored as exactly as on chain, and seen as floats only to screen.
+"""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from bot.domain._validation import FloatArray
+from bot.errors import InvalidInputError
+
+LIMB: Final = 64
+_MASK: Final = (1 << LIMB) - 1
+_LIMIT: Final = 1 << 128
+
+
+class UInt128Array:
+    """A two-dimensional array of integers in ``[0, 2^128)``.
+
+    Parameters
+    ----------
+    high, low : (rows, columns) arrays of uint64
+        The limbs; shared, not copied.
+    """
+
+    __slots__ = ("_high", "_low")
+
+    def __init__(self, high: npt.NDArray[np.uint64], low: npt.NDArray[np.uint64]) -> None:
+        self._high = high
+        self._low = low
+
+    @classmethod
+    def zeros(cls, rows: int, columns: int) -> "UInt128Array":
+        """Return an array of zeros."""
+        return cls(np.zeros((rows, columns), np.uint64), np.zeros((rows, columns), np.uint64))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        rows, columns = self._low.shape
+        return rows, columns
+
+    def __getitem__(self, cell: tuple[int, int]) -> int:
+        return int(self._high[cell]) << LIMB | int(self._low[cell])
+
+    def __setitem__(self, cell: tuple[int, int], value: int) -> None:
+        if not 0 <= value < _LIMIT:
+            raise InvalidInputError("amount", value, "in [0, 2**128)")
+        self._high[cell] = value >> LIMB
+        self._low[cell] = value & _MASK
+
+    def row(self, index: int) -> list[int]:
+        """Return one row as integers."""
+        pairs = zip(self._high[index].tolist(), self._low[index].tolist(), strict=True)
+        return [high << LIMB | low for high, low in pairs]
+
+    def floats(self) -> FloatArray:
+        """Return all as float64, each within one part in 2^52."""
+        return self._high.astype(np.float64) * 2.0**LIMB + self._low
+
+    def resized(self, rows: int, columns: int) -> "UInt128Array":
+        """Return a larger copy, zero where it grew."""
+        grown = UInt128Array.zeros(rows, columns)
+        height, width = self.shape
+        grown._high[:height, :width] = self._high
+        grown._low[:height, :width] = self._low
+        return grown
+
+    def frozen(self, rows: int) -> "UInt128Array":
+        """Return a read-only copy of the first ``rows`` rows."""
+        high, low = self._high[:rows].copy(), self._low[:rows].copy()
+        high.flags.writeable = low.flags.writeable = False
+        return UInt128Array(high, low)
+
+    def copy(self) -> "UInt128Array":
+        """Return a copy that can be written to."""
+        return UInt128Array(self._high.copy(), self._low.copy())
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, UInt128Array):
+            return NotImplemented
+        return np.array_equal(self._high, other._high) and np.array_equal(self._low, other._low)
+
+    __hash__ = None  # type: ignore[assignment] # it can be written to

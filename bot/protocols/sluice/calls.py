@@ -1,0 +1,159 @@
+"""Decisions to calldata, and revert data to words."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, cast
+
+from eth_abi.abi import decode, encode
+from eth_abi.exceptions import DecodingError
+from eth_typing import ABIElement
+from eth_utils.abi import collapse_if_tuple, function_abi_to_4byte_selector
+from eth_utils.address import to_checksum_address
+
+from bot import abi
+from bot.ports import Address, Call
+from bot.protocols.sluice.manifest import Manifest
+from bot.strategy.decision import Action, Kind
+
+_CONTRACTS: Final = (
+    "liquidation_engine",
+    "clearing_house",
+    "flash_taker",
+    "uniswap_v3_venue",
+    "price_oracle",
+)
+_PLAIN_REVERT: Final = bytes.fromhex("08c379a0")  # Error(string)
+_PANIC: Final = bytes.fromhex("4e487b71")  # Panic(uint256)
+
+
+class Function:
+    """A contract's function: its selector and how its arguments are encoded.
+
+    Parameters
+    ----------
+    contract : str
+        Name of the ABI in `bot.abi`.
+    name : str
+        Of the function; it must not be overloaded.
+    """
+
+    __slots__ = ("_inputs", "_outputs", "_selector")
+
+    def __init__(self, contract: str, name: str) -> None:
+        (entry,) = (e for e in abi.load(contract) if e["type"] == "function" and e["name"] == name)
+        self._selector: Final = _selector(entry)
+        self._inputs: Final = _types(entry["inputs"])
+        self._outputs: Final = _types(entry["outputs"])
+
+    def data(self, *arguments: Any) -> bytes:
+        """Return the calldata."""
+        return self._selector + encode(self._inputs, arguments)
+
+    def result(self, returned: bytes) -> tuple[Any, ...]:
+        """Return what a call gave back."""
+        return tuple(decode(self._outputs, returned))
+
+
+def _types(arguments: Iterable[Mapping[str, Any]]) -> list[str]:
+    return [collapse_if_tuple(cast("Any", argument)) for argument in arguments]
+
+
+def _selector(entry: Mapping[str, Any]) -> bytes:
+    return function_abi_to_4byte_selector(cast("ABIElement", {**entry, "type": "function"}))
+
+
+_KICK: Final = Function("liquidation_engine", "kick")
+_REDO: Final = Function("liquidation_engine", "redo")
+_CLEAR: Final = Function("liquidation_engine", "clear")
+_NET: Final = Function("liquidation_engine", "net")
+_SWAP: Final = Function("liquidation_engine", "swap")
+_TAKE: Final = Function("flash_taker", "takeAndSell")
+
+
+class CallBuilder:
+    """Builds the calls that carry actions out.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        Where the contracts are.
+    """
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._engine: Final = Address(to_checksum_address(manifest.liquidation_engine))
+        self._taker: Final = Address(to_checksum_address(manifest.flash_taker))
+        self._venue: Final = manifest.uniswap_v3_venue
+
+    def call_for(self, action: Action) -> Call:
+        """Return the call that carries an action out; its gas is left to the simulation."""
+        account = "0x" + action.account.hex()
+        match action.kind:
+            case Kind.KICK:
+                return Call(self._engine, _KICK.data(account, action.collateral_ids))
+            case Kind.REDO:
+                return Call(self._engine, _REDO.data(account, action.collateral_ids))
+            case Kind.CLEAR:
+                return Call(self._engine, _CLEAR.data(account))
+            case Kind.NET:
+                return Call(self._engine, _NET.data(account, action.collateral_ids[0]))
+            case Kind.SWAP:
+                return Call(self._engine, self._swap(account, action))
+            case Kind.TAKE:
+                return Call(self._taker, self._take(account, action))
+
+    def _swap(self, account: str, action: Action) -> bytes:
+        return _SWAP.data(
+            account,
+            action.collateral_ids[0],
+            action.debt_id,
+            action.max_seized,
+            action.limit_price,
+            self._venue,
+            encode(["uint24"], [action.fee_pips]),
+        )
+
+    def _take(self, account: str, action: Action) -> bytes:
+        return _TAKE.data(
+            account,
+            action.collateral_ids[0],
+            action.debt_id,
+            action.max_seized,
+            action.limit_price,
+            action.fee_pips,
+            action.min_profit,
+        )
+
+
+def _errors() -> dict[bytes, Mapping[str, Any]]:
+    entries = (e for contract in _CONTRACTS for e in abi.load(contract) if e["type"] == "error")
+    return {_selector(entry): entry for entry in entries}
+
+
+_ERRORS: Final = _errors()
+
+
+def explain_revert(data: bytes) -> str:
+    """Return revert data in words: the custom error with its arguments, or what the data holds.
+
+    Never raises, whatever a node or a contract sends.
+    """
+    entry = _ERRORS.get(data[:4])
+    try:
+        if entry is not None:
+            values = decode(_types(entry["inputs"]), data[4:])
+            named = zip(entry["inputs"], values, strict=True)
+            arguments = ", ".join(f"{argument['name']}={_shown(value)}" for argument, value in named)
+            return f"{entry['name']}({arguments})"
+        if data[:4] == _PLAIN_REVERT:
+            return str(decode(["string"], data[4:])[0])
+        if data[:4] == _PANIC:
+            return f"Panic(0x{decode(['uint256'], data[4:])[0]:02x})"
+    except (DecodingError, UnicodeDecodeError, OverflowError):
+        pass
+    return f"0x{data.hex()}" if data else "no reason given"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bytes):
+        text = value.rstrip(b"\0").decode("ascii", errors="ignore")
+        return text if text.isprintable() and len(text) > 0 and len(value) == 32 else f"0x{value.hex()}"
+    return str(value)

@@ -1,0 +1,118 @@
+"""A Uniswap V3 pool kept from its logs: price from ``Swap``, liquidity by tick from ``Mint`` and ``Burn``."""
+
+from typing import Final
+
+from bot import abi
+from bot.domain.amm.uniswap_v3 import Pool
+from bot.errors import BookDivergedError
+from bot.protocols.events import Event, EventDecoder
+
+POOL_EVENTS: Final = EventDecoder(abi.load("uniswap_v3_pool"), ["Initialize", "Swap", "Mint", "Burn"])
+
+
+class PoolBook:
+    """A pool's state after every log so far.
+
+    Parameters
+    ----------
+    address : bytes
+        Of the pool, 20 bytes.
+    token0, token1 : int
+        Asset ids of its tokens.
+    fee_pips, tick_spacing : int
+        As in the pool.
+    """
+
+    __slots__ = (
+        "_gross",
+        "_liquidity",
+        "_net",
+        "_pool",
+        "_sqrt_price",
+        "_stale_ticks",
+        "_tick",
+        "address",
+        "fee_pips",
+        "tick_spacing",
+        "token0",
+        "token1",
+    )
+
+    def __init__(self, address: bytes, token0: int, token1: int, fee_pips: int, tick_spacing: int) -> None:
+        self.address: Final = address
+        self.token0: Final = token0
+        self.token1: Final = token1
+        self.fee_pips: Final = fee_pips
+        self.tick_spacing: Final = tick_spacing
+        self._sqrt_price = 0
+        self._tick = 0
+        self._liquidity = 0
+        self._gross: dict[int, int] = {}
+        self._net: dict[int, int] = {}
+        self._stale_ticks = True
+        self._pool: Pool | None = None
+
+    def copy(self) -> "PoolBook":
+        """Return a copy that changes on its own."""
+        twin = PoolBook(self.address, self.token0, self.token1, self.fee_pips, self.tick_spacing)
+        twin._sqrt_price, twin._tick, twin._liquidity = self._sqrt_price, self._tick, self._liquidity
+        twin._gross, twin._net = dict(self._gross), dict(self._net)
+        twin._stale_ticks, twin._pool = self._stale_ticks, self._pool
+        return twin
+
+    def apply(self, event: Event) -> None:
+        """Bring the state forward by one log, in the order of the chain.
+
+        Raises
+        ------
+        BookDivergedError
+            If liquidity is taken from where none was placed: logs are missing.
+        """
+        fields = event.fields
+        if event.name in ("Initialize", "Swap"):
+            self._sqrt_price = fields["sqrtPriceX96"]
+            self._tick = fields["tick"]
+            self._liquidity = fields.get("liquidity", 0)
+            if self._pool is not None and not self._stale_ticks:
+                self._pool = self._pool.with_price(self._sqrt_price, self._tick, self._liquidity)
+            return
+        amount = fields["amount"]
+        if amount:
+            signed = amount if event.name == "Mint" else -amount
+            self._change(fields["tickLower"], fields["tickUpper"], signed)
+
+    def _change(self, lower: int, upper: int, amount: int) -> None:
+        for tick, net in ((lower, amount), (upper, -amount)):
+            gross = self._gross.get(tick, 0) + amount
+            if gross < 0:
+                raise BookDivergedError(
+                    f"liquidity of pool 0x{self.address.hex()} at tick {tick}", gross, "at least 0"
+                )
+            if gross:
+                self._gross[tick] = gross
+                self._net[tick] = self._net.get(tick, 0) + net
+            else:
+                del self._gross[tick], self._net[tick]
+        if lower <= self._tick < upper:
+            self._liquidity += amount
+        self._stale_ticks = True
+
+    @property
+    def started(self) -> bool:
+        """Whether the pool has a price."""
+        return self._sqrt_price != 0
+
+    def pool(self) -> Pool:
+        """Return the pool for quoting; built anew only after positions changed.
+
+        Raises
+        ------
+        InvalidInputError
+            If the pool was never initialised, or logs are missing.
+        """
+        if self._pool is None or self._stale_ticks:
+            self._pool = Pool(
+                self._sqrt_price, self._tick, self._liquidity, self.fee_pips, self.tick_spacing, self._net
+            )
+            self._stale_ticks = False
+        return self._pool

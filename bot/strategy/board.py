@@ -1,0 +1,82 @@
+"""The pools during one head's decisions: what earlier ones will sell, later ones find sold."""
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from bot.domain.amm.uniswap_v3 import Pool
+from bot.domain.wad import mul_div_up
+from bot.errors import LiquidityExhaustedError
+from bot.strategy.snapshot import PoolView
+
+PIPS: Final = 1_000_000
+_Q96: Final = 2**96
+
+
+class Quote(NamedTuple):
+    """What a sale brings, and where it leaves the pool."""
+
+    amount_out: int
+    sqrt_price_x96: int
+    tick: int
+
+
+class Market(NamedTuple):
+    """One direction of a pool.
+
+    Parameters
+    ----------
+    address : bytes
+        Of the pool.
+    pool : Pool
+        Its state now.
+    zero_for_one : bool
+        Whether the collateral is token0.
+    """
+
+    address: bytes
+    pool: Pool
+    zero_for_one: bool
+
+    def quote(self, amount: int) -> Quote | None:
+        """Return what selling exactly ``amount`` brings, wei for wei; None if the pool cannot take it."""
+        try:
+            quote = self.pool.quote_exact_input(amount, self.zero_for_one)
+        except LiquidityExhaustedError:
+            return None
+        return Quote(quote.amount_out, quote.sqrt_price_x96_after, quote.tick_after)
+
+    def at_spot(self, amount: int) -> int:
+        """Return what ``amount`` would bring at the marginal price after fees, as the venue tells the engine.
+
+        Rounding: UP at each step, because it bounds any sale from above.
+        """
+        net = mul_div_up(amount, PIPS - self.pool.fee_pips, PIPS)
+        price = self.pool.sqrt_price_x96
+        numerator, divisor = (price, _Q96) if self.zero_for_one else (_Q96, price)
+        return mul_div_up(mul_div_up(net, numerator, divisor), numerator, divisor)
+
+
+class Board:
+    """Pools by pair, moved by each sale that was decided.
+
+    Parameters
+    ----------
+    pools : iterable of PoolView
+        As of the head.
+    """
+
+    def __init__(self, pools: Iterable[PoolView]) -> None:
+        self._pools: Final = {view.address: view.pool for view in pools}
+        self._pairs: Final[dict[tuple[int, int], list[tuple[bytes, bool]]]] = {}
+        for view in pools:
+            self._pairs.setdefault((view.token0, view.token1), []).append((view.address, True))
+            self._pairs.setdefault((view.token1, view.token0), []).append((view.address, False))
+
+    def markets(self, sold: int, bought: int) -> list[Market]:
+        """Return the pools in which one asset can be sold for another, by address."""
+        found = sorted(self._pairs.get((sold, bought), []))
+        return [Market(address, self._pools[address], forward) for address, forward in found]
+
+    def sell(self, market: Market, quote: Quote) -> None:
+        """Move a pool to where a decided sale will leave it."""
+        self._pools[market.address] = market.pool.with_price(quote.sqrt_price_x96, quote.tick)

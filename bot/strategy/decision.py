@@ -1,0 +1,198 @@
+"""What the strategy decides, and why not otherwise.
+
+Values are WAD quote units, prices WAD quote units per whole token, amounts token units.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What can be done to an account."""
+
+    KICK = "kick"
+    """Flag it, or start legs that do not run yet."""
+    REDO = "redo"
+    """Start its lapsed auction again."""
+    CLEAR = "clear"
+    """End the auction of an account that is healthy again."""
+    NET = "net"
+    """Repay debt with collateral of the same asset."""
+    SWAP = "swap"
+    """Let the engine sell through a pool, for the chip."""
+    TAKE = "take"
+    """Buy at the reserve and sell in a pool, for the difference and the chip."""
+
+
+class Reason(StrEnum):
+    """Why a candidate lost."""
+
+    HALTED = "halted"
+    """Liquidations are halted."""
+    PRICE_REFUSED = "price_refused"
+    """The oracle refuses the price of an asset of the account."""
+    COOLING_OFF = "cooling_off"
+    """The account borrowed or withdrew in this block."""
+    LEG_MISSING = "leg_missing"
+    """The collateral's reserve does not run."""
+    ROUTE_CLOSED = "route_closed"
+    """The venue is not allowed, or the flash taker does not serve this keeper."""
+    NO_POOL = "no_pool"
+    """No pool trades the pair, or the one there has no liquidity."""
+    RESERVE_ABOVE_MARKET = "reserve_above_market"
+    """The pool pays less than the reserve, even for the first unit."""
+    SLIPPAGE = "slippage"
+    """Within the slippage limit and above the reserve the pool takes less than the smallest sale allowed."""
+    DUST = "dust"
+    """What the pool takes would leave dust."""
+    EMPTY = "empty"
+    """A side of the settlement rounds to nothing."""
+    UNPROFITABLE = "unprofitable"
+    """Revenue after gas is below the minimum."""
+    OUTBID = "outbid"
+    """Another candidate for the same account brings more."""
+    BLOCK_FULL = "block_full"
+    """The block's actions went to more urgent accounts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something to do on chain.
+
+    Parameters
+    ----------
+    kind : Kind
+        What.
+    account : bytes
+        To whom, 20 bytes.
+    collateral_ids : tuple of int
+        The collateral sold, or those whose legs are to start; for a net, the asset.
+    debt_id : int or None
+        The debt repaid by a settlement.
+    max_seized : int
+        Upper limit of the collateral sold.
+    limit_price : int
+        Per whole collateral token: lower limit of a swap's price, upper limit of a take's reserve.
+    fee_pips : int
+        Of the pool sold through.
+    min_profit : int
+        Least profit of a take, units of the debt asset.
+    """
+
+    kind: Kind
+    account: bytes
+    collateral_ids: tuple[int, ...] = ()
+    debt_id: int | None = None
+    max_seized: int = 0
+    limit_price: int = 0
+    fee_pips: int = 0
+    min_profit: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An action with what it is expected to bring.
+
+    Parameters
+    ----------
+    action : Action
+        What would be done.
+    revenue : int
+        What the keeper earns before gas.
+    gas_cost : int
+        What the gas costs.
+    seized, payment, repaid : int
+        Collateral sold, what is paid for it, and the part that repays debt.
+    reserve_multiplier : int
+        The reserve over the oracle price, WAD.
+    realised_multiplier : int
+        What the pool pays over the oracle price, WAD.
+    """
+
+    action: Action
+    revenue: int
+    gas_cost: int
+    seized: int = 0
+    payment: int = 0
+    repaid: int = 0
+    reserve_multiplier: int = 0
+    realised_multiplier: int = 0
+
+    @property
+    def net(self) -> int:
+        """Revenue after gas."""
+        return self.revenue - self.gas_cost
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A candidate that lost, with the numbers that prove it.
+
+    Parameters
+    ----------
+    kind : Kind
+        What would have been done.
+    reason : Reason
+        Why not.
+    collateral_id, debt_id : int or None
+        The pair, where there is one.
+    numbers : mapping of str to int
+        What the reason rests on.
+    """
+
+    kind: Kind
+    reason: Reason
+    collateral_id: int | None
+    debt_id: int | None
+    numbers: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided on one account.
+
+    Parameters
+    ----------
+    account : bytes
+        20 bytes.
+    health : int
+        Health factor, WAD; zero if an asset of the account has no price.
+    collateral_value, debt_value : int
+        At oracle prices; zero likewise.
+    chosen : Candidate or None
+        What is to be done.
+    rejected : tuple of Rejection
+        Everything else that was considered.
+    """
+
+    account: bytes
+    health: int
+    collateral_value: int
+    debt_value: int
+    chosen: Candidate | None
+    rejected: tuple[Rejection, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """All that was decided on one head.
+
+    Parameters
+    ----------
+    block : int
+        Height of the head.
+    accounts : int
+        Accounts that were looked at.
+    decisions : tuple of Decision
+        For those that are unhealthy or flagged, most urgent first.
+    """
+
+    block: int
+    accounts: int
+    decisions: tuple[Decision, ...]
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """What is to be done, most urgent account first."""
+        return tuple(decision.chosen for decision in self.decisions if decision.chosen is not None)

@@ -1,0 +1,79 @@
+"""What the operator chooses; the defaults are those of sluice.toml."""
+
+from dataclasses import dataclass, field
+
+from bot.domain.wad import BPS, WAD
+from bot.errors import InvalidInputError
+from bot.strategy.decision import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class GasEstimates:
+    """Gas that each action takes, measured on the contracts in a steady state, rounded up.
+
+    They only price a candidate; the limit of a transaction is set by its own simulation.
+    """
+
+    kick: int = 200_000
+    redo: int = 200_000
+    clear: int = 120_000
+    net: int = 180_000
+    swap: int = 420_000
+    take: int = 470_000
+
+    def of(self, kind: Kind) -> int:
+        """Return the gas of an action."""
+        return int(getattr(self, kind.value))
+
+
+@dataclass(frozen=True, slots=True)
+class StrategySettings:
+    """Limits and prices of the strategy.
+
+    Parameters
+    ----------
+    minimum_profit : int
+        Least revenue after gas of a settlement, WAD quote units. Negative: what the operator is willing to
+        pay, per settlement, for the protocol's health.
+    kick_unprofitable : bool
+        Whether to flag accounts whose tip and chip would not pay for the gas.
+    housekeeping : bool
+        Whether to end auctions of healthy accounts, start missing legs and net, for which nobody is paid.
+    max_slippage_bps : int
+        Most that a sale's average price may fall short of the pool's marginal price after fees.
+    price_tolerance_bps : int
+        Most that the pool or the reserve may move against a transaction before it lands.
+    max_actions : int
+        Most transactions on one head.
+    priority_fee : int
+        Wei per gas on top of the base fee.
+    gas_asset : str
+        Symbol of the listed asset in which gas is paid.
+    gas : GasEstimates
+        Gas of each action.
+    """
+
+    minimum_profit: int = 0
+    kick_unprofitable: bool = True
+    housekeeping: bool = True
+    max_slippage_bps: int = 200
+    price_tolerance_bps: int = 50
+    max_actions: int = 32
+    priority_fee: int = 10**9
+    gas_asset: str = "WETH"
+    gas: GasEstimates = field(default_factory=GasEstimates)
+
+    def __post_init__(self) -> None:
+        for name in ("max_slippage_bps", "price_tolerance_bps"):
+            value = getattr(self, name)
+            if not 0 < value < BPS:
+                raise InvalidInputError(name, value, f"between 1 and {BPS - 1}")
+        if self.max_actions < 1:
+            raise InvalidInputError("max_actions", self.max_actions, "at least 1")
+        if self.priority_fee < 0:
+            raise InvalidInputError("priority_fee", self.priority_fee, "at least 0")
+
+
+def in_wad(quote_units: float) -> int:
+    """Return quote units as WAD, to a millionth."""
+    return round(quote_units * 10**6) * (WAD // 10**6)

@@ -1,0 +1,172 @@
+"""What the strategy sees of the chain at one head: frozen, complete, and nothing else.
+
+Amounts are token units, prices WAD quote units per whole token, values WAD quote units, times unix seconds.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from bot.domain.amm.uniswap_v3 import Pool
+from bot.domain.engine import AssetTerms, EngineParameters, Holding, Leg
+from bot.domain.lending import Market, assets_up
+from bot.domain.uint128 import UInt128Array
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A listed asset at the head.
+
+    Parameters
+    ----------
+    asset_id : int
+        Index in the clearing house.
+    symbol : str
+        For people.
+    unit : int
+        Token units of a whole token.
+    threshold, weight : int
+        Liquidation threshold and debt weight, WAD.
+    price : int or None
+        None where the oracle refuses it: stale, not positive, clamped, or never answered.
+    market : Market
+        Totals with interest up to the head's timestamp.
+    """
+
+    asset_id: int
+    symbol: str
+    unit: int
+    threshold: int
+    weight: int
+    price: int | None
+    market: Market
+
+
+@dataclass(frozen=True, slots=True)
+class Positions:
+    """All accounts, columnar: row by account, column by asset id.
+
+    Parameters
+    ----------
+    accounts : sequence of bytes
+        Addresses, 20 bytes each.
+    collateral, debt_shares : UInt128Array
+        Token units, and shares of the asset's debt.
+    flagged : array of bool
+        Whether an auction runs.
+    risk_block : array of int
+        Block of the account's last borrow or withdrawal.
+    """
+
+    accounts: Sequence[bytes]
+    collateral: UInt128Array
+    debt_shares: UInt128Array
+    flagged: npt.NDArray[np.bool_]
+    risk_block: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Auction:
+    """A running auction.
+
+    Parameters
+    ----------
+    epoch : int
+        Number of the auction of this account.
+    kicker : bytes
+        Who is owed the tip, 20 bytes.
+    kicked_at : int
+        When it began.
+    tip_owed : int
+        What is left of its kicker's tip, in steps of `bot.domain.engine.TIP_STEPS` to a quote unit.
+    legs : mapping of int to Leg
+        The running reserve of each collateral, by asset id.
+    """
+
+    epoch: int
+    kicker: bytes
+    kicked_at: int
+    tip_owed: int
+    legs: Mapping[int, Leg]
+
+
+@dataclass(frozen=True, slots=True)
+class PoolView:
+    """A Uniswap V3 pool of two listed assets.
+
+    Parameters
+    ----------
+    address : bytes
+        Of the pool.
+    token0, token1 : int
+        Asset ids.
+    pool : Pool
+        Its state.
+    """
+
+    address: bytes
+    token0: int
+    token1: int
+    pool: Pool
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The protocol at one head.
+
+    Parameters
+    ----------
+    block, timestamp, base_fee : int
+        Height, unix seconds and wei per gas of the head.
+    assets : tuple of Asset
+        By asset id.
+    positions : Positions
+        All accounts.
+    auctions : mapping of int to Auction
+        By row, for flagged accounts.
+    engine : EngineParameters
+        Of the liquidation engine.
+    keeper : bytes or None
+        Who would act, 20 bytes.
+    halted : bool
+        Whether liquidations are halted.
+    resumed_at : int
+        When they were last resumed; auctions kicked at or before it have lapsed.
+    swap_open, take_open : bool
+        Whether the engine may sell through the pools, and whether the flash taker serves this keeper.
+    pools : tuple of PoolView
+        Where collateral can be sold.
+    """
+
+    block: int
+    timestamp: int
+    base_fee: int
+    assets: tuple[Asset, ...]
+    positions: Positions
+    auctions: Mapping[int, Auction]
+    engine: EngineParameters
+    keeper: bytes | None
+    halted: bool
+    resumed_at: int
+    swap_open: bool
+    take_open: bool
+    pools: tuple[PoolView, ...]
+
+    def holdings(self, row: int) -> tuple[Holding, ...]:
+        """Return what an account holds and owes, by rising asset id; debt rounded up, interest included."""
+        found = []
+        rows = zip(self.positions.collateral.row(row), self.positions.debt_shares.row(row), strict=True)
+        for asset, (collateral, shares) in zip(self.assets, rows, strict=True):
+            if collateral or shares:
+                market = asset.market
+                debt = assets_up(shares, market.borrow_assets, market.borrow_shares) if shares else 0
+                found.append(Holding(asset.asset_id, collateral, debt))
+        return tuple(found)
+
+    def terms(self, asset_id: int) -> AssetTerms:
+        """Return price and weights of an asset that has a price."""
+        asset = self.assets[asset_id]
+        assert asset.price is not None  # asked only for accounts whose assets all have one
+        return AssetTerms(asset.unit, asset.price, asset.threshold, asset.weight)
