@@ -238,3 +238,11 @@ def unwrap(result: npt.NDArray[np.float64] | np.float64) -> float | FloatArray:
 def unwrap_bool(result: npt.NDArray[np.bool_] | np.bool_) -> bool | BoolArray:
     """Return a 0-d truth value as a bool, any other as it is."""
     return bool(result) if np.ndim(result) == 0 else np.asarray(result)
+
+
+def elementwise(function: Callable[..., float], *arrays: FloatArray) -> FloatArray:
+    """Return ``function`` of the floats at each position of arrays of one shape."""
+    result = np.empty(arrays[0].shape)
+    for index in np.ndindex(result.shape):
+        result[index] = function(*(float(array[index]) for array in arrays))
+    return result

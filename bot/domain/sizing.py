@@ -1,10 +1,10 @@
 """How much debt to repay, and with which collateral, so that an account is healthy again.
 
-Values are in one unit of account. ``A`` is the weighted collateral of the whole account, ``D_w`` its weighted
-debt, ``h`` the target health, ``w`` the weight of the debt repaid; selling collateral ``i``, counted at its
-threshold ``k_i``, gives away ``b_i = 1 + bonus_i`` of value per 1 of debt repaid. Repaying ``r_i`` moves health to
-``(A - sum(k_i b_i r_i)) / (D_w - w sum(r_i))``. Screening only: what reaches calldata is computed by the exact
-integer twins. Derivations: docs/mechanism.md, "Size".
+Values are in one unit of account. ``A`` is the weighted collateral of the whole account, ``D_w`` its
+weighted debt, ``h`` the target health, ``w`` the weight of the debt repaid; selling collateral ``i``, counted
+at its threshold ``k_i``, gives away ``b_i = 1 + bonus_i`` of value per 1 of debt repaid. Repaying ``r_i``
+moves health to ``(A - sum(k_i b_i r_i)) / (D_w - w sum(r_i))``. Screening only: what reaches calldata is
+computed by the exact integer twins. Derivations: docs/mechanism.md, sections 3 and 4.
 """
 
 from typing import overload
@@ -63,8 +63,8 @@ def repay_to_target(
 ) -> float | FloatArray:
     """Debt to repay against one collateral so that the health factor is at ``target``.
 
-    Solves ``(A - k b r) / (D_w - w r) = h``: ``r = (h D_w - A) / (h w - k b)``, at least 0, capped by the debt
-    ``D_w / w`` and by what the collateral pays, ``V / b``. A capped account stays below its target.
+    Solves ``(A - k b r) / (D_w - w r) = h``: ``r = (h D_w - A) / (h w - k b)``, at least 0, capped by the
+    debt ``D_w / w`` and by what the collateral pays, ``V / b``. A capped account stays below its target.
 
     Parameters
     ----------
@@ -131,9 +131,9 @@ def cheapest_mix(
     """Debt to repay against each collateral so that health reaches the target at the least total bonus.
 
     Minimises ``sum(bonus_i r_i)`` subject to ``sum((h w - k_i b_i) r_i) = h D_w - A`` and
-    ``0 <= r_i <= V_i / b_i``: a fractional knapsack, solved exactly by taking collaterals in ascending order of
-    bonus paid per unit of health gained, ``(b_i - 1) / (h w - k_i b_i)``, ties in the order given. A collateral
-    with ``k_i b_i >= h w`` would lower health below the target when sold, and is never chosen. The debt never
+    ``0 <= r_i <= V_i / b_i``: a fractional knapsack, solved exactly by taking collaterals in ascending order
+    of bonus paid per unit of health gained, ``(b_i - 1) / (h w - k_i b_i)``, ties in the order given. Selling
+    a collateral with ``k_i b_i >= h w`` moves away from the target, and it is never chosen. The debt never
     binds: at the target ``h (D_w - w sum(r)) = A - sum(k_i b_i r_i) >= 0``.
 
     Parameters
@@ -248,7 +248,7 @@ def largest_safe_bonus(collateral_value: ArrayLike, debt_value: ArrayLike) -> Fl
 def largest_safe_bonus(collateral_value: ArrayLike, debt_value: ArrayLike) -> float | FloatArray:
     """Largest bonus whose slices leave the account solvent: ``V / D - 1``.
 
-    Repaying ``r`` leaves ``V - b r`` against ``D - r``, which stays solvent for every ``r`` iff ``b <= V / D``.
+    Repaying ``r`` leaves ``V - b r`` against ``D - r``: solvent for all ``r`` up to ``D`` iff ``b <= V / D``.
 
     Parameters
     ----------
