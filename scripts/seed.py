@@ -1,0 +1,99 @@
+"""Opens a book of accounts on a deployment: ``ape run seed --network http://127.0.0.1:8545``.
+
+The book is drawn from a seed, or read from a CSV file with ``--book``. Each account signs for itself; one
+ape account pays, and lends what the book borrows.
+"""
+
+import sys
+from pathlib import Path
+
+import click
+from ape import accounts
+from ape.api import AccountAPI
+from ape.cli import ConnectedProviderCommand
+from ape.exceptions import ContractLogicError
+from ape.utils import ManagerAccessMixin
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from bot.errors import SetupError, SluiceError
+from bot.protocols.sluice.manifest import load_manifest
+from bot.sim.book import Book, Terms
+from bot.sim.book_file import read_book
+from bot.sim.generator import generate_book
+from bot.sim.seeding import read_lending, seed_book
+
+WAD = 10**18
+GAS_MARGIN = 1.25
+"""Over the estimate, which is made on the state before interest of the next block accrues."""
+
+
+class ApeSender(ManagerAccessMixin):
+    """Sends the laboratory's transactions from an ape account.
+
+    Parameters
+    ----------
+    account : AccountAPI
+        Pays, and lends to the pools.
+    """
+
+    def __init__(self, account: AccountAPI) -> None:
+        self._account = account
+
+    @property
+    def address(self) -> str:
+        """Checksummed address that pays."""
+        return str(self._account.address)
+
+    def call(self, to: str, data: bytes) -> bytes:
+        """Return what a call gives at the latest block."""
+        transaction = self.network_manager.ecosystem.create_transaction(receiver=to, data=data)
+        return bytes(self.provider.send_call(transaction))
+
+    def send(self, to: str, data: bytes) -> None:
+        """Send a transaction and wait until it is mined.
+
+        Raises
+        ------
+        SetupError
+            If it reverts.
+        """
+        transaction = self.network_manager.ecosystem.create_transaction(
+            sender=self.address, receiver=to, data=data
+        )
+        try:
+            transaction.gas_limit = int(self.provider.estimate_gas_cost(transaction) * GAS_MARGIN)
+            self._account.call(transaction)
+        except ContractLogicError as error:
+            hint = "was this seed used on this chain before? Try another --seed"
+            raise SetupError(f"a transaction to {to} reverted ({error}); {hint}") from error
+
+
+def open_book(path: Path | None, count: int, seed: int, terms: Terms, smallest_borrow_wad: int) -> Book:
+    """Return the book of a file, or one drawn from the seed."""
+    if path is not None:
+        return read_book(path, terms, smallest_borrow_wad)
+    return generate_book(count, seed, terms, smallest_borrow_wad)
+
+
+@click.command(cls=ConnectedProviderCommand, short_help="Open a book of accounts")
+@click.option("--account", "alias", help="ape account that pays and lends [default: the first test account]")
+@click.option(
+    "--manifest", type=click.Path(path_type=Path, dir_okay=False), help="[default: deployments/CHAIN_ID.json]"
+)
+@click.option("--book", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="accounts, as CSV")
+@click.option("--accounts", "count", default=200, show_default=True, help="how many to draw without --book")
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0))
+def cli(alias: str | None, manifest: Path | None, book: Path | None, count: int, seed: int) -> None:
+    """Open a book of accounts, drawn from a seed or read from a CSV file, on a deployment."""
+    sender = ApeSender(accounts.test_accounts[0] if alias is None else accounts.load(alias))
+    chain_id = int(sender.provider.chain_id)
+    try:
+        deployed = load_manifest(manifest or Path("deployments") / f"{chain_id}.json", chain_id)
+        lending = read_lending(sender, deployed)
+        wanted = open_book(book, count, seed, lending.terms, lending.smallest_borrow_wad)
+        addresses = seed_book(sender, lending, wanted, seed)
+    except SluiceError as error:
+        raise click.ClickException(str(error)) from error
+    debt = wanted.debt_value(lending.terms) / WAD
+    click.echo(f"opened {len(addresses)} accounts owing {debt:,.0f} USD on chain {chain_id}")
