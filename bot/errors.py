@@ -442,7 +442,7 @@ class KeystoreInvalidError(ExecutionError):
     def __init__(self, path: str, fault: str) -> None:
         super().__init__(
             f"the keystore {path} cannot be used: {fault}; "
-            "signer.keystore must name an encrypted JSON keystore, such as `cast wallet new` or `ape accounts generate` makes"
+            "signer.keystore must name an encrypted JSON keystore, as `ape accounts generate` makes one"
         )
         self.path = path
         self.fault = fault

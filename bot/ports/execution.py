@@ -59,13 +59,13 @@ class Outcome(StrEnum):
     """What is known of an intent. Submitted, included and profitable are different facts.
 
     PLANNED, SIGNED and SUBMITTED are open: tracking moves them on. All others are final, though a
-    reorg opens INCLUDED, REVERTED and DROPPED again.
+    reorg opens INCLUDED, REVERTED and DROPPED again, and a REPLACED one may be INCLUDED after all.
     """
 
     PLANNED = "planned"
     """Recorded, nothing signed: a crash here leaves nothing behind."""
     IN_FLIGHT = "in_flight"
-    """Refused: an earlier transaction for the same account is still open."""
+    """Refused: a transaction for the same account is still open, or one with the same key landed."""
     DRY_RUN = "dry_run"
     """Simulated with success, not signed, because the executor was told not to."""
     SIMULATION_REVERTED = "simulation_reverted"
@@ -84,6 +84,8 @@ class Outcome(StrEnum):
     """The node refused it; it is in no pool and its nonce was given back."""
     DROPPED = "dropped"
     """Its nonce was used by another transaction; it can never land."""
+    REPLACED = "replaced"
+    """A dearer transaction with the same nonce was signed; either may land, never both."""
     ABANDONED = "abandoned"
     """Given up before it left the process: a crash or a refused predecessor."""
 

@@ -1,6 +1,6 @@
 """What the ledger keeps, and the ledger."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -80,8 +80,18 @@ class Ledger(Protocol):
         """Keep decisions; return their ids in order."""
         ...
 
+    async def taken_keys(self, keys: Collection[str]) -> set[str]:
+        """Return those of ``keys`` that an open or included transaction has."""
+        ...
+
     async def plan(self, intents: Sequence[Intent], signer: Address | None, head: Head) -> list[Transaction]:
-        """Write intents ahead of everything else, as PLANNED."""
+        """Write intents ahead of everything else, as PLANNED.
+
+        Raises
+        ------
+        DuplicateTransactionError
+            If a key is taken by an open or included transaction.
+        """
         ...
 
     async def journal(self, signed: Mapping[int, Signed], verdicts: Sequence[Verdict] = ()) -> None:
@@ -90,7 +100,17 @@ class Ledger(Protocol):
         Raises
         ------
         DuplicateTransactionError
-            If the nonce or the key is taken by another open or included transaction.
+            If the nonce is taken by another transaction that may have landed.
+        """
+        ...
+
+    async def replace(self, transaction_id: int, signed: Signed) -> Transaction:
+        """Keep a dearer transaction with the nonce of a SUBMITTED one, which becomes REPLACED.
+
+        Returns
+        -------
+        Transaction
+            The new one, SIGNED, with the same intent.
         """
         ...
 

@@ -1,0 +1,1 @@
+"""Landing transactions: simulate, sign, journal, broadcast, track, and reconcile after a crash."""

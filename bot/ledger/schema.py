@@ -1,0 +1,301 @@
+"""Tables of the ledger, and the way between rows and values.
+
+Amounts are exact integers kept as decimal text: SQLite's own integers end at 64 bits and its numeric
+columns turn larger ones into floats.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    RowMapping,
+    String,
+    Table,
+    Text,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+from bot.ledger.encoding import from_json, to_json
+from bot.ports import (
+    Address,
+    Call,
+    DecisionEntry,
+    DecisionRecord,
+    Hash32,
+    Head,
+    Intent,
+    Outcome,
+    Receipt,
+    Signed,
+    Transaction,
+)
+
+SCHEMA_VERSION = 1
+"""Raised whenever a table changes; a ledger of another version is refused, not guessed at."""
+
+OCCUPIES_NONCE = (Outcome.SIGNED, Outcome.SUBMITTED, Outcome.INCLUDED, Outcome.REVERTED)
+"""Of these at most one row exists per signer and nonce; an index holds it."""
+
+OCCUPIES_KEY = (Outcome.PLANNED, Outcome.SIGNED, Outcome.SUBMITTED, Outcome.INCLUDED)
+"""Of these at most one row is planned per idempotency key.
+
+No index holds this, because a reorg may open a settled transaction again beside its successor; the
+ledger has one writer, which looks before it plans.
+"""
+
+
+class ExactInt(TypeDecorator[int]):
+    """An int of any size, as decimal text."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: int | None, dialect: Dialect) -> str | None:
+        """Write the digits."""
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> int | None:
+        """Read the digits."""
+        return None if value is None else int(value)
+
+
+metadata = MetaData()
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("value", String, nullable=False),
+)
+
+heads = Table(
+    "heads",
+    metadata,
+    Column("hash", String(66), primary_key=True),
+    Column("number", BigInteger, nullable=False, index=True),
+    Column("parent_hash", String(66), nullable=False),
+    Column("timestamp", BigInteger, nullable=False),
+    Column("base_fee_per_gas", ExactInt, nullable=False),
+    Column("canonical", Boolean, nullable=False),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("block_number", BigInteger, nullable=False, index=True),
+    Column("block_hash", String(66), nullable=False),
+    Column("protocol", String, nullable=False),
+    Column("account", String, nullable=False, index=True),
+    Column("inputs", Text, nullable=False),
+    Column("chosen", Text),
+    Column("rejected", Text, nullable=False),
+)
+
+transactions = Table(
+    "transactions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", String, nullable=False),
+    Column("protocol", String, nullable=False),
+    Column("account", String, nullable=False, index=True),
+    Column("decision_id", Integer, ForeignKey("decisions.id")),
+    Column("call_to", String(42), nullable=False),
+    Column("call_data", LargeBinary, nullable=False),
+    Column("call_value", ExactInt, nullable=False),
+    Column("call_gas_limit", BigInteger),
+    Column("expected_profit", ExactInt, nullable=False),
+    Column("signer", String(42)),
+    Column("planned_block", BigInteger, nullable=False),
+    Column("outcome", String, nullable=False, index=True),
+    Column("reason", Text, nullable=False),
+    Column("raw", LargeBinary),
+    Column("hash", String(66), index=True),
+    Column("nonce", BigInteger),
+    Column("gas_limit", BigInteger),
+    Column("max_fee_per_gas", ExactInt),
+    Column("max_priority_fee_per_gas", ExactInt),
+    Column("block_number", BigInteger),
+    Column("block_hash", String(66)),
+    Column("gas_used", BigInteger),
+    Column("effective_gas_price", ExactInt),
+    Column("realised_profit", ExactInt),
+)
+
+Index(
+    "one_transaction_per_nonce",
+    transactions.c.signer,
+    transactions.c.nonce,
+    unique=True,
+    sqlite_where=transactions.c.outcome.in_([outcome.value for outcome in OCCUPIES_NONCE]),
+)
+
+
+def head_row(head: Head) -> dict[str, Any]:
+    """Return the columns of a canonical head."""
+    return {
+        "hash": head.hash,
+        "number": head.number,
+        "parent_hash": head.parent_hash,
+        "timestamp": head.timestamp,
+        "base_fee_per_gas": head.base_fee_per_gas,
+        "canonical": True,
+    }
+
+
+def head_of(row: RowMapping) -> Head:
+    """Return the head in a row."""
+    return Head(
+        number=row["number"],
+        hash=Hash32(row["hash"]),
+        parent_hash=Hash32(row["parent_hash"]),
+        timestamp=row["timestamp"],
+        base_fee_per_gas=row["base_fee_per_gas"],
+    )
+
+
+def decision_row(head: Head, entry: DecisionEntry) -> dict[str, Any]:
+    """Return the columns of a decision."""
+    return {
+        "block_number": head.number,
+        "block_hash": head.hash,
+        "protocol": entry.protocol,
+        "account": entry.account,
+        "inputs": to_json(entry.inputs),
+        "chosen": None if entry.chosen is None else to_json(entry.chosen),
+        "rejected": to_json(entry.rejected),
+    }
+
+
+def decision_of(row: RowMapping) -> DecisionRecord:
+    """Return the decision in a row."""
+    entry = DecisionEntry(
+        protocol=row["protocol"],
+        account=row["account"],
+        inputs=_object(row["inputs"]),
+        chosen=None if row["chosen"] is None else _object(row["chosen"]),
+        rejected=[_as_object(item) for item in _array(row["rejected"])],
+    )
+    return DecisionRecord(row["id"], row["block_number"], Hash32(row["block_hash"]), entry)
+
+
+def planned_row(intent: Intent, signer: Address | None, head: Head) -> dict[str, Any]:
+    """Return the columns of an intent that was just planned."""
+    return {
+        "key": intent.key,
+        "protocol": intent.protocol,
+        "account": intent.account,
+        "decision_id": intent.decision_id,
+        "call_to": intent.call.to,
+        "call_data": intent.call.data,
+        "call_value": intent.call.value,
+        "call_gas_limit": intent.call.gas_limit,
+        "expected_profit": intent.expected_profit,
+        "signer": signer,
+        "planned_block": head.number,
+        "outcome": Outcome.PLANNED.value,
+        "reason": "",
+    }
+
+
+def signed_columns(signed: Signed) -> dict[str, Any]:
+    """Return the columns that a signature fills."""
+    return {
+        "raw": signed.raw,
+        "hash": signed.hash,
+        "nonce": signed.nonce,
+        "gas_limit": signed.gas_limit,
+        "max_fee_per_gas": signed.max_fee_per_gas,
+        "max_priority_fee_per_gas": signed.max_priority_fee_per_gas,
+        "outcome": Outcome.SIGNED.value,
+    }
+
+
+def receipt_columns(receipt: Receipt, realised_profit: int | None) -> dict[str, Any]:
+    """Return the columns that a receipt fills."""
+    return {
+        "outcome": (Outcome.INCLUDED if receipt.succeeded else Outcome.REVERTED).value,
+        "reason": "" if receipt.succeeded else "reverted on chain",
+        "block_number": receipt.block_number,
+        "block_hash": receipt.block_hash,
+        "gas_used": receipt.gas_used,
+        "effective_gas_price": receipt.effective_gas_price,
+        "realised_profit": realised_profit,
+    }
+
+
+UNSETTLED: dict[str, Any] = {
+    "reason": "",
+    "block_number": None,
+    "block_hash": None,
+    "gas_used": None,
+    "effective_gas_price": None,
+    "realised_profit": None,
+}
+"""What `receipt_columns` filled, emptied again."""
+
+
+def transaction_of(row: RowMapping) -> Transaction:
+    """Return the transaction in a row."""
+    call = Call(Address(row["call_to"]), row["call_data"], row["call_value"], row["call_gas_limit"])
+    intent = Intent(
+        key=row["key"],
+        protocol=row["protocol"],
+        account=row["account"],
+        call=call,
+        expected_profit=row["expected_profit"],
+        decision_id=row["decision_id"],
+    )
+    return Transaction(
+        id=row["id"],
+        intent=intent,
+        signer=None if row["signer"] is None else Address(row["signer"]),
+        planned_block=row["planned_block"],
+        outcome=Outcome(row["outcome"]),
+        reason=row["reason"],
+        signed=_signed_of(row),
+        block_number=row["block_number"],
+        block_hash=None if row["block_hash"] is None else Hash32(row["block_hash"]),
+        gas_used=row["gas_used"],
+        effective_gas_price=row["effective_gas_price"],
+        realised_profit=row["realised_profit"],
+    )
+
+
+def _signed_of(row: RowMapping) -> Signed | None:
+    if row["raw"] is None:
+        return None
+    return Signed(
+        raw=row["raw"],
+        hash=Hash32(row["hash"]),
+        nonce=row["nonce"],
+        gas_limit=row["gas_limit"],
+        max_fee_per_gas=row["max_fee_per_gas"],
+        max_priority_fee_per_gas=row["max_priority_fee_per_gas"],
+    )
+
+
+def _object(text: str) -> Mapping[str, object]:
+    return _as_object(from_json(text))
+
+
+def _as_object(value: object) -> Mapping[str, object]:
+    if not isinstance(value, dict):
+        raise TypeError(f"the ledger holds {value!r} where a JSON object belongs")
+    return value
+
+
+def _array(text: str) -> list[object]:
+    value = from_json(text)
+    if not isinstance(value, list):
+        raise TypeError(f"the ledger holds {text!r} where a JSON array belongs")
+    return value

@@ -1,0 +1,230 @@
+"""The ledger: `bot.ports.Ledger` over SQLAlchemy and SQLite."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.errors import DuplicateTransactionError
+from bot.ledger import schema
+from bot.ledger.database import Database
+from bot.ledger.schema import decisions, heads, transactions
+from bot.ports import (
+    Address,
+    DecisionEntry,
+    DecisionRecord,
+    Hash32,
+    Head,
+    Intent,
+    Outcome,
+    Settlement,
+    Signed,
+    Transaction,
+    Verdict,
+)
+
+_OPEN = [outcome.value for outcome in Outcome if outcome.is_open]
+_SETTLED = [Outcome.INCLUDED.value, Outcome.REVERTED.value, Outcome.DROPPED.value]
+
+
+class SqliteLedger:
+    """See `bot.ports.Ledger`; open it with `open`, or `open_to_read` beside a running keeper."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    async def open(cls, path: Path, *, chain_id: int, genesis_hash: Hash32) -> Self:
+        """Open for writing; see `Database.write`."""
+        return cls(await Database.write(path, chain_id=chain_id, genesis_hash=genesis_hash))
+
+    @classmethod
+    async def open_to_read(cls, path: Path) -> Self:
+        """Open for reading; see `Database.read`."""
+        return cls(await Database.read(path))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the file."""
+        await self._database.close()
+
+    async def record_head(self, head: Head) -> None:
+        """See `bot.ports.Ledger.record_head`."""
+        statement = sqlite_insert(heads).values(schema.head_row(head))
+        async with self._database.transaction() as connection:
+            # A head that a reorg voided may become canonical again.
+            await connection.execute(
+                statement.on_conflict_do_update(index_elements=["hash"], set_={"canonical": True})
+            )
+
+    async def last_head(self) -> Head | None:
+        """See `bot.ports.Ledger.last_head`."""
+        query = select(heads).where(heads.c.canonical).order_by(heads.c.number.desc()).limit(1)
+        async with self._database.transaction() as connection:
+            row = (await connection.execute(query)).mappings().first()
+        return None if row is None else schema.head_of(row)
+
+    async def record_decisions(self, head: Head, entries: Sequence[DecisionEntry]) -> list[int]:
+        """See `bot.ports.Ledger.record_decisions`."""
+        rows = [schema.decision_row(head, entry) for entry in entries]
+        async with self._database.transaction() as connection:
+            return await _insert(connection, insert(decisions).returning(decisions.c.id), rows)
+
+    async def taken_keys(self, keys: Collection[str]) -> set[str]:
+        """See `bot.ports.Ledger.taken_keys`."""
+        async with self._database.transaction() as connection:
+            return await _taken(connection, keys)
+
+    async def plan(self, intents: Sequence[Intent], signer: Address | None, head: Head) -> list[Transaction]:
+        """See `bot.ports.Ledger.plan`."""
+        rows = [schema.planned_row(intent, signer, head) for intent in intents]
+        keys = [intent.key for intent in intents]
+        async with self._database.transaction() as connection:
+            taken = await _taken(connection, keys) or {key for key in keys if keys.count(key) > 1}
+            if taken:
+                raise DuplicateTransactionError(f"key {min(taken)} is taken")
+            ids = await _insert(connection, insert(transactions).returning(transactions.c.id), rows)
+            return await _transactions(connection, ids)
+
+    async def journal(self, signed: Mapping[int, Signed], verdicts: Sequence[Verdict] = ()) -> None:
+        """See `bot.ports.Ledger.journal`."""
+        async with self._database.transaction() as connection:
+            for identifier, transaction in signed.items():
+                await _set(connection, identifier, schema.signed_columns(transaction))
+            await _judge(connection, verdicts)
+
+    async def replace(self, transaction_id: int, signed: Signed) -> Transaction:
+        """See `bot.ports.Ledger.replace`."""
+        async with self._database.transaction() as connection:
+            await _judge(
+                connection, [Verdict(transaction_id, Outcome.REPLACED, f"replaced by {signed.hash}")]
+            )
+            query = select(transactions).where(transactions.c.id == transaction_id)
+            old = dict((await connection.execute(query)).mappings().one())
+            del old["id"]
+            row = old | {"reason": ""} | schema.signed_columns(signed)
+            ids = await _insert(connection, insert(transactions).returning(transactions.c.id), [row])
+            return (await _transactions(connection, ids))[0]
+
+    async def conclude(
+        self, verdicts: Sequence[Verdict] = (), settlements: Sequence[Settlement] = ()
+    ) -> list[Transaction]:
+        """See `bot.ports.Ledger.conclude`."""
+        async with self._database.transaction() as connection:
+            # Verdicts first: one that gives a nonce up makes room for the settlement that has it.
+            await _judge(connection, verdicts)
+            for settlement in settlements:
+                columns = schema.receipt_columns(settlement.receipt, settlement.realised_profit)
+                await _set(connection, settlement.transaction_id, columns)
+            concluded = [verdict.transaction_id for verdict in verdicts]
+            concluded += [settlement.transaction_id for settlement in settlements]
+            return await _transactions(connection, concluded)
+
+    async def open_transactions(self, signer: Address | None = None) -> list[Transaction]:
+        """See `bot.ports.Ledger.open_transactions`."""
+        condition: ColumnElement[bool] = transactions.c.outcome.in_(_OPEN)
+        if signer is not None:
+            condition &= transactions.c.signer == signer
+        return await self._select(condition, transactions.c.nonce, transactions.c.id)
+
+    async def transactions_with_nonce(self, signer: Address, nonce: int) -> list[Transaction]:
+        """See `bot.ports.Ledger.transactions_with_nonce`."""
+        condition = (transactions.c.signer == signer) & (transactions.c.nonce == nonce)
+        return await self._select(condition, transactions.c.id)
+
+    async def recent_transactions(self, limit: int) -> list[Transaction]:
+        """See `bot.ports.Ledger.recent_transactions`."""
+        query = select(transactions).order_by(transactions.c.id.desc()).limit(limit)
+        async with self._database.transaction() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        return [schema.transaction_of(row) for row in rows]
+
+    async def recent_decisions(self, limit: int) -> list[DecisionRecord]:
+        """See `bot.ports.Ledger.recent_decisions`."""
+        query = select(decisions).order_by(decisions.c.id.desc()).limit(limit)
+        async with self._database.transaction() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        return [schema.decision_of(row) for row in rows]
+
+    async def roll_back(self, ancestor: Head) -> list[Transaction]:
+        """See `bot.ports.Ledger.roll_back`."""
+        settled_above = (transactions.c.block_number > ancestor.number) & transactions.c.outcome.in_(_SETTLED)
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                update(heads).where(heads.c.number > ancestor.number).values(canonical=False)
+            )
+            query = select(transactions).where(settled_above)
+            undone = [
+                schema.transaction_of(row) for row in (await connection.execute(query)).mappings().all()
+            ]
+            for verdict in reopened(undone):
+                columns = schema.UNSETTLED | {"outcome": verdict.outcome.value, "reason": verdict.reason}
+                await _set(connection, verdict.transaction_id, columns)
+            return await _transactions(connection, [transaction.id for transaction in undone])
+
+    async def _select(self, condition: ColumnElement[bool], *order: ColumnElement[Any]) -> list[Transaction]:
+        query = select(transactions).where(condition).order_by(*order)
+        async with self._database.transaction() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        return [schema.transaction_of(row) for row in rows]
+
+
+def reopened(undone: Iterable[Transaction]) -> list[Verdict]:
+    """Return the outcomes of transactions whose settlement a reorg undid.
+
+    Of those with one nonce, the one that was in a block is the likeliest to be in the pool again: it
+    is SUBMITTED, the others REPLACED. All are looked for by hash.
+    """
+    by_nonce: dict[tuple[Address | None, int], list[Transaction]] = {}
+    for transaction in undone:
+        if transaction.signed is not None:
+            by_nonce.setdefault((transaction.signer, transaction.signed.nonce), []).append(transaction)
+    verdicts: list[Verdict] = []
+    for rivals in by_nonce.values():
+        rivals.sort(key=lambda rival: (rival.outcome is Outcome.DROPPED, -rival.id))
+        verdicts.append(Verdict(rivals[0].id, Outcome.SUBMITTED))
+        verdicts += [Verdict(rival.id, Outcome.REPLACED, "a reorg undid it") for rival in rivals[1:]]
+    # Those that give their nonce up go first: at no time do two rows hold it.
+    return sorted(verdicts, key=lambda verdict: verdict.outcome is Outcome.SUBMITTED)
+
+
+async def _taken(connection: AsyncConnection, keys: Collection[str]) -> set[str]:
+    occupying = [outcome.value for outcome in schema.OCCUPIES_KEY]
+    query = select(transactions.c.key).where(
+        transactions.c.key.in_(keys), transactions.c.outcome.in_(occupying)
+    )
+    return set((await connection.execute(query)).scalars())
+
+
+async def _insert(connection: AsyncConnection, statement: Any, rows: Sequence[dict[str, Any]]) -> list[int]:
+    """Insert rows one after another, so that ids come in their order."""
+    return [(await connection.execute(statement, row)).scalar_one() for row in rows]
+
+
+async def _set(connection: AsyncConnection, identifier: int, columns: Mapping[str, Any]) -> None:
+    await connection.execute(update(transactions).where(transactions.c.id == identifier).values(columns))
+
+
+async def _judge(connection: AsyncConnection, verdicts: Iterable[Verdict]) -> None:
+    for verdict in verdicts:
+        columns: dict[str, Any] = {"outcome": verdict.outcome.value, "reason": verdict.reason}
+        if verdict.block_number is not None:
+            columns["block_number"] = verdict.block_number
+        await _set(connection, verdict.transaction_id, columns)
+
+
+async def _transactions(connection: AsyncConnection, ids: Sequence[int]) -> list[Transaction]:
+    rows = (await connection.execute(select(transactions).where(transactions.c.id.in_(ids)))).mappings()
+    by_id = {row["id"]: schema.transaction_of(row) for row in rows}
+    return [by_id[identifier] for identifier in ids]
