@@ -30,8 +30,6 @@ class Reason(StrEnum):
 
     HALTED = "halted"
     """Liquidations are halted."""
-    PRICE_REFUSED = "price_refused"
-    """The oracle refuses the price of an asset of the account."""
     COOLING_OFF = "cooling_off"
     """The account borrowed or withdrew in this block."""
     LEG_MISSING = "leg_missing"
@@ -157,9 +155,9 @@ class Decision:
     account : bytes
         20 bytes.
     health : int
-        Health factor, WAD; zero if an asset of the account has no price.
+        Health factor, WAD.
     collateral_value, debt_value : int
-        At oracle prices; zero likewise.
+        At oracle prices.
     chosen : Candidate or None
         What is to be done.
     rejected : tuple of Rejection
@@ -184,12 +182,15 @@ class Decisions:
         Height of the head.
     accounts : int
         Accounts that were looked at.
+    unpriced : int
+        Accounts in debt on which nothing can be decided: the oracle refuses a price.
     decisions : tuple of Decision
         For those that are unhealthy or flagged, most urgent first.
     """
 
     block: int
     accounts: int
+    unpriced: int
     decisions: tuple[Decision, ...]
 
     @property

@@ -1,0 +1,204 @@
+"""The decision on a whole head: which accounts, in which order, and what to do to each."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from bot.domain import engine
+from bot.domain.engine import TIP_STEPS
+from bot.domain.wad import WAD
+from bot.strategy.board import Board, Market
+from bot.strategy.case import Case
+from bot.strategy.decision import Action, Candidate, Decision, Decisions, Kind, Reason, Rejection
+from bot.strategy.sale import Offer, Pair
+from bot.strategy.screen import Screen
+from bot.strategy.settings import StrategySettings
+from bot.strategy.snapshot import Snapshot
+
+
+def decide(snapshot: Snapshot, settings: StrategySettings) -> Decisions:
+    """Return what to do about every unhealthy or flagged account, most urgent first.
+
+    Pure: the same snapshot and settings give the same decisions. At most one action per account; each sale is
+    decided on the pools as the ones before it will leave them.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+        The protocol at one head.
+    settings : StrategySettings
+        The operator's limits.
+    """
+    screen = Screen(snapshot)
+    cases = [Case.of(snapshot, int(row)) for row in screen.suspects]
+    cases = [case for case in cases if case.flagged or not case.healthy]
+    cases.sort(key=_urgency)
+    chooser = _Chooser(snapshot, settings)
+    decisions = tuple(chooser.decide(case) for case in cases)
+    return Decisions(snapshot.block, len(snapshot.positions.accounts), screen.unpriced, decisions)
+
+
+def _urgency(case: Case) -> tuple[int, int, bytes]:
+    """Lowest health first, then the largest debt; the address makes the order total."""
+    return case.balance.health_factor, -case.balance.debt_value, case.account
+
+
+class _Chooser:
+    """Decides one account after the other, on pools that the earlier decisions have moved."""
+
+    def __init__(self, snapshot: Snapshot, settings: StrategySettings) -> None:
+        self._snapshot: Final = snapshot
+        self._settings: Final = settings
+        self._board: Final = Board(snapshot.pools)
+        self._gas_price: Final = gas_price(snapshot, settings)
+        self._left = settings.max_actions
+
+    def decide(self, case: Case) -> Decision:
+        """Return the decision on one account."""
+        offers: list[Offer] = []
+        rejected: list[Rejection] = []
+        for found in self._considered(case):
+            if isinstance(found, Offer):
+                offers.append(found)
+            else:
+                rejected.append(found)
+        chosen = self._choice(offers, rejected)
+        balance = case.balance
+        return Decision(
+            case.account,
+            balance.health_factor,
+            balance.collateral_value,
+            balance.debt_value,
+            chosen,
+            tuple(rejected),
+        )
+
+    # --------------------------------------------------------------------- what there is
+
+    def _considered(self, case: Case) -> Iterator[Offer | Rejection]:
+        if case.healthy:
+            if self._settings.housekeeping:
+                yield self._upkeep(Action(Kind.CLEAR, case.account))
+        elif self._snapshot.halted:
+            yield Rejection(Kind.KICK, Reason.HALTED, None, None, {})
+        elif not case.flagged:
+            yield self._kick(case)
+        elif case.lapsed:
+            yield self._start(case, Kind.REDO)
+        else:
+            yield from self._settlements(case)
+            yield from self._repairs(case)
+
+    def _kick(self, case: Case) -> Offer | Rejection:
+        if case.cooling_off:
+            return Rejection(Kind.KICK, Reason.COOLING_OFF, None, None, {"block": self._snapshot.block})
+        return self._start(case, Kind.KICK)
+
+    def _start(self, case: Case, kind: Kind) -> Offer | Rejection:
+        """Return the start of an auction, worth its tip and the chip of the slice that follows."""
+        revenue = self._expected(case)
+        gas = self._settings.gas
+        cost = self._gas_price * (gas.of(kind) + gas.swap)
+        if revenue - cost < self._settings.minimum_profit and not self._settings.kick_unprofitable:
+            numbers = {"revenue": revenue, "gas_cost": cost, "minimum": self._settings.minimum_profit}
+            return Rejection(kind, Reason.UNPROFITABLE, None, None, numbers)
+        action = Action(kind, case.account, case.collateral_ids)
+        return Offer(Candidate(action, revenue, cost))
+
+    def _expected(self, case: Case) -> int:
+        """Return tip and chip of the best pair's largest slice at the oracle price, WAD quote units."""
+        rules, holdings = self._snapshot.engine, engine.netted(case.holdings)
+        best = 0
+        for collateral_id, debt_id in case.pairs():
+            position = engine.position_of(holdings, case.terms, {}, collateral_id, debt_id)
+            if not position.collateral or not position.debt or not position.balance.weighted_collateral:
+                continue
+            offer = engine.terms_at(position, WAD, rules.penalty)
+            sale = engine.largest_take(position, offer, rules.target, rules.dust)
+            market = self._snapshot.assets[debt_id].market
+            paid = engine.incentives(position, rules, offer, sale, rules.tip_value * TIP_STEPS, market)
+            best = max(best, position.owed.value_down(paid.tip + paid.chip))
+        return best
+
+    def _settlements(self, case: Case) -> Iterator[Offer | Rejection]:
+        running = case.auction.legs if case.auction else {}
+        for collateral_id, debt_id in case.pairs():
+            if collateral_id not in running:
+                yield Rejection(Kind.SWAP, Reason.LEG_MISSING, collateral_id, debt_id, {})
+                continue
+            markets = self._board.markets(collateral_id, debt_id)
+            if not markets:
+                yield Rejection(Kind.SWAP, Reason.NO_POOL, collateral_id, debt_id, {})
+            for market in markets:
+                yield from self._routes(case, collateral_id, debt_id, market)
+
+    def _routes(
+        self, case: Case, collateral_id: int, debt_id: int, market: Market
+    ) -> Iterator[Offer | Rejection]:
+        position = case.position(collateral_id, debt_id)
+        rules = self._snapshot.engine
+        if not position.sold.value_down(position.collateral) or not position.balance.weighted_collateral:
+            yield Rejection(Kind.SWAP, Reason.EMPTY, collateral_id, debt_id, {"held": position.collateral})
+            return
+        reserve = engine.terms_at(position, case.multiplier(collateral_id), rules.penalty)
+        pair = Pair(case, collateral_id, debt_id, position, reserve, market, self._settings, self._gas_price)
+        if self._snapshot.swap_open:
+            yield pair.swap()
+        else:
+            yield Rejection(Kind.SWAP, Reason.ROUTE_CLOSED, collateral_id, debt_id, {})
+        if self._snapshot.take_open:
+            yield pair.take()
+        else:
+            yield Rejection(Kind.TAKE, Reason.ROUTE_CLOSED, collateral_id, debt_id, {})
+
+    def _repairs(self, case: Case) -> Iterator[Offer]:
+        if not self._settings.housekeeping:
+            return
+        for asset_id in case.doubled:
+            yield self._upkeep(Action(Kind.NET, case.account, (asset_id,)))
+        if case.missing_legs:
+            yield self._upkeep(Action(Kind.KICK, case.account, case.missing_legs))
+
+    def _upkeep(self, action: Action) -> Offer:
+        return Offer(Candidate(action, 0, self._gas_price * self._settings.gas.of(action.kind)))
+
+    # ------------------------------------------------------------------------- the choice
+
+    def _choice(self, offers: list[Offer], rejected: list[Rejection]) -> Candidate | None:
+        """Return the settlement that brings most after gas, or else the first thing to be kept in order."""
+        chosen = self._best_settlement(offers, rejected)
+        if chosen is None:
+            chosen = next((offer for offer in offers if offer.market is None), None)
+        if chosen is None:
+            return None
+        if self._left == 0:
+            rejected.append(_lost(chosen, Reason.BLOCK_FULL, {"max_actions": self._settings.max_actions}))
+            return None
+        self._left -= 1
+        if chosen.market is not None and chosen.quote is not None:
+            self._board.sell(chosen.market, chosen.quote)
+        return chosen.candidate
+
+    def _best_settlement(self, offers: list[Offer], rejected: list[Rejection]) -> Offer | None:
+        settlements = [offer for offer in offers if offer.market is not None]
+        best = max(settlements, key=lambda offer: offer.candidate.net, default=None)
+        if best is not None and best.candidate.net < self._settings.minimum_profit:
+            best = None
+        for offer in settlements:
+            if offer is not best:
+                reason = Reason.UNPROFITABLE if best is None else Reason.OUTBID
+                rejected.append(_lost(offer, reason, {}))
+        return best
+
+
+def _lost(offer: Offer, reason: Reason, numbers: dict[str, int]) -> Rejection:
+    candidate, action = offer.candidate, offer.candidate.action
+    known = {"revenue": candidate.revenue, "gas_cost": candidate.gas_cost, "seized": candidate.seized}
+    collateral_id = action.collateral_ids[0] if action.debt_id is not None else None
+    return Rejection(action.kind, reason, collateral_id, action.debt_id, known | numbers)
+
+
+def gas_price(snapshot: Snapshot, settings: StrategySettings) -> int:
+    """Return what a unit of gas costs on this head, WAD quote units; zero if the gas asset has no price."""
+    wei = snapshot.base_fee + settings.priority_fee
+    price = next((asset.price for asset in snapshot.assets if asset.symbol == settings.gas_asset), None)
+    return wei * (price or 0) // WAD
