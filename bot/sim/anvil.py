@@ -1,6 +1,7 @@
 """A local node as a child process, ended by its process id on every way out."""
 
 import contextlib
+import os
 import platform
 import signal
 import socket
@@ -167,12 +168,15 @@ def _await_port(process: subprocess.Popen[bytes], log: Path) -> int:
 
 
 def end_process(process: subprocess.Popen[bytes], patience_s: float = STOP_TIMEOUT_S) -> int:
-    """Ask a child to end, kill it if it does not, and return its exit status."""
+    """Ask a child and its own children to end, kill them if they do not, and return the child's exit status.
+
+    The child must lead a session of its own: the signal goes to its process group.
+    """
     if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
+        os.killpg(process.pid, signal.SIGTERM)
         try:
             process.wait(patience_s)
         except subprocess.TimeoutExpired:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
     return int(process.returncode)

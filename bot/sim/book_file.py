@@ -28,7 +28,7 @@ class _Draft:
 
 
 def read_book(path: Path, terms: Terms, smallest_borrow_wad: int) -> Book:
-    """Read and check a book.
+    """Read a book and check that the clearing house will open every account of it.
 
     Parameters
     ----------
@@ -44,17 +44,36 @@ def read_book(path: Path, terms: Terms, smallest_borrow_wad: int) -> Book:
     BookFileError
         If a row cannot be an account: names the line, the value and the fix.
     """
+    accounts = read_accounts(path, {symbol: asset.decimals for symbol, asset in terms.items()})
+    for line, account in accounts:
+        _check(path, line, account, terms, smallest_borrow_wad)
+    return Book(tuple(account for _, account in accounts), path.name)
+
+
+def read_accounts(path: Path, decimals: Mapping[str, int]) -> list[tuple[int, Account]]:
+    """Read the accounts of a file, each with the line on which it begins.
+
+    Parameters
+    ----------
+    path : Path
+        A CSV file.
+    decimals : mapping
+        Decimals of every asset listed, by symbol.
+
+    Raises
+    ------
+    BookFileError
+        If the file cannot be read, or names an unknown asset or an amount that no account can have.
+    """
     drafts: dict[str, _Draft] = {}
     for line, row in _rows(path):
-        _add(path, line, row, drafts, terms)
+        _add(path, line, row, drafts, decimals)
     if not drafts:
         raise BookFileError(path, None, 0, "the book has no account", "give at least one row")
-    accounts = []
-    for name, draft in drafts.items():
-        account = Account(name, tuple(draft.collateral.items()), tuple(draft.debt.items()))
-        _check(path, draft.line, account, terms, smallest_borrow_wad)
-        accounts.append(account)
-    return Book(tuple(accounts), path.name)
+    return [
+        (draft.line, Account(name, tuple(draft.collateral.items()), tuple(draft.debt.items())))
+        for name, draft in drafts.items()
+    ]
 
 
 def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
@@ -83,7 +102,9 @@ def _cells(path: Path, line: int, cells: Sequence[str]) -> Mapping[str, str]:
     return dict(zip(COLUMNS, (cell.strip() for cell in cells), strict=True))
 
 
-def _add(path: Path, line: int, row: Mapping[str, str], drafts: dict[str, _Draft], terms: Terms) -> None:
+def _add(
+    path: Path, line: int, row: Mapping[str, str], drafts: dict[str, _Draft], decimals: Mapping[str, int]
+) -> None:
     """Add a row to its account."""
     if not row["id"]:
         raise BookFileError(path, line, "", "id is empty", "name the account")
@@ -92,13 +113,13 @@ def _add(path: Path, line: int, row: Mapping[str, str], drafts: dict[str, _Draft
         asset, amount = row[f"{side}_asset"].upper(), row[f"{side}_amount"]
         if not asset and not amount:
             continue
-        if asset not in terms:
-            fix = f"use one of {', '.join(sorted(terms))}"
+        if asset not in decimals:
+            fix = f"use one of {', '.join(sorted(decimals))}"
             raise BookFileError(path, line, asset, f"{side}_asset is not listed", fix)
         if asset in amounts:
             fix = "add the amounts up in one row"
             raise BookFileError(path, line, asset, f"{side}_asset comes twice for account {row['id']!r}", fix)
-        amounts[asset] = _units(path, line, f"{side}_amount", amount, terms[asset].decimals)
+        amounts[asset] = _units(path, line, f"{side}_amount", amount, decimals[asset])
 
 
 def _units(path: Path, line: int, name: str, text: str, decimals: int) -> int:

@@ -70,6 +70,8 @@ class PoolMarket:
         ``"WETH/USDC"``.
     address, base_token, quote_token : str
         Of the pool and its tokens.
+    base_id, quote_id : int
+        Asset ids of the tokens.
     position_manager, swap_router : str
         Uniswap's periphery.
     geometry : Geometry
@@ -88,6 +90,8 @@ class PoolMarket:
     address: str
     base_token: str
     quote_token: str
+    base_id: int
+    quote_id: int
     position_manager: str
     swap_router: str
     geometry: Geometry
@@ -206,6 +210,8 @@ def make_pool(
         address=pool.address,
         base_token=base.token,
         quote_token=quote.token,
+        base_id=base.id,
+        quote_id=quote.id,
         position_manager=manifest.uniswap_v3.position_manager,
         swap_router=manifest.uniswap_v3.swap_router,
         geometry=geometry,

@@ -1,0 +1,256 @@
+"""What happened in a block, from its receipts alone."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from bot import abi
+from bot.chain import codec
+from bot.errors import MeasurementError
+from bot.ports import Log
+from bot.protocols.events import Event, EventDecoder
+from bot.protocols.sluice.manifest import Manifest
+
+ROUTES = ("take", "swap")
+"""Names of `ILiquidationEngine.Route`, by its number."""
+
+ACCOUNT_EVENTS: Final = (
+    "CollateralDeposited",
+    "CollateralWithdrawn",
+    "Borrowed",
+    "Repaid",
+    "Netted",
+    "SettlementBooked",
+    "DebtWrittenOff",
+    "CollateralForfeited",
+)
+_HOUSE = EventDecoder(abi.load("clearing_house"), ACCOUNT_EVENTS)
+_ENGINE = EventDecoder(abi.load("liquidation_engine"), ["Kicked", "Redone", "Settled"])
+_TAKER = EventDecoder(abi.load("flash_taker"), ["Taken"])
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """One settlement, amounts in token units, as the clearing house booked it.
+
+    Parameters
+    ----------
+    block : int
+        Height.
+    account : str
+        Lower case, with ``0x``.
+    route : str
+        ``"take"`` or ``"swap"``.
+    collateral_id, debt_id : int
+        Assets.
+    seized : int
+        Collateral sold.
+    payment, repaid, surplus, tip, chip : int
+        In the debt asset.
+    deficit : int
+        Debt cancelled that nobody paid.
+    collateral_price_wad, debt_price_wad : int
+        Oracle prices at the settlement.
+    kicker, settler : str
+        Who was credited the tip and the chip.
+    by_keeper : bool
+        Whether the keeper sent the transaction.
+    profit : int or None
+        What the flash taker kept, in the debt asset, if it was the settler.
+    """
+
+    block: int
+    account: str
+    route: str
+    collateral_id: int
+    debt_id: int
+    seized: int
+    payment: int
+    repaid: int
+    surplus: int
+    tip: int
+    chip: int
+    deficit: int
+    collateral_price_wad: int
+    debt_price_wad: int
+    kicker: str
+    settler: str
+    by_keeper: bool
+    profit: int | None
+
+    @property
+    def proceeds(self) -> int:
+        """What the sale of the collateral brought, debt asset, token units.
+
+        A swap's payment is the sale. A flash taker pays the payment less its chip out of the sale and keeps
+        its profit. What another taker gets elsewhere is not seen: its payment stands for it.
+        """
+        return self.payment if self.profit is None else self.payment - self.chip + self.profit
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOff:
+    """Debt that was booked as deficit outside of a settlement."""
+
+    block: int
+    account: str
+    asset_id: int
+    deficit: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeeperTransaction:
+    """A transaction of the keeper that was mined.
+
+    Parameters
+    ----------
+    transaction_hash : str
+        With ``0x``.
+    succeeded : bool
+        False if it reverted.
+    gas_used : int
+        Gas.
+    fee_wei : int
+        Gas used times the price paid.
+    accounts : frozenset of str
+        Accounts that its events name; empty if it reverted.
+    """
+
+    transaction_hash: str
+    succeeded: bool
+    gas_used: int
+    fee_wei: int
+    accounts: frozenset[str]
+
+
+@dataclass
+class BlockFacts:
+    """What a block did."""
+
+    settlements: list[Settlement] = field(default_factory=list)
+    write_offs: list[WriteOff] = field(default_factory=list)
+    keeper: list[KeeperTransaction] = field(default_factory=list)
+    touched: set[str] = field(default_factory=set)
+
+
+class Observer:
+    """Reads receipts.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        Where the contracts are.
+    keeper : str
+        The keeper's address.
+    """
+
+    def __init__(self, manifest: Manifest, keeper: str) -> None:
+        self._keeper = keeper.lower()
+        self._decoders: Mapping[str, EventDecoder] = {
+            manifest.clearing_house.lower(): _HOUSE,
+            manifest.liquidation_engine.lower(): _ENGINE,
+            manifest.flash_taker.lower(): _TAKER,
+        }
+
+    def observe(self, receipts: Iterable[Any]) -> BlockFacts:
+        """Return what the receipts of one block tell.
+
+        Raises
+        ------
+        MeasurementError
+            If the engine's and the clearing house's events do not match each other.
+        """
+        facts = BlockFacts()
+        for receipt in receipts:
+            events = self._events(receipt)
+            accounts = frozenset(text(event.fields["account"]) for event in events)
+            by_keeper = str(receipt["from"]).lower() == self._keeper
+            if by_keeper:
+                facts.keeper.append(_keeper_transaction(receipt, accounts))
+            if not events:
+                continue
+            block = int(receipt["blockNumber"], 16)
+            facts.touched |= accounts
+            facts.settlements += _settlements(block, events, by_keeper)
+            facts.write_offs += [
+                WriteOff(block, text(e.fields["account"]), e.fields["assetId"], e.fields["deficit"])
+                for e in _named(events, "DebtWrittenOff")
+            ]
+        return facts
+
+    def _events(self, receipt: Mapping[str, Any]) -> list[Event]:
+        """Decode the events of Sluice in a receipt, in order."""
+        events = []
+        for entry in receipt["logs"]:
+            decoder = self._decoders.get(str(entry["address"]).lower())
+            if decoder is not None:
+                log: Log = codec.log(entry)
+                event = decoder.decode(log)
+                if event is not None:
+                    events.append(event)
+        return events
+
+
+def text(address: bytes) -> str:
+    """Return an address as lower-case text."""
+    return "0x" + address.hex()
+
+
+def _named(events: Sequence[Event], name: str) -> list[Event]:
+    return [event for event in events if event.name == name]
+
+
+def _keeper_transaction(receipt: Mapping[str, Any], accounts: frozenset[str]) -> KeeperTransaction:
+    gas_used = int(receipt["gasUsed"], 16)
+    return KeeperTransaction(
+        str(receipt["transactionHash"]),
+        int(receipt["status"], 16) == 1,
+        gas_used,
+        gas_used * int(receipt["effectiveGasPrice"], 16),
+        accounts,
+    )
+
+
+def _settlements(block: int, events: Sequence[Event], by_keeper: bool) -> list[Settlement]:
+    """Join what engine, clearing house and flash taker say of each settlement of a transaction."""
+    settled, booked = _named(events, "Settled"), _named(events, "SettlementBooked")
+    if len(settled) != len(booked):
+        problem = f"{len(settled)} settlements of the engine, {len(booked)} of the clearing house"
+        raise MeasurementError(f"block {block}: {problem} in one transaction")
+    taken = _named(events, "Taken")
+    return [
+        _settlement(block, engine.fields, house.fields, taken, by_keeper)
+        for engine, house in zip(settled, booked, strict=True)
+    ]
+
+
+def _settlement(
+    block: int, engine: Mapping[str, Any], house: Mapping[str, Any], taken: list[Event], by_keeper: bool
+) -> Settlement:
+    for name in ("account", "collateralId", "debtId", "seized", "payment", "repaid"):
+        if engine[name] != house[name]:
+            problem = f"{name} is {engine[name]!r} for the engine, {house[name]!r} for the clearing house"
+            raise MeasurementError(f"block {block}: {problem}")
+    kept = [
+        e for e in taken if e.fields["account"] == house["account"] and e.fields["seized"] == house["seized"]
+    ]
+    return Settlement(
+        block=block,
+        account=text(house["account"]),
+        route=ROUTES[engine["route"]],
+        collateral_id=house["collateralId"],
+        debt_id=house["debtId"],
+        seized=house["seized"],
+        payment=house["payment"],
+        repaid=house["repaid"],
+        surplus=house["surplus"],
+        tip=house["tip"],
+        chip=house["chip"],
+        deficit=house["deficit"],
+        collateral_price_wad=engine["collateralPrice"],
+        debt_price_wad=engine["debtPrice"],
+        kicker=text(house["kicker"]),
+        settler=text(house["settler"]),
+        by_keeper=by_keeper,
+        profit=kept[0].fields["profit"] if kept else None,
+    )

@@ -1,0 +1,97 @@
+"""Playing a price path block by block, in lockstep with the keeper."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bot.sim.actors import Actors
+from bot.sim.lockstep import Acknowledgement
+from bot.sim.measure import Frame
+from bot.sim.path import PricePath
+from bot.sim.watcher import Watcher
+from bot.sim.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A block that was mined: height and hash."""
+
+    number: int
+    block_hash: str
+
+
+@dataclass
+class Player:
+    """Plays one world's path.
+
+    Parameters
+    ----------
+    world : World
+        A stage that is set.
+    path : PricePath
+        The market's prices.
+    actors : Actors
+        Who acts besides the keeper.
+    watcher : Watcher
+        Reads each block.
+    keeper : str
+        The keeper's address.
+    base_fee_wei : int
+        Of every block.
+    acknowledge : callable
+        Waits until the keeper has acted on a head; None if it did not in time.
+    """
+
+    world: World
+    path: PricePath
+    actors: Actors
+    watcher: Watcher
+    keeper: str
+    base_fee_wei: int
+    acknowledge: Callable[[Head], Acknowledgement | None]
+    timeouts: int = 0
+
+    def play(self, times: Sequence[int], on_block: Callable[[int, Frame], None]) -> None:
+        """Play every block of a schedule.
+
+        Parameters
+        ----------
+        times : sequence of int
+            Times of the blocks, unix seconds.
+        on_block : callable
+            Told the block's place in the schedule, and what was seen.
+
+        Raises
+        ------
+        ReplayError
+            If a transaction of the replay's own fails.
+        MeasurementError
+            If the chain contradicts itself, or in the end the book that was followed.
+        """
+        before, keeper_waits = times[0], True
+        for index, ts in enumerate(times):
+            market = self.world.market(*self.path.at(ts))
+            self.actors.submit(ts, ts - before, market, keeper_waits)
+            head = self._mine(ts)
+            frame = self.watcher.watch(head.number, ts, market, self.actors)
+            keeper_waits = self._await_keeper(head)
+            before = ts
+            on_block(index, frame)
+        self.watcher.verify()
+
+    def keeper_nonce(self, block: str) -> int:
+        """Return the keeper's next nonce: after what is mined (``latest``), or what waits (``pending``)."""
+        return int(self.world.anvil.rpc.call("eth_getTransactionCount", self.keeper, block), 16)
+
+    def _mine(self, ts: int) -> Head:
+        rpc = self.world.anvil.rpc
+        rpc.call("evm_setNextBlockTimestamp", ts)
+        rpc.call("anvil_setNextBlockBaseFeePerGas", hex(self.base_fee_wei))
+        rpc.call("evm_mine")
+        block = rpc.call("eth_getBlockByNumber", "latest", False)
+        return Head(int(block["number"], 16), str(block["hash"]))
+
+    def _await_keeper(self, head: Head) -> bool:
+        """Wait for the keeper; whether transactions of its own now wait to be mined."""
+        acknowledgement = self.acknowledge(head)
+        self.timeouts += acknowledgement is None
+        return self.keeper_nonce("pending") > self.keeper_nonce("latest")
