@@ -16,6 +16,7 @@
     │   ├── RpcError                        the node answered with an error
     │   ├── MalformedAnswerError            the node answered with something else than asked for
     │   ├── HeadChainBrokenError            heads that do not link, again and again
+    │   ├── CodeMismatchError               a contract is not where the deployment put it
     │   ├── HeadGapError                    more heads were missed than are made up
     │   └── ReorgTooDeepError               no common ancestor among the heads remembered
     ├── ProtocolError                       what a protocol's contracts and manifest say
@@ -30,6 +31,12 @@
     │   ├── SetupError                      deployment or seeding did not go through
     │   ├── KeeperProcessError              the keeper's process ended or never spoke
     │   └── MeasurementError                what was measured contradicts the chain
+    ├── ConfigError                         what the operator set
+    │   ├── ConfigFileError                 a file that is missing, unreadable or malformed
+    │   ├── ConfigValueError                a value that its setting does not take
+    │   └── UnknownSettingError             a setting that does not exist
+    ├── OpsError                            running the daemon
+    │   └── AcknowledgerUnreachableError    whoever drives the chain does not listen
     ├── ExecutionError                      landing transactions
     │   ├── KeystoreInvalidError            no file, or no keystore
     │   └── KeystorePasswordError           the password does not open the keystore
@@ -237,6 +244,20 @@ class HeadChainBrokenError(ChainError):
         )
         self.endpoint = endpoint
         self.number = number
+
+
+class CodeMismatchError(ChainError):
+    """The code at an address is not what was deployed there."""
+
+    def __init__(self, name: str, address: str, expected: str, found: str) -> None:
+        super().__init__(
+            f"{name} at {address} should have code {expected}, the chain has {found}; "
+            "deploy again, or name the manifest of this very chain"
+        )
+        self.name = name
+        self.address = address
+        self.expected = expected
+        self.found = found
 
 
 class HeadGapError(ChainError):
@@ -514,4 +535,76 @@ class DuplicateTransactionError(LedgerError):
 
     def __init__(self, detail: str) -> None:
         super().__init__(f"refused to send an action twice: {detail}")
+        self.detail = detail
+
+
+# --------------------------------------------------------------------------------------- config
+
+
+class ConfigError(SluiceError):
+    """What the operator set."""
+
+
+class ConfigFileError(ConfigError):
+    """A file that the settings come from, or that they name, cannot be used."""
+
+    def __init__(self, path: str, fault: str) -> None:
+        super().__init__(f"the file {path} cannot be used: {fault}; correct the file or the path")
+        self.path = path
+        self.fault = fault
+
+
+class ConfigValueError(ConfigError):
+    """Values that their settings do not take.
+
+    Parameters
+    ----------
+    problems : list of (name, value, fault)
+        All of them; the value of a secret setting is masked.
+    """
+
+    def __init__(self, problems: list[tuple[str, str, str]]) -> None:
+        lines = [f"{name} = {value}: {fault}" for name, value, fault in problems]
+        super().__init__("the settings are not usable: " + "; ".join(lines))
+        self.problems = problems
+
+
+class UnknownSettingError(ConfigError):
+    """A setting that does not exist.
+
+    Parameters
+    ----------
+    name : str
+        As it was written.
+    source : str
+        The file, or the environment.
+    closest : str or None
+        The known setting that looks most like it.
+    """
+
+    def __init__(self, name: str, source: str, closest: str | None) -> None:
+        advice = f"did you mean {closest}?" if closest else "`sluice config show` lists what there is"
+        super().__init__(f"{source} sets {name}, which is no setting; {advice}")
+        self.name = name
+        self.source = source
+        self.closest = closest
+
+
+# ------------------------------------------------------------------------------------------ ops
+
+
+class OpsError(SluiceError):
+    """Running the daemon."""
+
+
+class AcknowledgerUnreachableError(OpsError):
+    """Whoever was to be told of each head does not listen."""
+
+    def __init__(self, host: str, port: int, detail: str) -> None:
+        super().__init__(
+            f"cannot report to {host}:{port}: {detail}; replay.acknowledge_to names the replay that drives "
+            "the chain, leave it out where there is none"
+        )
+        self.host = host
+        self.port = port
         self.detail = detail

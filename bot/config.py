@@ -1,0 +1,417 @@
+"""Settings: a TOML file, the environment over it, and an operator's command line over both.
+
+The only module that reads the environment. Variables begin with ``SLUICE_``; two underscores lead into a
+section, so ``SLUICE_CHAIN__ENDPOINT`` is ``endpoint`` in ``[chain]``. Relative paths start at the folder
+of the TOML file.
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+from bot.chain.client import ClientOptions
+from bot.chain.endpoint import Endpoint
+from bot.chain.feed import FeedOptions
+from bot.errors import ConfigFileError, ConfigValueError, UnknownSettingError
+from bot.execution.fees import FeePolicy
+from bot.execution.options import ExecutorOptions
+from bot.ops.redaction import HIDDEN
+
+PREFIX = "SLUICE_"
+FILE_VARIABLE = "SLUICE_CONFIG"
+DEFAULT_FILE = Path("sluice.toml")
+
+_GWEI = 10**9
+_WAD = 10**18
+
+
+def _usable_url(value: SecretStr) -> SecretStr:
+    Endpoint.parse(value.get_secret_value())
+    return value
+
+
+def _host_and_port(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
+        raise ValueError("must read host:port, such as 127.0.0.1:9000")
+    return value
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class ChainSettings(_Section):
+    """The node.
+
+    Parameters
+    ----------
+    endpoint : SecretStr
+        ws, wss, http or https. Secret, because providers put keys into it.
+    chain_id : int
+        The chain that must be served there.
+    requests_per_second : int
+        Budget; each element of a batch counts.
+    request_timeout_s, connect_timeout_s, poll_interval_s, silence_s
+        See `bot.chain.client.ClientOptions`.
+    give_up_after_s : float
+        Seconds without a node after which the keeper ends with an error.
+    """
+
+    endpoint: Annotated[SecretStr, AfterValidator(_usable_url)] = SecretStr("ws://127.0.0.1:8545")
+    chain_id: int = Field(default=31337, gt=0)
+    requests_per_second: int = Field(default=500, gt=0)
+    request_timeout_s: float = Field(default=10.0, gt=0)
+    connect_timeout_s: float = Field(default=5.0, gt=0)
+    poll_interval_s: float = Field(default=0.5, gt=0)
+    silence_s: float = Field(default=30.0, gt=0)
+    give_up_after_s: float = Field(default=120.0, ge=0)
+
+    def parsed_endpoint(self) -> Endpoint:
+        """Return the endpoint with its printable label."""
+        return Endpoint.parse(self.endpoint.get_secret_value())
+
+    def client_options(self) -> ClientOptions:
+        """Return what `RpcClient` takes."""
+        return ClientOptions(
+            requests_per_second=self.requests_per_second,
+            request_timeout_s=self.request_timeout_s,
+            connect_timeout_s=self.connect_timeout_s,
+            poll_interval_s=self.poll_interval_s,
+            silence_s=self.silence_s,
+        )
+
+    def feed_options(self) -> FeedOptions:
+        """Return what `ChainHeadFeed` takes."""
+        return FeedOptions(give_up_after_s=self.give_up_after_s)
+
+
+class LedgerSettings(_Section):
+    """The ledger.
+
+    Parameters
+    ----------
+    path : Path
+        SQLite file; made if it is not there.
+    """
+
+    path: Path = Path("sluice.sqlite")
+
+
+class SignerSettings(_Section):
+    """The key.
+
+    Parameters
+    ----------
+    keystore : Path or None
+        Encrypted JSON keystore. Needed unless the keeper only runs dry.
+    password_file : Path or None
+        File with its password; without it the keeper asks on the terminal.
+    """
+
+    keystore: Path | None = None
+    password_file: Path | None = None
+
+
+class FeeSettings(_Section):
+    """What is paid for gas.
+
+    Parameters
+    ----------
+    tip_gwei : Decimal
+        Priority fee, gwei per gas.
+    cap_gwei : Decimal
+        Most per gas, base fee and tip together.
+    headroom_blocks : int
+        Full blocks in a row through which a transaction stays valid.
+    """
+
+    tip_gwei: Decimal = Field(default=Decimal(1), ge=0, decimal_places=9)
+    cap_gwei: Decimal = Field(default=Decimal(500), gt=0, decimal_places=9)
+    headroom_blocks: int = Field(default=6, ge=0, le=50)
+
+    def policy(self) -> FeePolicy:
+        """Return the policy, in wei."""
+        return FeePolicy(int(self.tip_gwei * _GWEI), int(self.cap_gwei * _GWEI), self.headroom_blocks)
+
+
+class ExecutionSettings(_Section):
+    """How transactions are sent; see `bot.execution.options.ExecutorOptions`."""
+
+    gas_margin_bps: int = Field(default=2_000, ge=0, le=100_000)
+    resend_after_heads: int = Field(default=3, gt=0)
+
+
+class StrategySettings(_Section):
+    """What is worth doing; see `bot.strategy.settings.StrategySettings`, in the operator's units.
+
+    Parameters
+    ----------
+    minimum_profit : Decimal
+        Least revenue after gas of a settlement, quote units.
+    """
+
+    minimum_profit: Decimal = Decimal(0)
+    kick_unprofitable: bool = True
+    housekeeping: bool = True
+    max_slippage_bps: int = Field(default=200, gt=0, lt=10_000)
+    price_tolerance_bps: int = Field(default=50, gt=0, lt=10_000)
+    max_actions: int = Field(default=32, gt=0)
+    gas_asset: str = "WETH"
+
+
+class ReplaySettings(_Section):
+    """Lockstep with whoever drives the chain.
+
+    Parameters
+    ----------
+    acknowledge_to : str or None
+        ``host:port`` that is told of each head acted on.
+    """
+
+    acknowledge_to: Annotated[str, AfterValidator(_host_and_port)] | None = None
+
+    def address(self) -> tuple[str, int] | None:
+        """Return host and port."""
+        if self.acknowledge_to is None:
+            return None
+        host, _, port = self.acknowledge_to.rpartition(":")
+        return host, int(port)
+
+
+class LogSettings(_Section):
+    """Logs, on standard error."""
+
+    format: Literal["console", "json"] = "console"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Settings(BaseSettings):
+    """Everything an operator chooses. Make one with `load_settings`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        validate_default=True,
+    )
+
+    manifest: Path = Path("deployments/local.json")
+    chain: ChainSettings = ChainSettings()
+    ledger: LedgerSettings = LedgerSettings()
+    signer: SignerSettings = SignerSettings()
+    fees: FeeSettings = FeeSettings()
+    execution: ExecutionSettings = ExecutionSettings()
+    strategy: StrategySettings = StrategySettings()
+    replay: ReplaySettings = ReplaySettings()
+    log: LogSettings = LogSettings()
+
+    def executor_options(self) -> ExecutorOptions:
+        """Return what `TransactionExecutor` takes."""
+        return ExecutorOptions(
+            chain_id=self.chain.chain_id,
+            fees=self.fees.policy(),
+            gas_margin_bps=self.execution.gas_margin_bps,
+            resend_after_heads=self.execution.resend_after_heads,
+        )
+
+    def secrets(self) -> list[str]:
+        """Return the values that no log line may hold."""
+        endpoint = self.chain.parsed_endpoint()
+        return [endpoint.url] if endpoint.url.rstrip("/") != endpoint.label else []
+
+
+def load_settings(file: Path | None = None, overrides: Mapping[str, object] | None = None) -> Settings:
+    """Read the settings.
+
+    Parameters
+    ----------
+    file : Path, optional
+        TOML file; it must exist. Without it ``SLUICE_CONFIG`` names one, and without that ``sluice.toml``
+        is read if it is there.
+    overrides : mapping, optional
+        Values that outrank file and environment, nested as in the file.
+
+    Raises
+    ------
+    ConfigFileError
+        If the file is missing or no TOML.
+    UnknownSettingError
+        If the file or the environment names a setting that does not exist.
+    ConfigValueError
+        If a value is not what its setting takes.
+    """
+    path = file if file is not None else _default_file()
+    given = {} if path is None else _read(path)
+    _check_names(given, str(path))
+    _check_environment()
+    folder = Path() if path is None else path.parent
+    return _anchored(_validated(given, dict(overrides or {})), folder)
+
+
+def render(settings: Settings) -> str:
+    """Return the settings as TOML, secrets hidden."""
+    lines: list[str] = []
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, BaseModel):
+            lines += ["", f"[{name}]"]
+            lines += [_line(field, getattr(value, field)) for field in type(value).model_fields]
+        else:
+            lines.append(_line(name, value))
+    return "\n".join(lines) + "\n"
+
+
+def _line(name: str, value: object) -> str:
+    if value is None:
+        return f"# {name} is not set"
+    if isinstance(value, SecretStr):
+        return f'{name} = "{_masked(value.get_secret_value())}"'
+    if isinstance(value, bool):
+        return f"{name} = {str(value).lower()}"
+    if isinstance(value, int | float | Decimal):
+        return f"{name} = {value}"
+    text = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    return f'{name} = "{text}"'
+
+
+def _masked(url: str) -> str:
+    label = Endpoint.parse(url).label
+    return label if url.rstrip("/") == label else f"{label}/{HIDDEN}"
+
+
+def _default_file() -> Path | None:
+    named = os.environ.get(FILE_VARIABLE)
+    if named:
+        return Path(named)
+    return DEFAULT_FILE if DEFAULT_FILE.is_file() else None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        raise ConfigFileError(str(path), "there is no such file") from None
+    except OSError as error:
+        raise ConfigFileError(str(path), (error.strerror or "it cannot be read").lower()) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigFileError(str(path), f"it is not TOML: {error}") from None
+
+
+def _validated(given: dict[str, Any], overrides: dict[str, Any]) -> Settings:
+    class _Sources(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return init_settings, env_settings, InitSettingsSource(settings_cls, given)
+
+    try:
+        return _Sources(**overrides)
+    except ValidationError as error:
+        # The cause is cut off on purpose: pydantic quotes the input, which may be secret.
+        raise ConfigValueError([_problem(entry) for entry in error.errors()]) from None
+    except SettingsError as error:
+        raise ConfigValueError([("the environment", "", str(error))]) from None
+
+
+def _problem(entry: Any) -> tuple[str, str, str]:
+    """Return name, value and fault of a value that pydantic refused."""
+    name = ".".join(str(part) for part in entry["loc"])
+    value = HIDDEN if name == "chain.endpoint" else repr(entry["input"])
+    return name, value, str(entry["msg"]).removeprefix("Value error, ")
+
+
+def _anchored(settings: Settings, folder: Path) -> Settings:
+    """Return the settings with relative paths started at ``folder``."""
+
+    def anchored(section: BaseModel) -> dict[str, object]:
+        return {
+            name: folder / value
+            for name in type(section).model_fields
+            if isinstance(value := getattr(section, name), Path)
+        }
+
+    signer = settings.signer.model_copy(update=anchored(settings.signer))
+    ledger = settings.ledger.model_copy(update=anchored(settings.ledger))
+    return settings.model_copy(update={**anchored(settings), "signer": signer, "ledger": ledger})
+
+
+def _known_names(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        yield prefix + name
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _known_names(field.annotation, f"{prefix}{name}.")
+
+
+def _check_names(given: Mapping[str, object], source: str, prefix: str = "") -> None:
+    known = set(_known_names())
+    for name, value in given.items():
+        full = prefix + name
+        if full not in known:
+            siblings = {other for other in known if other.rpartition(".")[0] == prefix.rstrip(".")}
+            raise UnknownSettingError(full, source, _elsewhere(name, known) or _closest(full, siblings))
+        if isinstance(value, Mapping):
+            _check_names(value, source, f"{full}.")
+
+
+def _check_environment() -> None:
+    """Refuse variables that look like ours and set nothing, most often a slip of the pen."""
+    known = {_variable(name) for name in _known_names()} | {FILE_VARIABLE}
+    for variable in os.environ:
+        if variable.upper().startswith(PREFIX) and variable.upper() not in known:
+            raise UnknownSettingError(variable, "the environment", _closest(variable.upper(), known))
+
+
+def _variable(name: str) -> str:
+    return PREFIX + name.replace(".", "__").upper()
+
+
+def _closest(name: str, known: Iterable[str]) -> str | None:
+    """Return the name whose last part looks most like that of ``name``, or None if none does."""
+    by_leaf = {other.rpartition(".")[2]: other for other in sorted(known)}
+    matches = difflib.get_close_matches(name.rpartition(".")[2], by_leaf, n=1, cutoff=0.6)
+    return by_leaf[matches[0]] if matches else None
+
+
+def _elsewhere(leaf: str, known: Iterable[str]) -> str | None:
+    """Return the setting of that name in another section: the section was forgotten, or is wrong."""
+    return next((other for other in sorted(known) if other.rpartition(".")[2] == leaf), None)
+
+
+def read_password(file: Path) -> str:
+    """Return the password in a file, without the line break that editors put at its end.
+
+    Raises
+    ------
+    ConfigFileError
+        If it cannot be read or is empty.
+    """
+    try:
+        password = file.read_text().rstrip("\r\n")
+    except OSError as error:
+        raise ConfigFileError(str(file), (error.strerror or "it cannot be read").lower()) from None
+    except UnicodeDecodeError:
+        raise ConfigFileError(str(file), "it is not text") from None
+    if not password:
+        raise ConfigFileError(str(file), "it is empty, and a keystore's password is not")
+    return password
