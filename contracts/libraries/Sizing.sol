@@ -28,8 +28,10 @@ import {WAD, WadMath} from "./WadMath.sol";
 library Sizing {
     using WadMath for uint256;
 
-    /// @dev More than all roundings of values in one sale together, in wei of value.
+    /// @dev More than all roundings of one sale together: in wei of value, and, because k * b and h * w are rounded to
+    /// a wei before they are multiplied by a value, in parts in 10^18 of the account's debt.
     uint256 private constant ROUNDING = 1_000;
+    uint256 private constant ROUNDING_WAD = 10;
 
     /// @notice One account, seen from one collateral that is sold for one debt.
     /// @param collateralValue V. @param debtValue D. @param weightedCollateral A. @param weightedDebt D_w.
@@ -171,7 +173,8 @@ library Sizing {
     /// @dev Collateral to sell where the price will lie between `low.multiplier` and `best.multiplier`.
     /// Up to the target the best price sizes: any worse one repays less and stays below the target. A closing sale is
     /// sized by the lowest price, so that it closes whatever the sale brings; the rest is the account's surplus.
-    /// Rounding: down to the target; a closing sale UP, because a debt is closed to the wei or not at all.
+    /// Rounding: down to the target; a closing sale UP, by more than all roundings that follow, because a debt is
+    /// closed to the wei or not at all.
     function saleSize(Position memory position, Terms memory best, Terms memory low, Rules memory rules)
         internal
         pure
@@ -184,6 +187,7 @@ library Sizing {
             ? position.debt.mulDivUp(low.reserveValue, position.debtValue)
             : position.debt + position.debt.mulUp(low.penalty);
         uint256 value = payment.valueUp(position.debtPrice, position.debtUnit).divUp(low.multiplier);
+        value += ROUNDING + value.mulUp(ROUNDING_WAD);
         return value.mulDivUp(position.collateralUnit, position.collateralPrice).min(position.collateral);
     }
 
@@ -245,10 +249,11 @@ library Sizing {
         pure
         returns (uint256 lowest, uint256 highest)
     {
-        uint256 collateralUnit = uint256(1).valueUp(position.collateralPrice, position.collateralUnit);
-        uint256 debtUnit = uint256(1).valueUp(position.debtPrice, position.debtUnit);
-        uint256 collateralSlack = collateralUnit.mulUp(position.threshold) + ROUNDING;
-        uint256 debtSlack = debtUnit.mulUp(position.weight) + ROUNDING;
+        uint256 rounding = ROUNDING + position.weightedDebt.mulUp(ROUNDING_WAD);
+        uint256 collateralUnits = uint256(2).valueUp(position.collateralPrice, position.collateralUnit);
+        uint256 debtUnits = uint256(2).valueUp(position.debtPrice, position.debtUnit);
+        uint256 collateralSlack = collateralUnits.mulUp(position.threshold) + rounding;
+        uint256 debtSlack = debtUnits.mulUp(position.weight) + rounding;
         if (result.debtValue == 0) return (type(uint256).max, type(uint256).max);
         lowest = result.weightedCollateral.zeroFloorSub(collateralSlack).divDown(result.weightedDebt + debtSlack);
         highest = result.weightedDebt > debtSlack

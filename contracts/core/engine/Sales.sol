@@ -133,7 +133,7 @@ abstract contract Sales is Auctions {
         settlement.closes = healthy || spent;
     }
 
-    /// @dev Both sides move, no dust is left, and health stays between where it was and the target, to a token unit.
+    /// @dev Both sides move, no dust is left, and health stays between where it was and the target, to two token units.
     /// Past the target is only where a whole debt or a whole collateral went (the closing slice of `Sizing`); below
     /// where it was is only an account that is insolvent at the reserve, whose health no price on the curve can save.
     function _requireSound(
