@@ -1,6 +1,7 @@
 """Compiled contracts, from forge's output or from an npm package."""
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Any, Protocol
 from eth_utils.abi import function_abi_to_4byte_selector
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-FORGE_OUT = ROOT / ".build" / "forge" / "out"
+FORGE_OUT = ROOT / os.environ.get("FOUNDRY_OUT", ".build/forge/out")
+"""Where forge writes: its own variable, or what foundry.toml says."""
 NPM = ROOT / "node_modules"
 
 

@@ -82,6 +82,11 @@ class SluiceProtocol:
         return "sluice"
 
     @property
+    def tip(self) -> Head | None:
+        """The last head that was synced, or None."""
+        return self._timeline.tip if self._timeline else None
+
+    @property
     def state(self) -> State:
         """The state at the last head that was synced; read it, do not change it.
 

@@ -1,0 +1,218 @@
+"""The Python twin of the engine against the engine, on random accounts, prices and times, to the wei."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from bot import abi
+from bot.domain import engine
+from bot.domain.engine import Position, Terms
+from bot.ports import Head
+from bot.protocols.events import EventDecoder
+from bot.protocols.sluice.calls import Function
+from bot.strategy.board import Board
+from bot.strategy.case import Case
+from tests.support.crowd import Crowd, fields_of
+from tests.support.world import KEEPER, World, world
+
+pytestmark = [pytest.mark.node]
+
+BOOKED = EventDecoder(abi.load("clearing_house"), ["SettlementBooked"])
+SETTLED = EventDecoder(abi.load("liquidation_engine"), ["Settled"])
+TAKE = Function("liquidation_engine", "take")
+SWAP = Function("liquidation_engine", "swap")
+ALL = 2**256 - 1
+SALE_FIELDS = ("seized", "payment", "repaid", "cancelled", "surplus")
+
+
+@pytest.fixture(scope="module")
+def here() -> Iterator[World]:
+    with world() as deployed:
+        deployed.node.call("anvil_impersonateAccount", KEEPER)
+        Crowd.of(deployed, 0x51).join(24)
+        yield deployed
+
+
+def context(case: Case, pair: tuple[int, int]) -> tuple[Position, Terms]:
+    position = case.position(*pair)
+    penalty = case.snapshot.engine.penalty
+    return position, engine.terms_at(position, case.multiplier(pair[0]), penalty)
+
+
+def predicted_incentives(
+    case: Case, pair: tuple[int, int], paid: Terms, sale: engine.Sale
+) -> tuple[int, int]:
+    assert case.auction is not None
+    market = case.snapshot.assets[pair[1]].market
+    owed = case.auction.tip_owed
+    return engine.incentives(case.position(*pair), case.snapshot.engine, paid, sale, owed, market)
+
+
+def assert_booked(receipt: dict[str, Any], sale: engine.Sale, incentives: tuple[int, int]) -> None:
+    booked = fields_of(BOOKED, receipt)
+    assert booked is not None
+    assert tuple(booked[name] for name in SALE_FIELDS) == tuple(sale)
+    assert (booked["tip"], booked["chip"]) == incentives
+
+
+async def crashed(here: World, seed: int) -> Crowd:
+    """Return a crowd after a crash, its auctions running for a while."""
+    crowd = Crowd.of(here, seed)
+    crowd.shock()
+    await crowd.kick_all()
+    return crowd
+
+
+def auctions(crowd: Crowd, head: Head) -> list[tuple[Case, tuple[int, int]]]:
+    """Return every pair of every running auction."""
+    return [
+        (case, pair)
+        for case in crowd.suspects(head)
+        if case.auction is not None and not case.lapsed
+        for pair in case.pairs()
+        if pair[0] in case.auction.legs
+    ]
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_balances_equal_the_clearing_house(here: World, seed: int) -> None:
+    with here.scratch():
+        crowd = await crashed(here, seed)
+        here.advance(crowd.random.randrange(1, 90_000))
+        here.refresh()
+        head = await crowd.see()
+        snapshot = crowd.protocol.snapshot(head)
+        for row, account in enumerate(snapshot.positions.accounts):
+            case = Case.of(snapshot, row)
+            (state,) = here.read("clearing_house", "accountState", "0x" + account.hex())
+            assert tuple(case.balance) == tuple(state[:4])
+            holdings = [(leg[0], leg[4], leg[5]) for leg in state[6]]
+            assert [tuple(holding) for holding in case.holdings] == holdings
+            health = here.read("clearing_house", "healthFactor", "0x" + account.hex())[0]
+            assert case.balance.health_factor == health
+
+
+async def test_largest_slices_equal_the_engine(here: World) -> None:
+    kinds: Counter[str] = Counter()
+    for seed in range(40):
+        with here.scratch():
+            crowd = await crashed(here, seed)
+            for _ in range(4):
+                here.advance(crowd.random.randrange(1, 900))
+                for case, pair in auctions(crowd, await crowd.see()):
+                    kinds[compare_slice(here, case, pair)] += 1
+    assert kinds["insolvent"] >= 50
+    assert kinds["to the target"] >= 50
+    assert kinds["closing"] >= 50
+
+
+def compare_slice(here: World, case: Case, pair: tuple[int, int]) -> str:
+    """Compare the largest slice and the reserve price; return which branch of the sizing it took."""
+    position, reserve = context(case, pair)
+    rules = case.snapshot.engine
+    sale = engine.largest_take(position, reserve, rules.target, rules.dust)
+    account = "0x" + case.account.hex()
+    (found,) = here.read("liquidation_engine", "largestSlice", account, *pair)
+    assert tuple(found) == (*sale[:4], reserve.multiplier, reserve.insolvent)
+    price = here.read("liquidation_engine", "reservePrice", account, pair[0])[0]
+    assert price == -(-case.multiplier(pair[0]) * position.sold.price // 10**18)
+    if reserve.insolvent:
+        return "insolvent"
+    whole = sale.cancelled == position.debt or sale.seized == position.collateral
+    return "closing" if whole else "to the target"
+
+
+async def test_takes_are_booked_as_the_twin_says(here: World) -> None:
+    booked = 0
+    for seed in range(100, 125):
+        with here.scratch():
+            crowd = await crashed(here, seed)
+            for asset in here.manifest.assets:
+                units = here.units(asset.symbol, 10**7)
+                here.mint(asset.symbol, KEEPER, units, here.manifest.clearing_house)
+            booked += await settled_at_random(here, crowd, take)
+    assert booked >= 150
+
+
+async def settled_at_random(
+    here: World, crowd: Crowd, settle: Callable[[World, Crowd, Case, tuple[int, int]], bool]
+) -> int:
+    """Settle random pairs at random times; return how many went through."""
+    booked = 0
+    for _ in range(25):
+        running = auctions(crowd, await crowd.next_block(crowd.random.randrange(1, 250)))
+        if not running:
+            break
+        booked += settle(here, crowd, *crowd.random.choice(running))
+    return booked
+
+
+def take(here: World, crowd: Crowd, case: Case, pair: tuple[int, int]) -> bool:
+    """Take a random part of a leg and compare; False if the contract refused, as the twin foretold."""
+    position, reserve = context(case, pair)
+    rules = case.snapshot.engine
+    sale = engine.largest_take(position, reserve, rules.target, rules.dust)
+    limit = ALL
+    if crowd.random.random() < 0.5:
+        limit = crowd.random.randrange(1, sale.seized + 1)
+        if limit < sale.seized:
+            sale = engine.partial_take(position, reserve, limit)
+    account = "0x" + case.account.hex()
+    data = TAKE.data(account, *pair, limit, ALL, KEEPER, b"")
+    receipt = here.send(KEEPER, here.manifest.liquidation_engine, data, must_succeed=False)
+    dust = engine.leaves_dust(position, sale.seized, sale.cancelled, rules.dust)
+    assert (receipt["status"] == "0x0") == dust
+    if dust:
+        return False
+    assert_booked(receipt, sale, predicted_incentives(case, pair, reserve, sale))
+    return True
+
+
+async def test_swaps_are_booked_as_the_twin_says(here: World) -> None:
+    booked = 0
+    for seed in range(200, 235):
+        with here.scratch():
+            crowd = await crashed(here, seed)
+            here.trade("WETH", "USDC", crowd.random.uniform(1, 30_000))
+            booked += await settled_at_random(here, crowd, swap)
+    assert booked >= 100
+
+
+def swap(here: World, crowd: Crowd, case: Case, pair: tuple[int, int]) -> bool:
+    """Swap a leg, with a random limit or without, and compare; False if it cannot be sold there."""
+    markets = Board(case.snapshot.pools).markets(*pair)
+    if not markets:
+        return False
+    market, rules = markets[0], case.snapshot.engine
+    position, reserve = context(case, pair)
+    spot = engine.multiplier_up(position, position.collateral, market.at_spot(position.collateral))
+    chosen = crowd.random.random() < 0.5
+    price = int(spot * position.sold.price * crowd.random.uniform(0.9, 1.0)) // 10**18 if chosen else 0
+    limit = crowd.random.randrange(1, position.collateral + 1) if crowd.random.random() < 0.3 else ALL
+    least = max(reserve.multiplier, -(-price * 10**18 // position.sold.price))
+    best = engine.terms_at(position, spot, rules.penalty)
+    low = engine.terms_at(position, least, rules.penalty)
+    seized = min(engine.sale_size(position, best, low, rules.target, rules.dust), limit)
+    quote = market.quote(seized) if seized else None
+    pool = market.pool.fee_pips.to_bytes(32)
+    venue = here.manifest.uniswap_v3_venue
+    data = SWAP.data("0x" + case.account.hex(), *pair, limit, price, venue, pool)
+    receipt = here.send(KEEPER, here.manifest.liquidation_engine, data, must_succeed=False)
+    fails = spot < least or quote is None or quote.amount_out < engine.payment_up(position, least, seized)
+    if fails or quote is None:
+        assert receipt["status"] == "0x0"
+        return False
+    realised = max(engine.multiplier_down(position, seized, quote.amount_out), reserve.multiplier)
+    paid = engine.terms_at(position, realised, rules.penalty)
+    sale = engine.realised(position, paid, seized, quote.amount_out)
+    dust = engine.leaves_dust(position, seized, sale.cancelled, rules.dust)
+    assert (receipt["status"] == "0x0") == dust
+    if dust:
+        return False
+    assert_booked(receipt, sale, predicted_incentives(case, pair, paid, sale))
+    settled = fields_of(SETTLED, receipt)
+    assert settled is not None
+    assert settled["multiplierWad"] == realised
+    return True
