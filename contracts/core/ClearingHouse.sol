@@ -8,20 +8,78 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
 import {InterestRate} from "../libraries/InterestRate.sol";
 import {Parameters} from "../libraries/Parameters.sol";
-import {Governance} from "./house/Governance.sol";
+import {HouseGovernance} from "./house/HouseGovernance.sol";
+import {Settlements} from "./house/Settlements.sol";
 
 /// @title Sole custodian of every token in Sluice
-/// @notice See `IClearingHouse` for what each function does. The parts, each with one reason to change, in
-/// `core/house`: what is stored (HouseStorage), the pools and their interest (Lending), accounts at oracle prices
-/// (Health), what owners do (Accounts), what the liquidation engine does (Settlements), what governance does
-/// (Governance). Here: how they are put together, and how they are read.
-/// @dev Every function that changes state holds one transient lock, so that nothing can be re-entered from a token, a
-/// venue, a taker's callback or a contract that checks a signature. Views stay open during those calls; between `sell`
-/// and `settle` an account shows its collateral gone and its debt not yet repaid.
-contract ClearingHouse is Governance, Multicall {
+/// @notice See `IClearingHouse` for what each function does. The parts, each with one reason to change, are in
+/// `core/house`: what is stored (HouseStorage), how debt grows (Interest), the pools (Lending), the balances of
+/// accounts (Positions), accounts at oracle prices (Health), what owners do (Accounts), what the liquidation engine
+/// does (Settlements), what governance does (HouseGovernance, forwarded to). Here: how they are put together and
+/// read.
+/// @dev Every function that changes state holds one transient lock, so that nothing is re-entered from a token, a
+/// venue, a taker's callback or a contract that checks a signature. Views stay open during those calls; between
+/// `sell` and `settle` an account shows its collateral gone and its debt not yet repaid.
+contract ClearingHouse is Settlements, Multicall {
+    /// @dev Code that governance's functions run, in this contract's storage.
+    address private immutable _governance;
+
     /// @param authority AccessManager that governs.
     constructor(address authority) AccessManaged(authority) EIP712("Sluice ClearingHouse", "1") {
-        _setSmallestBorrow(Parameters.SMALLEST_BORROW);
+        _governance = address(new HouseGovernance());
+        _smallestBorrow = uint96(Parameters.SMALLEST_BORROW);
+        emit SmallestBorrowSet(Parameters.SMALLEST_BORROW);
+    }
+
+    // ------------------------------------------------------------------ governance, forwarded
+
+    /// @inheritdoc IClearingHouse
+    function listAsset(address, AssetParameters calldata, RateModel calldata) external returns (uint8) {
+        _forward();
+    }
+
+    /// @inheritdoc IClearingHouse
+    function setAssetParameters(uint8, AssetParameters calldata) external {
+        _forward();
+    }
+
+    /// @inheritdoc IClearingHouse
+    function setRateModel(uint8, RateModel calldata) external {
+        _forward();
+    }
+
+    /// @inheritdoc IClearingHouse
+    function setOracle(address) external {
+        _forward();
+    }
+
+    /// @inheritdoc IClearingHouse
+    function setEngine(address) external {
+        _forward();
+    }
+
+    /// @inheritdoc IClearingHouse
+    function setSmallestBorrow(uint256) external {
+        _forward();
+    }
+
+    /// @inheritdoc IClearingHouse
+    function withdrawReserve(uint8, uint256, address) external {
+        _forward();
+    }
+
+    /// @dev Runs the same call in the code of `HouseGovernance`, which takes the lock and asks the authority, and
+    /// ends the call with its answer.
+    function _forward() private {
+        address governance = _governance;
+        assembly ("memory-safe") {
+            let data := mload(0x40)
+            calldatacopy(data, 0, calldatasize())
+            let success := delegatecall(gas(), governance, data, calldatasize(), 0, 0)
+            returndatacopy(data, 0, returndatasize())
+            if iszero(success) { revert(data, returndatasize()) }
+            return(data, returndatasize())
+        }
     }
 
     // ------------------------------------------------------------------ views: accounts
@@ -92,7 +150,16 @@ contract ClearingHouse is Governance, Multicall {
 
     /// @inheritdoc IClearingHouse
     function assetParameters(uint8 assetId) external view returns (AssetParameters memory) {
-        return _parametersOf(_listed(assetId));
+        AssetData storage data = _listed(assetId);
+        return AssetParameters({
+            maxLtvBps: data.maxLtvBps,
+            liquidationThresholdBps: data.liquidationThresholdBps,
+            debtWeightBps: data.debtWeightBps,
+            reserveFactorBps: data.reserveFactorBps,
+            supplyCap: data.supplyCap,
+            borrowCap: data.borrowCap,
+            collateralCap: data.collateralCap
+        });
     }
 
     /// @inheritdoc IClearingHouse

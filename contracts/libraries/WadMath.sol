@@ -57,8 +57,8 @@ library WadMath {
         return (x * bps + (BPS - 1)) / BPS;
     }
 
-    /// @dev Value of `amount` token units at `price` WAD quote units per whole token of `unit` = 10**decimals units:
-    /// amount * price / unit, rounded DOWN, as collateral is valued.
+    /// @dev Value of `amount` token units at `price` WAD quote units per whole token of `unit` = 10**decimals
+    /// units: amount * price / unit, rounded DOWN, as collateral is valued.
     function valueDown(uint256 amount, uint256 price, uint256 unit) internal pure returns (uint256) {
         return FixedPointMathLib.fullMulDiv(amount, price, unit);
     }
@@ -81,6 +81,13 @@ library WadMath {
     /// @dev x - y, or zero where that would be negative.
     function zeroFloorSub(uint256 x, uint256 y) internal pure returns (uint256) {
         return FixedPointMathLib.zeroFloorSub(x, y);
+    }
+
+    /// @dev x as the type that what is lent and owed is stored in; reverts with `AmountTooLarge` where it does not
+    /// fit.
+    function toUint112(uint256 x) internal pure returns (uint112) {
+        if (x > type(uint112).max) revert IClearingHouse.AmountTooLarge(x);
+        return uint112(x);
     }
 
     /// @dev x as the type that amounts are stored in; reverts with `AmountTooLarge` where it does not fit.

@@ -6,10 +6,10 @@ import {IAggregatorV3} from "../interfaces/IAggregatorV3.sol";
 /// @title A Chainlink feed whose rounds one account publishes
 /// @notice For local networks and tests. Rounds are numbered from 1, kept, and read as Chainlink's are.
 contract MockAggregator is IAggregatorV3 {
-    /// @notice One answer.
+    /// @dev One answer, in one slot, as in Chainlink's own aggregators.
     struct Round {
-        int256 answer;
-        uint256 updatedAt;
+        int192 answer;
+        uint64 updatedAt;
     }
 
     /// @notice A round was published.
@@ -17,6 +17,8 @@ contract MockAggregator is IAggregatorV3 {
 
     /// @notice Thrown when someone else than the publisher publishes.
     error PublisherUnauthorised(address caller);
+    /// @notice Thrown when an answer or a time does not fit a round.
+    error RoundTooLarge(int256 answer, uint256 updatedAt);
     /// @notice Thrown when a round does not exist.
     error RoundMissing(uint256 roundId);
 
@@ -31,18 +33,20 @@ contract MockAggregator is IAggregatorV3 {
 
     Round[] private _rounds;
 
-    /// @param decimals_ Decimals of the answers. @param description_ What is priced. @param publisher_ Who publishes.
+    /// @param decimals_ Decimals of the answers. @param description_ What is priced. @param publisher_ Who
+    /// publishes.
     constructor(uint8 decimals_, string memory description_, address publisher_) {
         decimals = decimals_;
         description = description_;
         publisher = publisher_;
     }
 
-    /// @notice Publishes a round: an answer, and when it was observed (unix seconds). Nothing about either is checked,
-    /// so that a bad feed can be played too.
+    /// @notice Publishes a round: an answer, and when it was observed (unix seconds). Nothing about either is
+    /// checked, so that a bad feed can be played too.
     function publish(int256 answer, uint256 updatedAt) external {
         if (msg.sender != publisher) revert PublisherUnauthorised(msg.sender);
-        _rounds.push(Round(answer, updatedAt));
+        if (answer != int192(answer) || updatedAt != uint64(updatedAt)) revert RoundTooLarge(answer, updatedAt);
+        _rounds.push(Round(int192(answer), uint64(updatedAt)));
         emit AnswerUpdated(answer, _rounds.length, updatedAt);
     }
 

@@ -7,16 +7,14 @@ import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/Signa
 
 import {IClearingHouse} from "../../interfaces/IClearingHouse.sol";
 import {AssetBitmap} from "../../libraries/AssetBitmap.sol";
-import {SharesMath} from "../../libraries/SharesMath.sol";
 import {WadMath} from "../../libraries/WadMath.sol";
 import {Health} from "./Health.sol";
 
 /// @title What owners and their operators do with accounts
-/// @dev Every action that may raise health ends in `_cure`; every action that may lower it ends in the borrow limit
-/// first.
+/// @dev Every action that raises health ends in `_cure`, every action that lowers it in `_endRisk`; tokens move
+/// last.
 abstract contract Accounts is Health, EIP712, Nonces {
     using AssetBitmap for uint64;
-    using SharesMath for uint256;
     using WadMath for uint256;
 
     /// @dev EIP-712 type of an operator's approval.
@@ -28,17 +26,15 @@ abstract contract Accounts is Health, EIP712, Nonces {
     /// @inheritdoc IClearingHouse
     function depositCollateral(uint8 assetId, uint256 amount, address account) external nonReentrant {
         _requireAddress(account);
-        if (amount == 0) revert ZeroAmount();
+        _requireAmount(amount);
         AssetData storage data = _listed(assetId);
-        uint128 added = amount.toUint128();
-        uint256 total = data.collateralAssets + amount;
-        if (total > data.collateralCap) revert CapExceeded(assetId, total, data.collateralCap);
-        data.cash += added;
-        _addCollateral(account, assetId, added);
-        if (_accounts[account].collaterals.count() > AssetBitmap.MAX_IN_USE) revert TooManyAssets(account);
-        _cure(account);
+        bool isNew = !_accounts[account].collaterals.has(assetId);
+        _addCollateral(account, assetId, amount);
+        _requireCap(assetId, data.collateralAssets, data.collateralCap);
+        if (isNew) _requireFew(account, _accounts[account].collaterals);
         emit CollateralDeposited(account, assetId, msg.sender, amount);
-        _pull(data.token, msg.sender, amount);
+        _cure(account);
+        _receive(data, msg.sender, amount);
     }
 
     /// @inheritdoc IClearingHouse
@@ -50,15 +46,11 @@ abstract contract Accounts is Health, EIP712, Nonces {
         _requireAddress(receiver);
         AssetData storage data = _listed(assetId);
         if (amount == type(uint256).max) amount = _positions[account][assetId].collateral;
-        if (amount == 0) revert ZeroAmount();
-        uint128 removed = amount.toUint128();
-        _removeCollateral(account, assetId, removed);
-        data.cash -= removed;
-        _accounts[account].lastRiskBlock = uint40(block.number);
-        _requireBorrowLimit(account);
-        _cure(account);
+        _requireAmount(amount);
+        _removeCollateral(account, assetId, amount);
         emit CollateralWithdrawn(account, assetId, receiver, amount);
-        _push(data.token, receiver, amount);
+        _endRisk(account);
+        _pay(data, receiver, amount);
     }
 
     // ------------------------------------------------------------------ debt
@@ -71,18 +63,17 @@ abstract contract Accounts is Health, EIP712, Nonces {
         returns (uint256 shares)
     {
         _requireAddress(receiver);
-        if (assets == 0) revert ZeroAmount();
+        _requireAmount(assets);
         AssetData storage data = _listed(assetId);
         _accrue(assetId, data);
         _requireLiquidity(assetId, data, assets);
-        shares = _mintDebt(account, assetId, data, uint128(assets)); // at most the liquidity, which fits
-        data.cash -= uint128(assets);
-        _accounts[account].lastRiskBlock = uint40(block.number);
+        shares = _mintDebt(account, assetId, data, assets);
+        _requireCap(assetId, data.totalBorrowAssets, data.borrowCap);
+        _requireFew(account, _accounts[account].debts);
         _requireSmallestBorrow(account, assetId, data);
-        _requireBorrowLimit(account);
-        _cure(account);
         emit Borrowed(account, assetId, receiver, assets, shares);
-        _push(data.token, receiver, assets);
+        _endRisk(account);
+        _pay(data, receiver, assets);
     }
 
     /// @inheritdoc IClearingHouse
@@ -96,55 +87,27 @@ abstract contract Accounts is Health, EIP712, Nonces {
         assetsIn = assets == type(uint256).max ? _debtAssets(data, _positions[account][assetId].debtShares) : assets;
         uint256 covered;
         (shares, covered) = _burnDebt(account, assetId, data, assetsIn);
-        if (shares == 0) revert ZeroAmount();
-        data.cash += uint128(assetsIn); // at most the debt, which fits
-        data.reserveAssets += uint128(assetsIn - covered);
+        _requireAmount(shares);
+        uint256 excess = assetsIn - covered;
+        data.reserveAssets += uint128(excess); // at most one unit per borrower
+        emit Repaid(account, assetId, msg.sender, assetsIn, shares, excess);
         _cure(account);
-        emit Repaid(account, assetId, msg.sender, assetsIn, shares, assetsIn - covered);
-        _pull(data.token, msg.sender, assetsIn);
+        _receive(data, msg.sender, assetsIn);
     }
 
-    /// @dev Adds a debt of `assets` to an account. Shares are rounded UP, in favour of the pool.
-    function _mintDebt(address account, uint8 assetId, AssetData storage data, uint128 assets)
-        private
-        returns (uint256 shares)
-    {
-        uint256 total = data.totalBorrowAssets;
-        shares = uint256(assets).toSharesUp(total, data.totalBorrowShares);
-        total += assets;
-        if (total > data.borrowCap) revert CapExceeded(assetId, total, data.borrowCap);
-        data.totalBorrowAssets = total.toUint128();
-        data.totalBorrowShares += shares.toUint128();
-        _positions[account][assetId].debtShares += uint128(shares);
-        AccountData storage info = _accounts[account];
-        uint64 debts = info.debts.with(assetId);
-        if (debts.count() > AssetBitmap.MAX_IN_USE) revert TooManyAssets(account);
-        info.debts = debts;
+    // ------------------------------------------------------------------ checks
+
+    /// @dev Ends an action that adds risk: notes the block, in which no auction may start, and holds the account to
+    /// its borrow limit. Who meets that is healthy, so an auction that still runs, on a price that recovered, ends.
+    function _endRisk(address account) private {
+        _accounts[account].lastRiskBlock = uint40(block.number);
+        _requireBorrowLimit(account);
+        _setFlag(account, false);
     }
 
-    /// @dev Cancels `assets` of an account's debt; the pool has accrued before. Shares burnt are rounded DOWN, in
-    /// favour of the pool, unless all is cancelled.
-    /// @return shares Debt shares burnt.
-    /// @return covered Part of `assets` that the recorded total held: each debt is rounded up, so that together they
-    /// may pass the total by less than one unit per borrower, and the last to pay brings that excess.
-    function _burnDebt(address account, uint8 assetId, AssetData storage data, uint256 assets)
-        internal
-        returns (uint256 shares, uint256 covered)
-    {
-        Position storage position = _positions[account][assetId];
-        uint128 held = position.debtShares;
-        uint256 total = data.totalBorrowAssets;
-        uint256 debt = uint256(held).toAssetsUp(total, data.totalBorrowShares);
-        if (assets > debt) revert RepaymentExceedsDebt(assets, debt);
-        shares = assets == debt ? held : assets.toSharesDown(total, data.totalBorrowShares);
-        covered = assets.min(total);
-        data.totalBorrowAssets = uint128(total - covered);
-        data.totalBorrowShares -= uint128(shares); // at most the account's, because assets <= debt
-        position.debtShares = held - uint128(shares);
-        if (shares == held) {
-            AccountData storage info = _accounts[account];
-            info.debts = info.debts.without(assetId);
-        }
+    /// @dev Refuses more assets in use, on one side, than a liquidation can go through.
+    function _requireFew(address account, uint64 inUse) private pure {
+        if (inUse.count() > AssetBitmap.MAX_IN_USE) revert TooManyAssets(account);
     }
 
     /// @dev Refuses a debt too small to be worth a liquidation's gas. Rounding: the debt's value UP.
@@ -190,11 +153,10 @@ abstract contract Accounts is Health, EIP712, Nonces {
         _requireAddress(receiver);
         AssetData storage data = _listed(assetId);
         amount = _credits[assetId][msg.sender];
-        if (amount == 0) revert ZeroAmount();
+        _requireAmount(amount);
         _credits[assetId][msg.sender] = 0;
         data.creditAssets -= uint128(amount); // a part of that total
-        data.cash -= uint128(amount);
         emit CreditCollected(assetId, msg.sender, receiver, amount);
-        _push(data.token, receiver, amount);
+        _pay(data, receiver, amount);
     }
 }

@@ -5,11 +5,11 @@ import {IClearingHouse} from "../../interfaces/IClearingHouse.sol";
 import {IPriceOracle} from "../../interfaces/IPriceOracle.sol";
 import {AssetBitmap} from "../../libraries/AssetBitmap.sol";
 import {WAD, WAD_PER_BPS, WadMath} from "../../libraries/WadMath.sol";
-import {Lending} from "./Lending.sol";
+import {Positions} from "./Positions.sol";
 
 /// @title Accounts at oracle prices
 /// @dev Collateral rounds down and debt up at every step, so an account never looks better than it is.
-abstract contract Health is Lending {
+abstract contract Health is Positions {
     using AssetBitmap for uint64;
     using WadMath for uint256;
 
@@ -42,8 +42,8 @@ abstract contract Health is Lending {
 
     // ------------------------------------------------------------------ checks
 
-    /// @dev Lets the flag of an account fall that is healthy again. Where the oracle refuses a price the flag stays and
-    /// the action goes through, because an owner can always pay; `clear` remains once there is a price.
+    /// @dev Lets the flag of an account fall that is healthy again. Where the oracle refuses a price the flag stays
+    /// and the action goes through, because an owner can always pay; `clear` remains once there is a price.
     function _cure(address account) internal {
         if (!_accounts[account].flagged) return;
         try this.healthFactor(account) returns (uint256 health) {

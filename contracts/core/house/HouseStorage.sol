@@ -6,13 +6,14 @@ import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/Reentrancy
 import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
 
 import {IClearingHouse} from "../../interfaces/IClearingHouse.sol";
-import {AssetBitmap} from "../../libraries/AssetBitmap.sol";
+import {WadMath} from "../../libraries/WadMath.sol";
 
 /// @title What the clearing house remembers, and how tokens cross its border
-/// @dev Laid out for the liquidation path: a settlement reads one slot per account, one per account and asset, and one
-/// per asset for everything but its totals.
-abstract contract HouseStorage is IClearingHouse, AccessManaged, ReentrancyGuardTransient {
-    using AssetBitmap for uint64;
+/// @notice The one storage layout, shared by the house and by `HouseGovernance`, which runs in it by delegatecall.
+/// @dev Laid out for the liquidation path: a settlement reads one slot per account, one per account and asset, and
+/// one per asset for everything but its totals. No other contract part may declare storage.
+abstract contract HouseStorage is AccessManaged, ReentrancyGuardTransient {
+    using WadMath for uint256;
 
     /// @dev One slot.
     /// @param collaterals Assets held as collateral.
@@ -34,30 +35,38 @@ abstract contract HouseStorage is IClearingHouse, AccessManaged, ReentrancyGuard
         uint128 debtShares;
     }
 
-    /// @dev A listed asset: each line of fields is one slot. Totals are as of `lastAccrual`.
+    /// @dev A listed asset, a slot per group: what it is; what interest moves, as of `lastAccrual`; shares; tokens
+    /// held, and the collateral among them; set aside and owed; how interest runs, and caps. Every settlement moves
+    /// what is lent, owed and accrued, so those three share a slot.
     struct AssetData {
         address token;
         uint8 decimals;
         uint16 maxLtvBps;
         uint16 liquidationThresholdBps;
         uint16 debtWeightBps;
-        uint128 totalSupplyAssets;
+        // slot
+        uint112 totalSupplyAssets;
+        uint112 totalBorrowAssets;
+        uint32 lastAccrual;
+        // slot
         uint128 totalSupplyShares;
-        uint128 totalBorrowAssets;
         uint128 totalBorrowShares;
+        // slot
         uint128 cash;
         uint128 collateralAssets;
+        // slot
         uint128 reserveAssets;
         uint128 creditAssets;
-        uint40 lastAccrual;
+        // slot
         uint32 baseRateBps;
         uint32 kinkRateBps;
         uint32 fullRateBps;
         uint16 kinkBps;
         uint16 reserveFactorBps;
+        uint128 collateralCap;
+        // slot
         uint128 supplyCap;
         uint128 borrowCap;
-        uint128 collateralCap;
     }
 
     /// @dev The price source, and the smallest debt after a borrow: read together when someone borrows.
@@ -76,80 +85,66 @@ abstract contract HouseStorage is IClearingHouse, AccessManaged, ReentrancyGuard
     mapping(uint8 assetId => mapping(address owner => uint256)) internal _credits;
     mapping(address account => mapping(address operator => bool)) internal _operators;
 
-    /// @dev Admits the account's owner and its operators.
-    modifier onlyAuthorised(address account) {
-        if (msg.sender != account && !_operators[account][msg.sender]) {
-            revert OperatorUnauthorised(account, msg.sender);
-        }
-        _;
-    }
-
-    /// @dev Admits the liquidation engine.
-    modifier onlyEngine() {
-        if (msg.sender != _engine) revert EngineUnauthorised(msg.sender);
-        _;
-    }
-
-    // ------------------------------------------------------------------ assets and balances
-
     /// @dev The asset under `assetId`, or `AssetNotListed`.
     function _listed(uint8 assetId) internal view returns (AssetData storage data) {
         data = _assets[assetId];
-        if (data.token == address(0)) revert AssetNotListed(assetId);
-    }
-
-    /// @dev Adds collateral to an account's balance and to the total. A cap, where one applies, is the caller's to
-    /// check.
-    function _addCollateral(address account, uint8 assetId, uint128 amount) internal {
-        AssetData storage data = _assets[assetId];
-        AccountData storage info = _accounts[account];
-        data.collateralAssets += amount;
-        _positions[account][assetId].collateral += amount;
-        if (!info.collaterals.has(assetId)) info.collaterals = info.collaterals.with(assetId);
-    }
-
-    /// @dev Takes collateral off an account's balance and off the total; `BalanceInsufficient` when there is less.
-    function _removeCollateral(address account, uint8 assetId, uint128 amount) internal {
-        AssetData storage data = _assets[assetId];
-        Position storage position = _positions[account][assetId];
-        uint128 held = position.collateral;
-        if (amount > held) revert BalanceInsufficient(assetId, amount, held);
-        data.collateralAssets -= amount;
-        position.collateral = held - amount;
-        if (amount == held) {
-            AccountData storage info = _accounts[account];
-            info.collaterals = info.collaterals.without(assetId);
-        }
-    }
-
-    /// @dev Raises the flag, or lets it fall and moves the epoch on, so that everything signed or stored for the
-    /// auction that ended is void. Nothing happens where the flag stands so already.
-    function _setFlag(address account, bool flagged) internal {
-        AccountData storage info = _accounts[account];
-        if (info.flagged == flagged) return;
-        info.flagged = flagged;
-        if (!flagged) ++info.epoch;
-        emit FlagSet(account, info.epoch, flagged);
+        if (data.token == address(0)) revert IClearingHouse.AssetNotListed(assetId);
     }
 
     // ------------------------------------------------------------------ tokens
 
-    /// @dev Pulls exactly `amount` from `from`, as measured here; anything else reverts with `TransferInexact`. State
-    /// is written before this call.
+    /// @dev Books `amount` as cash and pulls it in: the last step of a function, after all other state is written.
+    function _receive(AssetData storage data, address from, uint256 amount) internal {
+        data.cash += amount.toUint128();
+        _pull(data.token, from, amount);
+    }
+
+    /// @dev Takes `amount` off the cash and sends it out: the last step of a function, after all other state is
+    /// written.
+    function _pay(AssetData storage data, address to, uint256 amount) internal {
+        data.cash -= amount.toUint128();
+        SafeTransferLib.safeTransfer(data.token, to, amount);
+    }
+
+    /// @dev Pulls exactly `amount` from `from`, as measured here; anything else reverts with `TransferInexact`.
     function _pull(address token, address from, uint256 amount) internal {
         uint256 before = SafeTransferLib.balanceOf(token, address(this));
         SafeTransferLib.safeTransferFrom(token, from, address(this), amount);
-        uint256 received = SafeTransferLib.balanceOf(token, address(this)) - before;
-        if (received != amount) revert TransferInexact(token, received, amount);
+        uint256 received = SafeTransferLib.balanceOf(token, address(this)).zeroFloorSub(before);
+        if (received != amount) revert IClearingHouse.TransferInexact(token, received, amount);
     }
 
-    /// @dev Sends `amount` to `to`. State is written before this call.
-    function _push(address token, address to, uint256 amount) internal {
-        SafeTransferLib.safeTransfer(token, to, amount);
-    }
+    // ------------------------------------------------------------------ checks
 
     /// @dev Refuses the zero address, to which tokens and shares would be lost.
     function _requireAddress(address account) internal pure {
-        if (account == address(0)) revert ZeroAddress();
+        if (account == address(0)) revert IClearingHouse.ZeroAddress();
+    }
+
+    /// @dev Refuses to move nothing.
+    function _requireAmount(uint256 amount) internal pure {
+        if (amount == 0) revert IClearingHouse.ZeroAmount();
+    }
+
+    /// @dev Refuses a total above its cap.
+    function _requireCap(uint8 assetId, uint256 total, uint256 cap) internal pure {
+        if (total > cap) revert IClearingHouse.CapExceeded(assetId, total, cap);
+    }
+
+    /// @dev Refuses to take more than is held.
+    function _requireBalance(uint8 assetId, uint256 requested, uint256 available) internal pure {
+        if (requested > available) revert IClearingHouse.BalanceInsufficient(assetId, requested, available);
+    }
+
+    /// @dev Refuses to pay more than there is cash for.
+    function _requireCash(uint8 assetId, uint256 requested, uint256 available) internal pure {
+        if (requested > available) revert IClearingHouse.CashInsufficient(assetId, requested, available);
+    }
+
+    /// @dev Refuses to spend more reserve than there is, or than the asset has cash for beside collateral and
+    /// credits: interest that was set aside while the pool is lent out is not paid yet.
+    function _requireReserve(uint8 assetId, AssetData storage data, uint256 amount) internal view {
+        uint256 paid = data.cash - data.collateralAssets - data.creditAssets;
+        _requireCash(assetId, amount, paid.min(data.reserveAssets));
     }
 }
