@@ -39,7 +39,10 @@
     │   └── AcknowledgerUnreachableError    whoever drives the chain does not listen
     ├── ExecutionError                      landing transactions
     │   ├── KeystoreInvalidError            no file, or no keystore
-    │   └── KeystorePasswordError           the password does not open the keystore
+    │   ├── KeystorePasswordError           the password does not open the keystore
+    │   ├── KeystoreMissingError            no keystore is named, and a key is needed
+    │   ├── KeystoreExistsError             a keystore would be overwritten
+    │   └── PrivateKeyInvalidError          what was to be imported is no private key
     ├── LedgerError                         the database of decisions and transactions
     │   ├── LedgerUnavailableError          locked, full, not writable, not a database
     │   ├── LedgerInUseError                another keeper holds it
@@ -478,6 +481,32 @@ class KeystorePasswordError(ExecutionError):
             "correct the file that signer.password_file names, or leave the setting out to be asked"
         )
         self.path = path
+
+
+class KeystoreMissingError(ExecutionError):
+    """No keystore is named, and without one nothing can be signed."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "no keystore is set; make one with `sluice keystore new` and name it as signer.keystore, "
+            "or run with --dry-run"
+        )
+
+
+class KeystoreExistsError(ExecutionError):
+    """A keystore would be overwritten, and with it perhaps the only copy of a key."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path} exists and is not overwritten; choose another file")
+        self.path = path
+
+
+class PrivateKeyInvalidError(ExecutionError):
+    """What was to be imported is no private key. The text itself is not shown."""
+
+    def __init__(self, fault: str) -> None:
+        super().__init__(f"this is no private key: {fault}; it must be 64 hex digits, with or without 0x")
+        self.fault = fault
 
 
 # --------------------------------------------------------------------------------------- ledger

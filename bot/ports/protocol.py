@@ -33,6 +33,25 @@ class LiquidationProtocol(Protocol[SnapshotT_co, DecisionT_contra]):
         """Return a frozen picture of the book at ``head``, which was synced."""
         ...
 
+    async def audit(self, head: Head, sample: int) -> int:
+        """Hold at most ``sample`` accounts of the book against the chain at ``head``, which was synced.
+
+        Returns
+        -------
+        int
+            Accounts that were looked at.
+
+        Raises
+        ------
+        BookDivergedError
+            If one differs: nothing may act on the book any more.
+        """
+        ...
+
+    def explain(self, revert_data: bytes) -> str:
+        """Return a contract's revert data in words; never raises."""
+        ...
+
     def call_for(self, decision: DecisionT_contra) -> Call:
         """Return the call that carries out a decision."""
         ...

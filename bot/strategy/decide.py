@@ -68,6 +68,9 @@ class _Chooser:
             balance.health_factor,
             balance.collateral_value,
             balance.debt_value,
+            case.holdings,
+            {asset_id: terms.price for asset_id, terms in case.terms.items()},
+            {asset_id: case.multiplier(asset_id) for asset_id in (case.auction.legs if case.auction else ())},
             chosen,
             tuple(rejected),
         )

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bot.domain.engine import Holding
+
 
 class Kind(StrEnum):
     """What can be done to an account."""
@@ -158,6 +160,10 @@ class Decision:
         Health factor, WAD.
     collateral_value, debt_value : int
         At oracle prices.
+    holdings : tuple of Holding
+        What it holds and owes.
+    prices, multipliers : mapping of int to int
+        By asset id: oracle prices, and the reserves of running legs over them, WAD.
     chosen : Candidate or None
         What is to be done.
     rejected : tuple of Rejection
@@ -168,6 +174,9 @@ class Decision:
     health: int
     collateral_value: int
     debt_value: int
+    holdings: tuple[Holding, ...]
+    prices: Mapping[int, int]
+    multipliers: Mapping[int, int]
     chosen: Candidate | None
     rejected: tuple[Rejection, ...]
 

@@ -1,0 +1,277 @@
+"""The daemon: heads in, transactions out, the ledger in between.
+
+For each head the book is synced, the strategy decides on a frozen snapshot, and what it chose is simulated,
+journalled, signed and sent; then the head counts as acted on. Everything is level-triggered: an account is
+looked at again on every head while it is unhealthy or flagged, so nothing is lost by a head that was skipped.
+
+Two tasks in one group: one listens for heads, the other acts on them. While the second is busy the first goes
+on listening, so that only the newest head is acted on. An error that nobody expects ends both, and the
+process with them; the next start recovers from the ledger and the chain.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from time import perf_counter
+from typing import Final
+
+import structlog
+from eth_utils.address import to_checksum_address
+
+from bot.errors import EndpointUnreachableError, RpcError
+from bot.ports import (
+    DecisionEntry,
+    Execution,
+    Executor,
+    Head,
+    HeadAcknowledger,
+    HeadEvent,
+    HeadFeed,
+    Intent,
+    Ledger,
+    LiquidationProtocol,
+    NewHead,
+    Outcome,
+    Reorg,
+)
+from bot.strategy.decision import Action, Candidate, Decision, Decisions
+from bot.strategy.snapshot import Snapshot
+
+_log = structlog.get_logger(__name__)
+
+_QUEUED_HEADS: Final = 256
+_FAILURES_IN_A_ROW: Final = 20
+"""Heads on which the node may fail one after the other before the process gives up."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceOptions:
+    """How the daemon runs.
+
+    Parameters
+    ----------
+    once : bool
+        Whether to end after one head was acted on.
+    audit_interval : int
+        Heads between two audits of the book against the chain.
+    audit_sample : int
+        Accounts looked at by each.
+    """
+
+    once: bool = False
+    audit_interval: int = 50
+    audit_sample: int = 20
+
+
+class KeeperService:
+    """Watches one protocol and acts on it.
+
+    Parameters
+    ----------
+    feed : HeadFeed
+        The chain's heads.
+    protocol : LiquidationProtocol
+        Book and calls.
+    decide : callable
+        The strategy: a pure function of the snapshot.
+    executor : Executor
+        Lands what was decided.
+    ledger : Ledger
+        Keeps decisions and heads.
+    acknowledger : HeadAcknowledger
+        Is told of each head acted on.
+    options : ServiceOptions
+        How the daemon runs.
+    """
+
+    def __init__(
+        self,
+        *,
+        feed: HeadFeed,
+        protocol: LiquidationProtocol[Snapshot, Action],
+        decide: Callable[[Snapshot], Decisions],
+        executor: Executor,
+        ledger: Ledger,
+        acknowledger: HeadAcknowledger,
+        options: ServiceOptions | None = None,
+    ) -> None:
+        self._feed: Final = feed
+        self._protocol: Final = protocol
+        self._decide: Final = decide
+        self._executor: Final = executor
+        self._ledger: Final = ledger
+        self._acknowledger: Final = acknowledger
+        self._options: Final = options or ServiceOptions()
+        self._queue: Final[asyncio.Queue[HeadEvent]] = asyncio.Queue(_QUEUED_HEADS)
+        self._journal: Final = DecisionJournal(protocol.name, ledger)
+        self._reconciled = False
+        self._failures = 0
+        self._audit_due = 0
+
+    async def run(self) -> None:
+        """Run until cancelled, or until one head was acted on if told so.
+
+        Raises
+        ------
+        SluiceError
+            If the process cannot go on; the first error where several come together.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                listening = group.create_task(self._listen(), name="heads")
+                working = group.create_task(self._work(), name="work")
+                working.add_done_callback(lambda _: listening.cancel())
+        except BaseExceptionGroup as errors:
+            raise _first(errors) from None
+
+    async def _listen(self) -> None:
+        async for event in self._feed:
+            await self._queue.put(event)
+
+    async def _work(self) -> None:
+        while True:
+            event = await self._queue.get()
+            if isinstance(event, Reorg):
+                await self._undo(event)
+            elif await self._survive(event) and self._options.once:
+                return
+
+    async def _undo(self, event: Reorg) -> None:
+        _log.warning("reorg", depth=len(event.dropped), ancestor=event.ancestor.number)
+        await self._protocol.roll_back(event.ancestor)
+        await self._executor.roll_back(event.ancestor)
+
+    # ------------------------------------------------------------------------- a head
+
+    async def _survive(self, event: NewHead) -> bool:
+        """Handle a head; a node that fails now and then costs that head alone. True if it was acted on."""
+        try:
+            acted = await self._on_head(event)
+        except (EndpointUnreachableError, RpcError) as error:
+            self._failures += 1
+            if self._failures >= _FAILURES_IN_A_ROW:
+                raise
+            _log.warning("head_skipped", block=event.head.number, reason=str(error))
+            return False
+        self._failures = 0
+        return acted
+
+    async def _on_head(self, event: NewHead) -> bool:
+        head, started = event.head, perf_counter()
+        await self._protocol.sync(head)
+        if event.behind or not self._queue.empty():
+            return False
+        await (self._executor.track if self._reconciled else self._executor.reconcile)(head)
+        self._reconciled = True
+        await self._audit(head)
+        decisions = self._decide(self._protocol.snapshot(head))
+        executions = await self._act(head, decisions)
+        await self._ledger.record_head(head)
+        sent = sum(execution.outcome is Outcome.SUBMITTED for execution in executions)
+        await self._acknowledger.acknowledge(head, sent)
+        _log.info(
+            "head",
+            block=head.number,
+            accounts=decisions.accounts,
+            unpriced=decisions.unpriced,
+            at_stake=len(decisions.decisions),
+            sent=sent,
+            took_ms=round((perf_counter() - started) * 1e3, 1),
+        )
+        return True
+
+    async def _audit(self, head: Head) -> None:
+        if head.number >= self._audit_due:
+            looked_at = await self._protocol.audit(head, self._options.audit_sample)
+            self._audit_due = head.number + self._options.audit_interval
+            _log.debug("audited", block=head.number, accounts=looked_at)
+
+    async def _act(self, head: Head, decisions: Decisions) -> Sequence[Execution]:
+        recorded = await self._journal.record(head, decisions.decisions)
+        intents = [
+            self._intent(head, decision.chosen, recorded.get(decision.account))
+            for decision in decisions.decisions
+            if decision.chosen is not None
+        ]
+        executions = await self._executor.execute(intents, head) if intents else []
+        for execution in executions:
+            if execution.outcome is Outcome.SIMULATION_REVERTED and execution.simulation is not None:
+                reason = self._protocol.explain(execution.simulation.data)
+                _log.warning("would_revert", account=execution.intent.account, reason=reason)
+        return executions
+
+    def _intent(self, head: Head, chosen: Candidate, decision_id: int | None) -> Intent:
+        account = to_checksum_address(chosen.action.account)
+        return Intent(
+            key=f"{self._protocol.name}:{account}:{head.hash}:{chosen.action.kind.value}",
+            protocol=self._protocol.name,
+            account=account,
+            call=self._protocol.call_for(chosen.action),
+            expected_profit=chosen.net,
+            decision_id=decision_id,
+        )
+
+
+class DecisionJournal:
+    """Writes decisions to the ledger: each that acts, and each that waits for a new reason.
+
+    An account that waits for the same reasons as on the head before is not written again; what it waits
+    for is in its last entry.
+
+    Parameters
+    ----------
+    protocol : str
+        Name of the protocol.
+    ledger : Ledger
+        Where to.
+    """
+
+    def __init__(self, protocol: str, ledger: Ledger) -> None:
+        self._protocol: Final = protocol
+        self._ledger: Final = ledger
+        self._reasons: dict[bytes, object] = {}
+
+    async def record(self, head: Head, decisions: Sequence[Decision]) -> dict[bytes, int]:
+        """Write what is new; return the ids of the entries written, by account."""
+        reasons = {decision.account: _reasons(decision) for decision in decisions}
+        fresh = [
+            decision
+            for decision in decisions
+            if decision.chosen is not None or self._reasons.get(decision.account) != reasons[decision.account]
+        ]
+        self._reasons = reasons
+        if not fresh:
+            return {}
+        entries = [entry_of(self._protocol, decision) for decision in fresh]
+        ids = await self._ledger.record_decisions(head, entries)
+        return {decision.account: id_ for decision, id_ in zip(fresh, ids, strict=True)}
+
+
+def _reasons(decision: Decision) -> object:
+    rejected = ((r.kind, r.reason, r.collateral_id, r.debt_id) for r in decision.rejected)
+    return decision.chosen is not None, frozenset(rejected)
+
+
+def entry_of(protocol: str, decision: Decision) -> DecisionEntry:
+    """Return a decision as the ledger keeps it."""
+    chosen = decision.chosen
+    return DecisionEntry(
+        protocol=protocol,
+        account=to_checksum_address(decision.account),
+        inputs={
+            "health_factor": decision.health,
+            "collateral_value": decision.collateral_value,
+            "debt_value": decision.debt_value,
+            "holdings": [holding._asdict() for holding in decision.holdings],
+            "prices": {str(asset_id): price for asset_id, price in decision.prices.items()},
+            "multipliers": {str(asset_id): value for asset_id, value in decision.multipliers.items()},
+        },
+        chosen=None if chosen is None else {**asdict(chosen), "net": chosen.net},
+        rejected=[asdict(rejection) for rejection in decision.rejected],
+    )
+
+
+def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the first error of a group, however deep."""
+    first = errors.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
