@@ -15,11 +15,10 @@ import {Settlements} from "./house/Settlements.sol";
 /// @notice See `IClearingHouse` for what each function does. The parts, each with one reason to change, are in
 /// `core/house`: what is stored (HouseStorage), how debt grows (Interest), the pools (Lending), the balances of
 /// accounts (Positions), accounts at oracle prices (Health), what owners do (Accounts), what the liquidation engine
-/// does (Settlements), what governance does (HouseGovernance, forwarded to). Here: how they are put together and
-/// read.
+/// does (Settlements), what governance does (HouseGovernance, forwarded to). Here: how they are put together and read.
 /// @dev Every function that changes state holds one transient lock, so that nothing is re-entered from a token, a
-/// venue, a taker's callback or a contract that checks a signature. Views stay open during those calls; between
-/// `sell` and `settle` an account shows its collateral gone and its debt not yet repaid.
+/// venue, a taker's callback or a contract that checks a signature. Views stay open during those calls; between `sell`
+/// and `settle` an account shows its collateral gone and its debt not yet repaid.
 contract ClearingHouse is Settlements, Multicall {
     /// @dev Code that governance's functions run, in this contract's storage.
     address private immutable _governance;
@@ -68,8 +67,8 @@ contract ClearingHouse is Settlements, Multicall {
         _forward();
     }
 
-    /// @dev Runs the same call in the code of `HouseGovernance`, which takes the lock and asks the authority, and
-    /// ends the call with its answer.
+    /// @dev Runs the same call in the code of `HouseGovernance`, which takes the lock and asks the authority, and ends
+    /// the call with its answer.
     function _forward() private {
         address governance = _governance;
         assembly ("memory-safe") {

@@ -13,8 +13,8 @@ library InterestRate {
     /// @dev Seconds of a year of 365 days, over which yearly rates are spread.
     uint256 internal constant YEAR = 365 days;
 
-    /// @dev borrowed / supplied in WAD, rounded DOWN, at most 1. The debt may pass the suppliers' claims by the
-    /// part of its interest that is set aside as reserve; the pool is then as used as can be.
+    /// @dev borrowed / supplied in WAD, rounded DOWN, at most 1. The debt may pass the suppliers' claims by the part of
+    /// its interest that is set aside as reserve; the pool is then as used as can be.
     function utilisation(uint256 supplied, uint256 borrowed) internal pure returns (uint256) {
         if (borrowed >= supplied) return borrowed == 0 ? 0 : WAD;
         return borrowed.divDown(supplied);
@@ -33,9 +33,9 @@ library InterestRate {
         return _interpolateUp(model.kinkRateBps, model.fullRateBps, used - kink, WAD - kink);
     }
 
-    /// @dev Growth of a debt over `elapsed` seconds at a yearly rate: x + x^2/2 + x^3/6 with x = rate * elapsed /
-    /// YEAR, the first three terms of exp(x) - 1. Rounding: each term UP, in favour of the pool; the series itself
-    /// stays below the exponential by about x^4/24, two parts in a million of the debt for a month at 100 % a year.
+    /// @dev Growth of a debt over `elapsed` seconds at a yearly rate: x + x^2/2 + x^3/6 with x = rate * elapsed / YEAR,
+    /// the first three terms of exp(x) - 1. Rounding: each term UP, in favour of the pool; the series itself stays
+    /// below the exponential by about x^4/24, two parts in a million of the debt for a month at 100 % a year.
     function growthUp(uint256 rate, uint256 elapsed) internal pure returns (uint256) {
         uint256 first = rate.mulDivUp(elapsed, YEAR);
         uint256 second = first.mulDivUp(first, 2 * WAD);

@@ -57,8 +57,8 @@ library WadMath {
         return (x * bps + (BPS - 1)) / BPS;
     }
 
-    /// @dev Value of `amount` token units at `price` WAD quote units per whole token of `unit` = 10**decimals
-    /// units: amount * price / unit, rounded DOWN, as collateral is valued.
+    /// @dev Value of `amount` token units at `price` WAD quote units per whole token of `unit` = 10**decimals units:
+    /// amount * price / unit, rounded DOWN, as collateral is valued.
     function valueDown(uint256 amount, uint256 price, uint256 unit) internal pure returns (uint256) {
         return FixedPointMathLib.fullMulDiv(amount, price, unit);
     }
@@ -83,8 +83,7 @@ library WadMath {
         return FixedPointMathLib.zeroFloorSub(x, y);
     }
 
-    /// @dev x as the type that what is lent and owed is stored in; reverts with `AmountTooLarge` where it does not
-    /// fit.
+    /// @dev x as the type that what is lent and owed is stored in; reverts with `AmountTooLarge` where it does not fit.
     function toUint112(uint256 x) internal pure returns (uint112) {
         if (x > type(uint112).max) revert IClearingHouse.AmountTooLarge(x);
         return uint112(x);

@@ -33,16 +33,15 @@ contract MockAggregator is IAggregatorV3 {
 
     Round[] private _rounds;
 
-    /// @param decimals_ Decimals of the answers. @param description_ What is priced. @param publisher_ Who
-    /// publishes.
+    /// @param decimals_ Decimals of the answers. @param description_ What is priced. @param publisher_ Who publishes.
     constructor(uint8 decimals_, string memory description_, address publisher_) {
         decimals = decimals_;
         description = description_;
         publisher = publisher_;
     }
 
-    /// @notice Publishes a round: an answer, and when it was observed (unix seconds). Nothing about either is
-    /// checked, so that a bad feed can be played too.
+    /// @notice Publishes a round: an answer, and when it was observed (unix seconds). Nothing about either is checked,
+    /// so that a bad feed can be played too.
     function publish(int256 answer, uint256 updatedAt) external {
         if (msg.sender != publisher) revert PublisherUnauthorised(msg.sender);
         if (answer != int192(answer) || updatedAt != uint64(updatedAt)) revert RoundTooLarge(answer, updatedAt);

@@ -7,8 +7,8 @@ import {IAggregatorV3} from "../interfaces/IAggregatorV3.sol";
 import {IPriceOracle} from "../interfaces/IPriceOracle.sol";
 
 /// @title Price oracle over Chainlink feeds
-/// @notice See `IPriceOracle`. A price passes or the call reverts with the figures that refuse it: a caller never
-/// has to ask whether the number it got is good.
+/// @notice See `IPriceOracle`. A price passes or the call reverts with the figures that refuse it: a caller never has
+/// to ask whether the number it got is good.
 contract PriceOracle is IPriceOracle, AccessManaged {
     /// @dev A feed and its scale, in two slots.
     /// @param decimals Of the feed's answers, read once when it was set.
@@ -69,8 +69,8 @@ contract PriceOracle is IPriceOracle, AccessManaged {
         return Feed(data.aggregator, data.maxAge, data.minAnswer, data.maxAnswer);
     }
 
-    /// @dev The latest round, or `FeedUnreadable`. Read by hand, because a `try` reverts on its own where the
-    /// answer does not decode; of a longer answer only the round is copied.
+    /// @dev The latest round, or `FeedUnreadable`. Read by hand, because a `try` reverts on its own where the answer
+    /// does not decode; of a longer answer only the round is copied.
     function _latest(address token, address aggregator) private view returns (int256 answer, uint256 updatedAt) {
         bytes memory request = abi.encodeCall(IAggregatorV3.latestRoundData, ());
         bool success;

@@ -11,8 +11,7 @@ import {WadMath} from "../../libraries/WadMath.sol";
 import {Health} from "./Health.sol";
 
 /// @title What owners and their operators do with accounts
-/// @dev Every action that raises health ends in `_cure`, every action that lowers it in `_endRisk`; tokens move
-/// last.
+/// @dev Every action that raises health ends in `_cure`, every action that lowers it in `_endRisk`; tokens move last.
 abstract contract Accounts is Health, EIP712, Nonces {
     using AssetBitmap for uint64;
     using WadMath for uint256;
@@ -97,8 +96,8 @@ abstract contract Accounts is Health, EIP712, Nonces {
 
     // ------------------------------------------------------------------ checks
 
-    /// @dev Ends an action that adds risk: notes the block, in which no auction may start, and holds the account to
-    /// its borrow limit. Who meets that is healthy, so an auction that still runs, on a price that recovered, ends.
+    /// @dev Ends an action that adds risk: notes the block, in which no auction may start, and holds the account to its
+    /// borrow limit. Who meets that is healthy, so an auction that still runs, on a price that recovered, ends.
     function _endRisk(address account) private {
         _accounts[account].lastRiskBlock = uint40(block.number);
         _requireBorrowLimit(account);

@@ -42,8 +42,8 @@ abstract contract Health is Positions {
 
     // ------------------------------------------------------------------ checks
 
-    /// @dev Lets the flag of an account fall that is healthy again. Where the oracle refuses a price the flag stays
-    /// and the action goes through, because an owner can always pay; `clear` remains once there is a price.
+    /// @dev Lets the flag of an account fall that is healthy again. Where the oracle refuses a price the flag stays and
+    /// the action goes through, because an owner can always pay; `clear` remains once there is a price.
     function _cure(address account) internal {
         if (!_accounts[account].flagged) return;
         try this.healthFactor(account) returns (uint256 health) {

@@ -11,8 +11,8 @@ import {WadMath} from "../../libraries/WadMath.sol";
 import {Interest} from "./Interest.sol";
 
 /// @title What governance may do with the clearing house
-/// @notice Code that the house runs by delegatecall, in its own storage: too rare to weigh on the contract that
-/// every settlement calls. The house declares the same functions and forwards them unchanged. See `IClearingHouse`.
+/// @notice Code that the house runs by delegatecall, in its own storage: too rare to weigh on the contract that every
+/// settlement calls. The house declares the same functions and forwards them unchanged. See `IClearingHouse`.
 /// @dev Who may call what, and after which delay, is the AccessManager's to say; bounds are in `Parameters`. Called
 /// directly, this contract has no authority, hence refuses everything.
 contract HouseGovernance is Interest {
@@ -146,8 +146,8 @@ contract HouseGovernance is Interest {
         }
     }
 
-    /// @dev Checks a threshold against an engine. An asset without a curve cannot be kicked, so it is free until it
-    /// has one, which the engine checks in turn.
+    /// @dev Checks a threshold against an engine. An asset without a curve cannot be kicked, so it is free until it has
+    /// one, which the engine checks in turn.
     function _requireTogether(ILiquidationEngine engine, uint8 assetId, uint16 liquidationThresholdBps) private view {
         ILiquidationEngine.Curve memory curve = engine.curve(assetId);
         if (curve.startMultiplierWad == 0) return;

@@ -10,8 +10,8 @@ import {WadMath} from "../../libraries/WadMath.sol";
 
 /// @title What the clearing house remembers, and how tokens cross its border
 /// @notice The one storage layout, shared by the house and by `HouseGovernance`, which runs in it by delegatecall.
-/// @dev Laid out for the liquidation path: a settlement reads one slot per account, one per account and asset, and
-/// one per asset for everything but its totals. No other contract part may declare storage.
+/// @dev Laid out for the liquidation path: a settlement reads one slot per account, one per account and asset, and one
+/// per asset for everything but its totals. No other contract part may declare storage.
 abstract contract HouseStorage is AccessManaged, ReentrancyGuardTransient {
     using WadMath for uint256;
 
@@ -141,8 +141,8 @@ abstract contract HouseStorage is AccessManaged, ReentrancyGuardTransient {
         if (requested > available) revert IClearingHouse.CashInsufficient(assetId, requested, available);
     }
 
-    /// @dev Refuses to spend more reserve than there is, or than the asset has cash for beside collateral and
-    /// credits: interest that was set aside while the pool is lent out is not paid yet.
+    /// @dev Refuses to spend more reserve than there is, or than the asset has cash for beside collateral and credits:
+    /// interest that was set aside while the pool is lent out is not paid yet.
     function _requireReserve(uint8 assetId, AssetData storage data, uint256 amount) internal view {
         uint256 paid = data.cash - data.collateralAssets - data.creditAssets;
         _requireCash(assetId, amount, paid.min(data.reserveAssets));

@@ -13,8 +13,8 @@ abstract contract Interest is HouseStorage {
     using SharesMath for uint256;
     using WadMath for uint256;
 
-    /// @dev Adds interest since the last accrual. The event comes even with no interest, because the moment from
-    /// which the next interest runs must be known from logs.
+    /// @dev Adds interest since the last accrual. The event comes even with no interest, because the moment from which
+    /// the next interest runs must be known from logs.
     function _accrue(uint8 assetId, AssetData storage data) internal {
         if (data.lastAccrual == block.timestamp) return;
         (uint256 interest, uint256 toReserve) = _pendingInterest(data);
@@ -25,8 +25,8 @@ abstract contract Interest is HouseStorage {
         emit IClearingHouse.InterestAccrued(assetId, interest, toReserve, uint40(block.timestamp));
     }
 
-    /// @dev Interest since the last accrual and the reserve's part of it. Rounding: interest UP, in favour of the
-    /// pool; the reserve's part DOWN, in favour of the suppliers.
+    /// @dev Interest since the last accrual and the reserve's part of it. Rounding: interest UP, in favour of the pool;
+    /// the reserve's part DOWN, in favour of the suppliers.
     function _pendingInterest(AssetData storage data) internal view returns (uint256 interest, uint256 toReserve) {
         uint256 borrowed = data.totalBorrowAssets;
         uint256 elapsed = block.timestamp - data.lastAccrual;

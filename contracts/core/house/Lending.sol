@@ -7,8 +7,8 @@ import {WadMath} from "../../libraries/WadMath.sol";
 import {Interest} from "./Interest.sol";
 
 /// @title The lending pools, from the suppliers' side
-/// @dev Suppliers own `totalSupplyAssets`, of which `totalBorrowAssets` is lent out: the difference, and nothing
-/// else, can be borrowed or withdrawn, so collateral, credits and reserve are never lent.
+/// @dev Suppliers own `totalSupplyAssets`, of which `totalBorrowAssets` is lent out: the difference, and nothing else,
+/// can be borrowed or withdrawn, so collateral, credits and reserve are never lent.
 abstract contract Lending is IClearingHouse, Interest {
     using SharesMath for uint256;
     using WadMath for uint256;

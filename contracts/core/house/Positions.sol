@@ -54,8 +54,8 @@ abstract contract Positions is Lending {
     /// @dev Cancels `assets` of debt; the pool has accrued before. Shares burnt are rounded DOWN, in favour of the
     /// pool, unless all is cancelled.
     /// @return shares Debt shares burnt.
-    /// @return covered Part of `assets` that the recorded total held: each debt is rounded up, so that together
-    /// they may pass the total by less than one unit per borrower, and the last to pay brings that excess.
+    /// @return covered Part of `assets` that the recorded total held: each debt is rounded up, so that together they
+    /// may pass the total by less than one unit per borrower, and the last to pay brings that excess.
     function _burnDebt(address account, uint8 assetId, AssetData storage data, uint256 assets)
         internal
         returns (uint256 shares, uint256 covered)

@@ -11,8 +11,8 @@ import {WadMath} from "../../libraries/WadMath.sol";
 import {Accounts} from "./Accounts.sol";
 
 /// @title What the liquidation engine may do
-/// @dev The engine decides how much and at what price; here the books are made to balance: what a settlement hands
-/// out is what it brought, to the unit, and what it cancels beyond that is a deficit.
+/// @dev The engine decides how much and at what price; here the books are made to balance: what a settlement hands out
+/// is what it brought, to the unit, and what it cancels beyond that is a deficit.
 abstract contract Settlements is Accounts {
     using AssetBitmap for uint64;
     using WadMath for uint256;
@@ -80,8 +80,8 @@ abstract contract Settlements is Accounts {
     }
 
     /// @inheritdoc IClearingHouse
-    /// @dev All state is written before the first call out. The chip is credited and collected at once, as the
-    /// events show, by pulling that much less.
+    /// @dev All state is written before the first call out. The chip is credited and collected at once, as the events
+    /// show, by pulling that much less.
     function settleTake(Settlement memory settlement, address recipient, bytes calldata data)
         external
         nonReentrant
@@ -121,8 +121,8 @@ abstract contract Settlements is Accounts {
 
     // ------------------------------------------------------------------ bookkeeping
 
-    /// @dev Books the parts of a payment in the debt asset. Cash and collateral moved before; the settler's credit
-    /// is the caller's to write, since a taker's is paid at once.
+    /// @dev Books the parts of a payment in the debt asset. Cash and collateral moved before; the settler's credit is
+    /// the caller's to write, since a taker's is paid at once.
     function _book(Settlement memory settlement, AssetData storage debt) private {
         _requireBalanced(settlement);
         _accrue(settlement.debtId, debt);
@@ -139,8 +139,8 @@ abstract contract Settlements is Accounts {
         if (settlement.closes) _setFlag(settlement.account, false);
     }
 
-    /// @dev Tip and chip become claims on the house. In insolvency they are no part of the payment and come out of
-    /// the reserve.
+    /// @dev Tip and chip become claims on the house. In insolvency they are no part of the payment and come out of the
+    /// reserve.
     function _bookIncentives(Settlement memory settlement, AssetData storage debt) private {
         uint128 incentives = settlement.tip + settlement.chip;
         if (incentives == 0) return;

@@ -6,8 +6,8 @@ import {ILiquidationEngine} from "../../../contracts/interfaces/ILiquidationEngi
 import {Parameters} from "../../../contracts/libraries/Parameters.sol";
 
 /// @title Stands in for the liquidation engine
-/// @notice Passes every call on to the clearing house as its own, so that a test may book what no real engine
-/// would: `IClearingHouse(address(double)).setFlag(...)`.
+/// @notice Passes every call on to the clearing house as its own, so that a test may book what no real engine would:
+/// `IClearingHouse(address(double)).setFlag(...)`.
 contract EngineDouble {
     IClearingHouse public immutable house;
     ILiquidationEngine.Curve private _curve;
