@@ -109,7 +109,7 @@ def log(value: object, what: str = "log") -> Log:
 
 def logs(value: object, what: str = "logs") -> tuple[Log, ...]:
     """Return the answer to ``eth_getLogs``."""
-    return tuple(log(entry) for entry in sequence(value, what))
+    return tuple(log(entry, what) for entry in sequence(value, what))
 
 
 def receipt(value: object, what: str = "receipt") -> Receipt:

@@ -68,7 +68,7 @@ class HttpConnection:
             self._failed = True
             # The cause is cut off on purpose: its text may hold the URL.
             raise EndpointUnreachableError(self._endpoint.label, _describe(error)) from None
-        except (ValueError, KeyError, TypeError):
+        except (AttributeError, KeyError, TypeError, ValueError):  # web3 sorts a batch before it looks at it
             raise MalformedAnswerError("answer", "a body that is not JSON-RPC", "JSON-RPC") from None
 
     async def close(self) -> None:
