@@ -131,12 +131,10 @@ contract LiquidationEngine is Sales {
         _requireUnhealthy(account, state);
         _requireNotLapsed(account, state.epoch, settings);
         (bool running, uint256 multiplier) = _multiplier(account, collateralId, state.epoch, settings);
-        if (!running) revert AuctionMissing(account, collateralId);
-        for (uint256 i = 0; i < state.legs.length; ++i) {
-            IClearingHouse.Leg memory leg = state.legs[i];
-            if (leg.assetId == collateralId && leg.collateral != 0) return multiplier.mulUp(leg.price);
+        for (uint256 i = 0; running && i < state.legs.length; ++i) {
+            if (state.legs[i].assetId == collateralId) return multiplier.mulUp(state.legs[i].price);
         }
-        revert CollateralInvalid(account, collateralId);
+        revert AuctionMissing(account, collateralId);
     }
 
     /// @inheritdoc ILiquidationEngine

@@ -51,7 +51,6 @@ abstract contract Sales is Auctions {
         });
         context.health = _health(state);
         uint256 multiplier = _read(context, state);
-        if (context.position.collateral == 0) revert CollateralInvalid(account, collateralId);
         if (context.position.debt == 0) revert SliceEmpty();
         context.reserve = Sizing.terms(context.position, context.rules, multiplier);
     }

@@ -29,6 +29,7 @@ abstract contract EngineFixture is Test {
     uint256 internal constant NO_LIMIT = type(uint256).max;
     uint24 internal constant FEE_PIPS = 500;
 
+    AccessManager internal manager;
     ClearingHouse internal house;
     LiquidationEngine internal engine;
     PriceOracle internal oracle;
@@ -46,7 +47,7 @@ abstract contract EngineFixture is Test {
     function setUp() public virtual {
         vm.warp(1_700_000_000);
         vm.roll(1_000);
-        AccessManager manager = new AccessManager(address(this));
+        manager = new AccessManager(address(this));
         oracle = new PriceOracle(address(manager));
         house = new ClearingHouse(address(manager));
         engine = new LiquidationEngine(address(manager), address(house));
