@@ -82,6 +82,9 @@ class TransactionExecutor:
     async def reconcile(self, head: Head) -> Sequence[Transaction]:
         """See `bot.ports.Executor.reconcile`."""
         async with self._turn:
+            ancestor = await self._tracker.missed_reorg()
+            if ancestor is not None:
+                await self._undo(ancestor)
             planned = [
                 Verdict(row.id, Outcome.ABANDONED, "the keeper stopped before it was signed")
                 for row in await self._ledger.open_transactions(self._sender)
@@ -110,8 +113,11 @@ class TransactionExecutor:
     async def roll_back(self, ancestor: Head) -> None:
         """See `bot.ports.Executor.roll_back`."""
         async with self._turn:
-            for row in await self._ledger.roll_back(ancestor):
-                _log.warning("transaction_undone", id=row.id, account=row.intent.account)
+            await self._undo(ancestor)
+
+    async def _undo(self, ancestor: Head) -> None:
+        for row in await self._ledger.roll_back(ancestor):
+            _log.warning("transaction_undone", id=row.id, account=row.intent.account)
 
     async def _admit(self, intents: Sequence[Intent]) -> list[Execution | None]:
         """Return a refusal for each intent that must not be tried: one action per account at a time."""

@@ -1,6 +1,7 @@
 """Finding out what became of transactions that were sent."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -31,6 +32,10 @@ Nodes show a block before all of its receipts; declaring it dropped too early wo
 """
 
 
+_HEADS_COMPARED = 128
+"""Heads of the ledger that are compared with the chain at start-up."""
+
+
 class Tracker:
     """Settles open transactions of one account.
 
@@ -49,6 +54,23 @@ class Tracker:
         self._ledger = ledger
         self._sender = sender
         self._appraise = appraise
+
+    async def missed_reorg(self) -> Head | None:
+        """Return the last head of the ledger that is still on the chain, if a later one is not.
+
+        The chain may have changed while the keeper was down; what had settled there may be undone.
+        """
+        recorded = await self._ledger.recent_heads(_HEADS_COMPARED)
+        numbers = [codec.hex_quantity(head.number) for head in recorded]
+        blocks = await self._rpc.batch(
+            [RpcCall("eth_getBlockByNumber", [number, False]) for number in numbers]
+        )
+        for position, (head, block) in enumerate(zip(recorded, blocks, strict=True)):
+            if isinstance(block, RpcError):
+                raise block
+            if block is not None and codec.head(block).hash == head.hash:
+                return head if position > 0 else None
+        return replace(recorded[-1], number=recorded[-1].number - 1) if recorded else None
 
     async def settle(self, head: Head) -> tuple[list[Transaction], list[Transaction]]:
         """Return the transactions that settled by ``head``, and those that still wait, by nonce."""

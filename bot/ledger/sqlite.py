@@ -70,10 +70,15 @@ class SqliteLedger:
 
     async def last_head(self) -> Head | None:
         """See `bot.ports.Ledger.last_head`."""
-        query = select(heads).where(heads.c.canonical).order_by(heads.c.number.desc()).limit(1)
+        newest = await self.recent_heads(1)
+        return newest[0] if newest else None
+
+    async def recent_heads(self, limit: int) -> list[Head]:
+        """See `bot.ports.Ledger.recent_heads`."""
+        query = select(heads).where(heads.c.canonical).order_by(heads.c.number.desc()).limit(limit)
         async with self._database.transaction() as connection:
-            row = (await connection.execute(query)).mappings().first()
-        return None if row is None else schema.head_of(row)
+            rows = (await connection.execute(query)).mappings().all()
+        return [schema.head_of(row) for row in rows]
 
     async def record_decisions(self, head: Head, entries: Sequence[DecisionEntry]) -> list[int]:
         """See `bot.ports.Ledger.record_decisions`."""

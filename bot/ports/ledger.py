@@ -76,6 +76,10 @@ class Ledger(Protocol):
         """Return the highest canonical head recorded, or None."""
         ...
 
+    async def recent_heads(self, limit: int) -> list[Head]:
+        """Return the last canonical heads recorded, newest first."""
+        ...
+
     async def record_decisions(self, head: Head, decisions: Sequence[DecisionEntry]) -> list[int]:
         """Keep decisions; return their ids in order."""
         ...

@@ -292,6 +292,28 @@ async def test_a_reorg_that_undoes_a_transaction_lands_it_again(node: Client, le
     assert count(node, counter) == 1
 
 
+async def test_a_reorg_while_the_keeper_was_down_is_found_at_the_next_start(
+    node: Client, ledger_path: Path
+) -> None:
+    counter = deploy(node, COUNTER)
+    mine(node, 5)
+    async with running(port_of(node), ledger_path) as keeper:
+        await keeper.ledger.record_head(head_of(node))
+        await keeper.executor.execute([intent(counter, "a")], head_of(node))
+        head = mine(node)
+        await keeper.executor.track(head)
+        await keeper.ledger.record_head(head)
+    node.call("anvil_reorg", 1, [])
+    assert count(node, counter) == 0
+    async with running(port_of(node), ledger_path) as keeper:
+        await keeper.executor.reconcile(mine(node))
+        assert await keeper.ledger.last_head() != head
+        for _ in range(4):
+            await keeper.executor.track(mine(node))
+        assert outcomes(await keeper.ledger.recent_transactions(5)) == [Outcome.INCLUDED]
+    assert count(node, counter) == 1
+
+
 async def test_a_refusal_gives_its_nonce_and_those_behind_it_back(node: Client, ledger_path: Path) -> None:
     counter = deploy(node, COUNTER)
     async with running(port_of(node), ledger_path) as keeper:
