@@ -94,4 +94,4 @@ def test_a_stale_price_stops_borrowing_but_not_repaying(sluice, borrower, chain)
     with ape.reverts(sluice.oracle.PriceStale):
         sluice.borrow(borrower, "USDC", 500)
     sluice.house.repay(sluice.id("USDC"), 2**256 - 1, borrower, sender=borrower)
-    assert sluice.debt(borrower, "USDC") == 0
+    assert sluice.house.balanceOf(borrower, sluice.id("USDC")).debtShares == 0
