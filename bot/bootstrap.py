@@ -1,7 +1,7 @@
 """Puts the daemon together: the one place that sees both the service and its adapters."""
 
 from collections.abc import Callable
-from contextlib import AsyncExitStack, nullcontext
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from bot.execution.executor import TransactionExecutor
 from bot.execution.signer import KeystoreSigner, keystore_address
 from bot.ledger.sqlite import SqliteLedger
 from bot.ops.acknowledger import SilentAcknowledger, TcpAcknowledger
-from bot.ports import Address, DecisionRecord, Hash32, Head, Receipt, Transaction
+from bot.ports import Address, DecisionRecord, Hash32, Head, HeadAcknowledger, Receipt, Transaction
 from bot.protocols.sluice.adapter import SluiceProtocol
 from bot.protocols.sluice.manifest import Manifest, load_manifest
 from bot.service import KeeperService, ServiceOptions
@@ -95,10 +95,7 @@ async def run_keeper(settings: Settings, signer: KeystoreSigner | None, options:
                 settings.ledger.path, chain_id=settings.chain.chain_id, genesis_hash=genesis
             )
         )
-        address = settings.replay.address()
-        acknowledger = await stack.enter_async_context(
-            TcpAcknowledger(*address) if address else nullcontext(SilentAcknowledger())
-        )
+        acknowledger = await _acknowledger(settings, stack)
         limits = strategy_limits(settings.strategy, settings.fees.policy().tip)
         service = KeeperService(
             feed=ChainHeadFeed(client, settings.chain.feed_options()),
@@ -131,6 +128,13 @@ def _executor(
         appraise=appraise,
         options=settings.executor_options(),
     )
+
+
+async def _acknowledger(settings: Settings, stack: AsyncExitStack) -> HeadAcknowledger:
+    address = settings.replay.address()
+    if address is None:
+        return SilentAcknowledger()
+    return await stack.enter_async_context(TcpAcknowledger(*address))
 
 
 def strategy_limits(settings: StrategySettings, tip: int) -> StrategyLimits:

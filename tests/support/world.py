@@ -26,7 +26,7 @@ from tests.support.deployment import Web3Deployer
 KEEPER_KEY = "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d"
 """Anvil's second account, whose key everyone knows."""
 KEEPER = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
-NODE_FLAGS = ("--hardfork", "prague", "--accounts", "10", "--disable-code-size-limit")
+NODE_FLAGS = ("--hardfork", "prague", "--accounts", "10")
 ALL = 2**256 - 1
 Q96 = 2**96
 

@@ -1,0 +1,52 @@
+"""``sluice keeper``: the daemon."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot.bootstrap import RunOptions, run_keeper, unlock
+from bot.cli.boundary import run
+from bot.cli.options import ConfigFile
+from bot.config import load_settings
+from bot.errors import KeystorePasswordError
+from bot.ops.logs import configure_logs
+from bot.ops.signals import run_until_signalled
+
+app = typer.Typer(
+    rich_markup_mode="rich", no_args_is_help=True, help="Watch every account and liquidate gently."
+)
+
+
+@app.callback()
+def keeper() -> None:
+    """Watch every account and liquidate gently."""
+
+
+@app.command(name="run")
+def run_(
+    config: ConfigFile = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Decide, simulate and record, but sign and send nothing.")
+    ] = False,
+    once: Annotated[bool, typer.Option("--once", help="End after one block was acted on.")] = False,
+) -> None:
+    """Run the keeper until SIGTERM or Ctrl-C.
+
+    It connects to the node that the settings name, reads all positions from logs, and on every block
+    decides, simulates and sends. Each decision and each transaction is kept in the ledger. Logs go to
+    standard error.
+
+    Example: [bold]sluice keeper run --config sluice.toml --dry-run --once[/bold]
+    """
+    settings = load_settings(config)
+    configure_logs(settings.log.format, settings.log.level, settings.secrets())
+    signer = None if dry_run else unlock(settings, _ask_password)
+    run(run_until_signalled(run_keeper(settings, signer, RunOptions(dry_run, once))))
+
+
+def _ask_password(path: Path) -> str:
+    if not sys.stdin.isatty():
+        raise KeystorePasswordError(f"{path} (no terminal to ask on: set signer.password_file)")
+    return str(typer.prompt(f"Password of {path}", hide_input=True, err=True))

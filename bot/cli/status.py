@@ -1,0 +1,113 @@
+"""``sluice status``: accounts at risk, open auctions, last actions."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Annotated
+
+import numpy as np
+import typer
+from eth_utils.address import to_checksum_address
+from rich.console import Console
+from rich.table import Table
+
+from bot.bootstrap import Status, read_status
+from bot.cli.boundary import run
+from bot.cli.options import ConfigFile
+from bot.config import load_settings
+from bot.domain.wad import WAD
+from bot.ports import Transaction
+from bot.strategy.case import Case
+from bot.strategy.screen import Screen
+from bot.strategy.snapshot import Snapshot
+
+app = typer.Typer(rich_markup_mode="rich")
+
+
+@app.command()
+def status(
+    config: ConfigFile = None,
+    accounts: Annotated[int, typer.Option(min=1, help="Accounts at risk to list.")] = 10,
+    last: Annotated[int, typer.Option(min=1, help="Transactions to list.")] = 10,
+) -> None:
+    """Show the accounts nearest to liquidation, open auctions, and the keeper's last actions.
+
+    Reads the chain and the ledger, changes nothing, and may run beside the keeper.
+    """
+    found = run(read_status(load_settings(config), last))
+    console = Console(highlight=False)
+    console.print(_headline(found))
+    for table in (
+        _at_risk(found.snapshot, accounts),
+        _auctions(found.snapshot),
+        _transactions(found.transactions),
+    ):
+        console.print(table)
+
+
+def _headline(found: Status) -> str:
+    head, snapshot = found.head, found.snapshot
+    time = datetime.fromtimestamp(head.timestamp, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    halted = ", [red]halted[/red]" if snapshot.halted else ""
+    prices = ", ".join(
+        f"{asset.symbol} {'refused' if asset.price is None else f'{asset.price / WAD:,.2f}'}"
+        for asset in snapshot.assets
+    )
+    return f"block {head.number} ({time} UTC){halted}: {len(snapshot.positions.accounts)} accounts; {prices}"
+
+
+def _table(title: str, *columns: str) -> Table:
+    return Table(*columns, title=title, title_justify="left")
+
+
+def _at_risk(snapshot: Snapshot, count: int) -> Table:
+    table = _table("Nearest to liquidation", "account", "health", "collateral", "debt")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    health = Screen(snapshot).health
+    for row in np.argsort(health, kind="stable")[:count]:
+        if not np.isfinite(health[row]):
+            break
+        balance = Case.of(snapshot, int(row)).balance
+        table.add_row(
+            to_checksum_address(snapshot.positions.accounts[row]),
+            f"{balance.health_factor / WAD:.4f}",
+            f"{balance.collateral_value / WAD:,.0f}",
+            f"{balance.debt_value / WAD:,.0f}",
+        )
+    return table
+
+
+def _auctions(snapshot: Snapshot) -> Table:
+    table = _table("Open auctions", "account", "legs", "lapses in")
+    for row, auction in sorted(snapshot.auctions.items()):
+        left = auction.kicked_at + snapshot.engine.tail - snapshot.timestamp
+        table.add_row(
+            to_checksum_address(snapshot.positions.accounts[row]),
+            _legs(snapshot, row),
+            f"{left} s" if left > 0 else "lapsed",
+        )
+    return table
+
+
+def _legs(snapshot: Snapshot, row: int) -> str:
+    legs = snapshot.auctions[row].legs
+    floor = snapshot.engine.floor
+    return ", ".join(
+        f"{snapshot.assets[asset_id].symbol} at {leg.multiplier(floor, snapshot.timestamp) / WAD:.4f}"
+        for asset_id, leg in sorted(legs.items())
+    )
+
+
+def _transactions(transactions: Iterable[Transaction]) -> Table:
+    table = _table("Last actions", "block", "account", "action", "outcome", "profit")
+    table.columns[-1].justify = "right"
+    for transaction in transactions:
+        profit = transaction.realised_profit
+        table.add_row(
+            str(transaction.block_number or transaction.planned_block),
+            transaction.intent.account,
+            transaction.intent.key.rpartition(":")[2],
+            transaction.outcome.value + (f" ({transaction.reason})" if transaction.reason else ""),
+            "" if profit is None else f"{profit / WAD:,.2f}",
+        )
+    return table
