@@ -84,15 +84,11 @@ def almgren_chriss(
     urgency = min(2.0 * math.asinh(half), _STEEPEST)
     if urgency == 0.0:
         return np.full(count, total / count)
-    return total * _hyperbolic_weights(count, urgency)
-
-
-def _hyperbolic_weights(count: int, urgency: float) -> FloatArray:
-    """Return the shares of the trades, with every exponent negative so that none overflows."""
     index = np.arange(count)
     with np.errstate(under="ignore"):
+        # The ratio of hyperbolic functions, written with negative exponents so that none overflows.
         falling = np.exp(-urgency * index) + np.exp(-urgency * (2.0 * count - index - 1.0))
-        return np.asarray(falling * math.expm1(-urgency) / math.expm1(-2.0 * urgency * count))
+        return np.asarray(total * (falling * math.expm1(-urgency) / math.expm1(-2.0 * urgency * count)))
 
 
 def obizhaeva_wang(amount: float, trades: int, decay: float) -> FloatArray:

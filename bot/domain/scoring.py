@@ -162,18 +162,20 @@ def kupiec(observations: int, exceptions: int, probability: float) -> Significan
     claimed = scalar("probability", fraction("probability", probability))
     size = scalar("observations", finite("observations", trials))
     share, rest = failures / trials, (trials - failures) / trials
+    # One excess for both terms: where it is small they cancel to its square.
+    excess = share - claimed
     with np.errstate(all="ignore"):
-        divergence = _information(share, claimed) + _information(rest, 1.0 - claimed)
+        divergence = _information(share, claimed, excess) + _information(rest, 1.0 - claimed, -excess)
         statistic = max(float(2.0 * size * divergence), 0.0)
     return Significance(statistic, float(chdtrc(1.0, statistic)))
 
 
-def _information(share: float, claimed: float) -> float:
-    """Return ``share ln(share / claimed)``, without loss of digits where the two are close."""
+def _information(share: float, claimed: float, excess: float) -> float:
+    """Return ``share ln(share / claimed)``, where ``excess = share - claimed``."""
     if share == 0.0:
         return 0.0
-    if 0.5 * claimed < share < 2.0 * claimed:
-        return share * math.log1p((share - claimed) / claimed)
+    if abs(excess) < 0.5 * claimed:
+        return share * math.log1p(excess / claimed)
     return share * (math.log(share) - float(np.log(claimed)))
 
 

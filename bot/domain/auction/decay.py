@@ -62,7 +62,8 @@ def optimal_decay(
         The decay, to the last digits of a float. Limits: with free delay, ``sigma^2 / 2``, at which the
         loss is least and the wait endless. Infinite where ``cost * start_log * block_time >= 1``: waiting
         for the ask to come down to fair costs more than the whole value, so no finite decay is fast enough.
-        Without volatility, zero for a start at or below fair.
+        Without volatility, zero for a start at or below fair. With some, above ``sigma^2 / 2`` by one digit
+        at least, so that the auction ends.
 
     Raises
     ------
@@ -105,12 +106,14 @@ def _optimal(start_log: float, variance: float, block_time: float, cost: float) 
     def surplus(x: float) -> float:
         return log_slope_ratio(x, abs(start_log), deviation) - log_cost
 
-    if surplus(-_WIDEST) >= 0.0:
-        return still
     if surplus(_WIDEST) <= 0.0:
         return math.inf
-    best = bisect(surplus, -_WIDEST, _WIDEST, xtol=1e-15, maxiter=200)
-    return still + math.sqrt(2.0) * deviation * math.exp(best) / block_time
+    least = surplus(-_WIDEST) >= 0.0
+    best = -_WIDEST if least else bisect(surplus, -_WIDEST, _WIDEST, xtol=1e-15, maxiter=200)
+    # From far below fair the best drift may be lost beside still; without any, the auction might not end.
+    return max(
+        still + math.sqrt(2.0) * deviation * math.exp(best) / block_time, math.nextafter(still, math.inf)
+    )
 
 
 def _above_fair(x: float, start: float, deviation: float) -> float:
