@@ -236,15 +236,15 @@ def _rules(settings: Settings, schedule: Schedule) -> dict[str, str]:
     """Return the rules of the replay, in words and figures."""
     deviation, recovery = f"{DEVIATION_BPS / 100:g} %", f"{settings.recovery_s:g} s"
     return {
-        "path": "a bar visits its open, the nearer extreme, the other, and its close; between them runs a seeded "
-        "Brownian bridge in log price, one step in 12 s, folded back at the extremes",
+        "path": "a bar visits its open, the nearer extreme, the other, and its close; between them runs a "
+        "seeded Brownian bridge in log price, one step in 12 s, folded back at the extremes",
         "blocks": schedule.rule,
         "order": ORDER,
         "feeds": f"published when the price is {deviation} off the last answer, or after {HEARTBEAT_S} s",
         "arbitrage": f"closes half of a pool's gap to the market in {recovery}, where it exceeds the fee",
-        "providers": f"move their bands to the pool's price once it has been more than {LEAVES:.0%} off their "
-        f"centre for {PATIENCE_S} s; each band keeps its liquidity",
-        "depth": f"selling over {DEPTH_DISTANCE:.0%} of the price brings {settings.pool_depth:g} times the debt "
-        "of the book, in each pool at the start",
+        "providers": f"move their bands to the pool's price once it has been more than {LEAVES:.0%} off "
+        f"their centre for {PATIENCE_S} s; each band keeps its liquidity",
+        "depth": f"selling over {DEPTH_DISTANCE:.0%} of the price brings {settings.pool_depth:g} times the "
+        "debt of the book, in each pool at the start",
         "gas": f"every block has a base fee of {settings.gas_price_gwei:g} gwei",
     }

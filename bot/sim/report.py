@@ -117,6 +117,7 @@ class Series(_Part):
     debt_by_band_usd: dict[str, list[float]]
     unhealthy_accounts: list[int]
     bad_debt_usd: list[float]
+    unbooked_shortfall_usd: list[float]
 
 
 class WallTimes(_Part):
@@ -298,6 +299,7 @@ def _series(recorder: Recorder, pools: Sequence[str], terms: Sequence[AssetTerms
         },
         unhealthy_accounts=[frame.unhealthy_accounts for frame in frames],
         bad_debt_usd=_cumulative(recorder),
+        unbooked_shortfall_usd=[_round(frame.shortfall) for frame in frames],
     )
 
 

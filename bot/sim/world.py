@@ -25,6 +25,9 @@ LEAD_S = 1_800
 
 KEEPER_ETH = 1_000 * WAD
 
+LISTED_DECIMALS = {"WETH": 18, "WBTC": 8, "USDC": 6}
+"""Decimals of what the deploy script lists, so that a book can be checked before anything is started."""
+
 STABLE_USD = 1.0
 """Market price of the quote token throughout."""
 
