@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+
+import {LiquidationEngine} from "../../contracts/core/LiquidationEngine.sol";
+import {IClearingHouse} from "../../contracts/interfaces/IClearingHouse.sol";
+import {ITakeCallback} from "../../contracts/interfaces/ITakeCallback.sol";
+import {EngineFixture} from "../support/forge/EngineFixture.sol";
+
+/// @title What a taker can do from inside its callback: nothing but pay
+contract LiquidationEngineReentrancyTest is EngineFixture {
+    Intruder private _intruder;
+
+    function setUp() public override {
+        super.setUp();
+        _openLong();
+        _publish(WETH, 1_700e8);
+        _kick(borrower, _ids(WETH));
+        skip(60);
+        _intruder = new Intruder(engine);
+        tokens[USDC].mint(address(_intruder), 1_000_000 * ONE_USDC);
+        _intruder.approve(address(tokens[USDC]), address(house));
+    }
+
+    function test_a_taker_that_only_pays_passes() external {
+        _intruder.intrude(borrower, address(engine), "");
+    }
+
+    function test_take_from_inside_a_take_reverts() external {
+        _refuses(abi.encodeCall(engine.take, (borrower, WETH, USDC, 1e18, NO_LIMIT, address(_intruder), bytes(""))));
+    }
+
+    function test_swap_from_inside_a_take_reverts() external {
+        _refuses(abi.encodeCall(engine.swap, (borrower, WETH, USDC, 1e18, 0, address(venue), abi.encode(FEE_PIPS))));
+    }
+
+    function test_kick_from_inside_a_take_reverts() external {
+        _refuses(abi.encodeCall(engine.kick, (borrower, _ids(WETH))));
+    }
+
+    function test_redo_from_inside_a_take_reverts() external {
+        _refuses(abi.encodeCall(engine.redo, (borrower, _ids(WETH))));
+    }
+
+    function test_clear_from_inside_a_take_reverts() external {
+        _refuses(abi.encodeCall(engine.clear, (borrower)));
+    }
+
+    function test_net_from_inside_a_take_reverts() external {
+        _refuses(abi.encodeCall(engine.net, (borrower, USDC)));
+    }
+
+    function test_a_callback_that_does_not_answer_reverts() external {
+        _intruder.silence();
+        vm.expectRevert(abi.encodeWithSelector(IClearingHouse.CallbackRejected.selector, address(_intruder)));
+        _intruder.intrude(borrower, address(engine), "");
+    }
+
+    function _refuses(bytes memory call) private {
+        vm.expectRevert(ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector);
+        _intruder.intrude(borrower, address(engine), call);
+    }
+}
+
+/// @title A taker that makes a call of its choice from inside its callback
+contract Intruder is ITakeCallback {
+    LiquidationEngine private immutable _engine;
+    address private _target;
+    bytes private _call;
+    bytes4 private _answer = ITakeCallback.onTake.selector;
+
+    constructor(LiquidationEngine engine) {
+        _engine = engine;
+    }
+
+    function silence() external {
+        _answer = 0;
+    }
+
+    function approve(address token, address spender) external {
+        IApprovable(token).approve(spender, type(uint256).max);
+    }
+
+    function intrude(address account, address target, bytes calldata call) external {
+        (_target, _call) = (target, call);
+        _engine.take(account, 0, 2, type(uint256).max, type(uint256).max, address(this), hex"01");
+    }
+
+    function onTake(address, address, uint256, address, uint256, bytes calldata) external returns (bytes4) {
+        if (_call.length != 0) {
+            (bool success, bytes memory reason) = _target.call(_call);
+            if (!success) {
+                assembly {
+                    revert(add(reason, 0x20), mload(reason))
+                }
+            }
+        }
+        return _answer;
+    }
+}
+
+interface IApprovable {
+    function approve(address spender, uint256 amount) external returns (bool);
+}
