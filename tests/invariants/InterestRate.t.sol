@@ -62,10 +62,7 @@ contract InterestRateTest is Test {
     }
 
     /// @dev Each of three terms rounds up, and the second and third carry the first's unit: a few units of WAD.
-    function test_growth_lies_between_simple_interest_and_the_exponential(uint256 rate, uint256 elapsed)
-        external
-        pure
-    {
+    function test_growth_lies_between_simple_interest_and_the_exponential(uint256 rate, uint256 elapsed) external pure {
         (rate, elapsed) = (bound(rate, 0, 10e18), bound(elapsed, 0, 30 days));
         uint256 growth = InterestRate.growthUp(rate, elapsed);
         uint256 simple = rate * elapsed / 365 days;
