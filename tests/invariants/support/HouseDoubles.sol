@@ -8,8 +8,28 @@ import {ITakeCallback} from "../../../contracts/interfaces/ITakeCallback.sol";
 import {IVenue} from "../../../contracts/interfaces/IVenue.sol";
 import {FaucetToken} from "../../../contracts/mocks/FaucetToken.sol";
 
+/// @title Makes one call, chosen beforehand, and fails as that call fails
+abstract contract Caller {
+    address private _target;
+    bytes private _call;
+
+    /// @notice Chooses the call; none, where `target` is zero.
+    function aim(address target, bytes calldata call_) external {
+        (_target, _call) = (target, call_);
+    }
+
+    function _makeCall() internal {
+        if (_target == address(0)) return;
+        (bool success, bytes memory reason) = _target.call(_call);
+        if (success) return;
+        assembly ("memory-safe") {
+            revert(add(reason, 0x20), mload(reason))
+        }
+    }
+}
+
 /// @title A venue that pays what it was told to, whatever the least asked for
-contract VenueDouble is IVenue {
+contract VenueDouble is IVenue, Caller {
     uint256 public pays;
     uint256 public received;
 
@@ -27,20 +47,19 @@ contract VenueDouble is IVenue {
     {
         received = FaucetToken(tokenIn).balanceOf(address(this));
         FaucetToken(tokenOut).mint(recipient, pays);
+        _makeCall();
         return pays;
     }
 }
 
 /// @title A taker that pays with what it is given in its callback, and notes what it was told
-contract TakerDouble is ITakeCallback {
+contract TakerDouble is ITakeCallback, Caller {
     address public immutable house;
     bytes4 public answer = ITakeCallback.onTake.selector;
     address public account;
     uint256 public seized;
     uint256 public owed;
     bytes public data;
-    address private _target;
-    bytes private _call;
 
     constructor(address house_) {
         house = house_;
@@ -48,12 +67,6 @@ contract TakerDouble is ITakeCallback {
 
     function setAnswer(bytes4 answer_) external {
         answer = answer_;
-    }
-
-    /// @notice Makes the callback call `target`, and fail as that call fails.
-    function aim(address target, bytes calldata call_) external {
-        _target = target;
-        _call = call_;
     }
 
     function onTake(
@@ -68,16 +81,8 @@ contract TakerDouble is ITakeCallback {
         (account, seized, owed, data) = (account_, seized_, payment, data_);
         FaucetToken(debtToken).mint(address(this), payment);
         FaucetToken(debtToken).approve(house, payment);
-        if (_target != address(0)) _aimed();
+        _makeCall();
         return answer;
-    }
-
-    function _aimed() private {
-        (bool success, bytes memory reason) = _target.call(_call);
-        if (success) return;
-        assembly ("memory-safe") {
-            revert(add(reason, 0x20), mload(reason))
-        }
     }
 }
 

@@ -69,27 +69,26 @@ contract SilentToken {
     }
 }
 
-/// @title A token that makes one call, chosen beforehand, in the middle of every transfer
-/// @notice It passes on what went wrong with that call, so that the transfer fails with it.
+/// @title A token that makes one call, chosen beforehand, in the middle of every transfer, and notes what came of it
 contract CallingToken is FaucetToken {
     address private _target;
     bytes private _call;
+    bool public called;
+    bool public succeeded;
+    bytes4 public reason;
 
     constructor() FaucetToken("Calling", "CALL", 18) {}
 
     /// @notice Calls `target` with `data` at the next transfers; nobody, where `target` is zero.
     function aim(address target, bytes calldata data) external {
-        _target = target;
-        _call = data;
+        (_target, _call, called, succeeded, reason) = (target, data, false, false, 0);
     }
 
     function _update(address from, address to, uint256 value) internal override {
         super._update(from, to, value);
         if (_target == address(0) || from == address(0)) return;
-        (bool success, bytes memory answer) = _target.call(_call);
-        if (success) return;
-        assembly ("memory-safe") {
-            revert(add(answer, 0x20), mload(answer))
-        }
+        bytes memory answer;
+        (succeeded, answer) = _target.call(_call);
+        (called, reason) = (true, bytes4(answer));
     }
 }
