@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
 
@@ -25,7 +26,7 @@ contract ClearingHouseTokensTest is HouseFixture {
         vm.stopPrank();
         FaucetToken(token).mint(borrower, 1_000e18);
         vm.prank(borrower);
-        (bool approved,) = token.call(abi.encodeCall(FaucetToken.approve, (address(house), type(uint256).max)));
+        (bool approved,) = token.call(abi.encodeCall(IERC20.approve, (address(house), type(uint256).max)));
         assertTrue(approved); // by hand, because one of them answers nothing
     }
 
