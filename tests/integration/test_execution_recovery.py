@@ -1,0 +1,188 @@
+"""Start-up is the recovery path: what a crash, a kill or a reorg left behind is made good."""
+
+import asyncio
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.ports import Intent, Outcome
+from tests.support.anvil import Client, anvil
+from tests.support.landing import (
+    CHAIN_ID,
+    COUNTER,
+    GUARDED,
+    Crash,
+    CrashAfter,
+    CrashAt,
+    count,
+    deploy,
+    head_of,
+    intent,
+    mine,
+    outcomes,
+    port_of,
+    running,
+    word,
+)
+
+pytestmark = pytest.mark.node
+
+
+@pytest.fixture
+def node() -> Iterator[Client]:
+    with anvil("--no-mining", "--hardfork", "prague", "--chain-id", str(CHAIN_ID)) as client:
+        yield client
+
+
+@pytest.fixture
+def ledger_path(tmp_path: Path) -> Path:
+    return tmp_path / "ledger.sqlite"
+
+
+async def test_a_reorg_while_the_keeper_was_down_is_found_at_the_next_start(
+    node: Client, ledger_path: Path
+) -> None:
+    counter = deploy(node, COUNTER)
+    mine(node, 5)
+    async with running(port_of(node), ledger_path) as keeper:
+        await keeper.ledger.record_head(head_of(node))
+        await keeper.executor.execute([intent(counter, "a")], head_of(node))
+        head = mine(node)
+        await keeper.executor.track(head)
+        await keeper.ledger.record_head(head)
+    node.call("anvil_reorg", 1, [])
+    assert count(node, counter) == 0
+    async with running(port_of(node), ledger_path) as keeper:
+        await keeper.executor.reconcile(mine(node))
+        assert await keeper.ledger.last_head() != head
+        for _ in range(4):
+            await keeper.executor.track(mine(node))
+        assert outcomes(await keeper.ledger.recent_transactions(5)) == [Outcome.INCLUDED]
+    assert count(node, counter) == 1
+
+
+async def test_a_crash_at_any_step_neither_loses_nor_doubles_an_action(node: Client, tmp_path: Path) -> None:
+    counter = deploy(node, COUNTER)
+    intents = [intent(counter, "a"), intent(counter, "b")]
+    point, crashed = 0, True
+    while crashed:
+        point += 1
+        snapshot = node.call("evm_snapshot")
+        path = tmp_path / f"{point}.sqlite"
+        crashed = await _crash_and_recover(node, path, intents, point)
+        assert count(node, counter) == 2, f"crash at point {point}"
+        node.call("evm_revert", snapshot)
+    assert point > 25
+
+
+async def _crash_and_recover(node: Client, path: Path, intents: list[Intent], point: int) -> bool:
+    """Return whether the run got as far as the crash."""
+    crashed = False
+    try:
+        async with running(port_of(node), path, wrap=CrashAt(point).wrap) as keeper:
+            await keeper.executor.execute(intents, head_of(node))
+            await keeper.executor.track(mine(node))
+    except Crash:
+        crashed = True
+    async with running(port_of(node), path) as keeper:
+        await keeper.executor.reconcile(head_of(node))
+        for _ in range(2):  # what is still liquidatable is offered again
+            await keeper.executor.execute(intents, head_of(node))
+            await keeper.executor.track(mine(node))
+        rows = await keeper.ledger.recent_transactions(10)
+        assert sorted(row.intent.account for row in rows if row.outcome is Outcome.INCLUDED) == ["a", "b"]
+        assert not [row for row in rows if row.outcome.is_open]
+    return crashed
+
+
+KILLED = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from tests.support import landing
+
+class KillAfterJournal(landing.Wrapper):
+    async def after(self, name, arguments):
+        if name == "journal":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+async def main(url, path, counter):
+    node = landing.Client(int(url))
+    async with landing.running(int(url), Path(path), wrap=KillAfterJournal().wrap) as keeper:
+        await keeper.executor.execute([landing.intent(counter, "a")], landing.head_of(node))
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+async def test_a_kill_between_journal_and_broadcast_is_made_good_at_the_next_start(
+    node: Client, ledger_path: Path
+) -> None:
+    counter = deploy(node, COUNTER)
+    command = [sys.executable, "-c", KILLED, str(port_of(node)), str(ledger_path), counter]
+    root = Path(__file__).parents[2]
+    killed = await asyncio.to_thread(subprocess.run, command, cwd=root, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert node.call("txpool_status")["pending"] == "0x0"
+    async with running(port_of(node), ledger_path) as keeper:
+        (signed,) = await keeper.ledger.open_transactions()
+        assert signed.outcome is Outcome.SIGNED
+        (resumed,) = await keeper.executor.reconcile(head_of(node))
+        assert (resumed.id, resumed.outcome) == (signed.id, Outcome.SUBMITTED)
+        (landed,) = await keeper.executor.track(mine(node))
+        assert landed.outcome is Outcome.INCLUDED
+        assert landed.signed == signed.signed
+    assert count(node, counter) == 1
+
+
+async def test_a_signed_action_that_became_stale_is_given_up_at_the_next_start(
+    node: Client, ledger_path: Path
+) -> None:
+    guarded = deploy(node, GUARDED)
+    stale = intent(guarded, "a", word(0))
+    with pytest.raises(Crash):
+        async with running(port_of(node), ledger_path, wrap=CrashAfter("journal").wrap) as keeper:
+            await keeper.executor.execute([stale], head_of(node))
+    other = node.call("eth_accounts")[1]
+    node.call("eth_sendTransaction", {"from": other, "to": guarded, "data": "0x" + word(0).hex()})
+    head = mine(node)
+    assert count(node, guarded) == 1
+    async with running(port_of(node), ledger_path) as keeper:
+        (given_up,) = await keeper.executor.reconcile(head)
+        assert given_up.outcome is Outcome.ABANDONED
+        (sent,) = await keeper.executor.execute([intent(guarded, "a", word(1))], head)
+        assert given_up.signed is not None
+        assert sent.nonce == given_up.signed.nonce
+        assert outcomes(list(await keeper.executor.track(mine(node)))) == [Outcome.INCLUDED]
+
+
+async def test_what_stands_behind_a_stale_action_is_given_up_with_it(node: Client, ledger_path: Path) -> None:
+    guarded, counter = deploy(node, GUARDED), deploy(node, COUNTER)
+    both = [intent(guarded, "a", word(0)), intent(counter, "b")]
+    with pytest.raises(Crash):
+        async with running(port_of(node), ledger_path, wrap=CrashAfter("journal").wrap) as keeper:
+            await keeper.executor.execute(both, head_of(node))
+    other = node.call("eth_accounts")[1]
+    node.call("eth_sendTransaction", {"from": other, "to": guarded, "data": "0x" + word(0).hex()})
+    head = mine(node)
+    async with running(port_of(node), ledger_path) as keeper:
+        assert outcomes(list(await keeper.executor.reconcile(head))) == [Outcome.ABANDONED] * 2
+        await keeper.executor.execute([both[1]], head)
+        assert outcomes(list(await keeper.executor.track(mine(node)))) == [Outcome.INCLUDED]
+    assert count(node, counter) == 1
+
+
+async def test_a_stale_action_that_the_node_has_is_not_forgotten(node: Client, ledger_path: Path) -> None:
+    guarded = deploy(node, GUARDED)
+    with pytest.raises(Crash):
+        async with running(port_of(node), ledger_path, wrap=CrashAfter("request", 2).wrap) as keeper:
+            await keeper.executor.execute([intent(guarded, "a", word(0))], head_of(node))
+    assert node.call("txpool_status")["pending"] == "0x1"
+    node.call("anvil_setStorageAt", guarded, "0x0", "0x" + word(1).hex())  # as if another came first
+    async with running(port_of(node), ledger_path) as keeper:
+        (row,) = await keeper.executor.reconcile(head_of(node))
+        assert row.outcome is Outcome.SUBMITTED
+        assert outcomes(list(await keeper.executor.track(mine(node)))) == [Outcome.REVERTED]
