@@ -39,6 +39,8 @@ def real(name: str, value: ArrayLike) -> FloatArray:
     """
     try:
         given = np.asarray(value)
+        if given.dtype == np.float64:
+            return given
         if given.dtype.kind not in "biufO":
             raise InvalidInputError(name, value, "a real number or an array of them")
         with np.errstate(all="ignore"):

@@ -2,7 +2,7 @@
 
 ``A = sum(value_i * liquidationThreshold_i)`` is the weighted collateral, ``D_w = sum(debt_j * debtWeight_j)``
 the weighted debt, and ``healthFactor = A / D_w``; an account is liquidatable below 1. All values are in one
-unit of account. Source: docs/mechanism.md, "Health".
+unit of account. Source: docs/mechanism.md, section 1.
 """
 
 from typing import overload
@@ -203,18 +203,13 @@ def health_factors(
     InvalidInputError
         If a value is negative, NaN or infinite, a total debt exceeds what a float holds, or shapes disagree.
     """
-    collateral = _totals("amounts", amounts, "weighted_prices", weighted_prices)
-    if weighted_debt_prices is not None:
-        owed = _totals("debts", debts, "weighted_debt_prices", weighted_debt_prices)
-    elif isinstance(debts, Holdings):
-        raise InvalidInputError("weighted_debt_prices", None, "given where debts are Holdings")
-    else:
-        owed = vector("debts", real("debts", debts), minimum=0)
-    if owed.size != collateral.size:
-        raise InvalidInputError("debts", owed.shape, f"given for {collateral.size} accounts, by its shape")
     with np.errstate(all="ignore"):
+        health = _totals("amounts", amounts, "weighted_prices", weighted_prices)
+        owed = _owed(debts, weighted_debt_prices)
+        if owed.size != health.size:
+            raise InvalidInputError("debts", owed.shape, f"given for {health.size} accounts, by its shape")
         # In place: on a large book a fresh array costs more in page faults than the division itself.
-        health = np.divide(collateral, owed, out=collateral)
+        health /= owed
     # Positive and finite health proves that every total is: only the rest is looked at more closely.
     if health.size and not (health.min() > 0.0 and health.max() < np.inf):
         for name, given in (("amounts", amounts), ("debts", debts), ("debts", owed)):
@@ -286,11 +281,19 @@ def _matrix(name: str, array: FloatArray) -> FloatArray:
     return array
 
 
+def _owed(debts: ArrayLike | Holdings, prices: ArrayLike | None) -> FloatArray:
+    """Return each account's weighted debt, not yet checked."""
+    if prices is not None:
+        return _totals("debts", debts, "weighted_debt_prices", prices)
+    if isinstance(debts, Holdings):
+        raise InvalidInputError("weighted_debt_prices", None, "given where debts are Holdings")
+    return vector("debts", real("debts", debts), minimum=0)
+
+
 def _totals(name: str, amounts: ArrayLike | Holdings, price_name: str, prices: ArrayLike) -> FloatArray:
     """Return each account's sum of amount times price, which may still be infinite or NaN."""
-    held = amounts.amounts if isinstance(amounts, Holdings) else _matrix(name, real(name, amounts))
+    held = amounts._amounts if isinstance(amounts, Holdings) else _matrix(name, real(name, amounts))
     weights = vector(price_name, non_negative(price_name, prices), length=held.shape[1])
     if not isinstance(amounts, Holdings) and held.size and not held.min() >= 0.0:
         non_negative(name, held)
-    with np.errstate(all="ignore"):
-        return np.asarray(held @ weights)
+    return np.asarray(held @ weights)
