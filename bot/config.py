@@ -64,7 +64,7 @@ class ChainSettings(_Section):
     chain_id : int
         The chain that must be served there.
     requests_per_second : int
-        Budget; each element of a batch counts.
+        Budget; each element of a batch counts. The default suits a node of your own; hosted ones allow less.
     request_timeout_s, connect_timeout_s, poll_interval_s, silence_s
         See `bot.chain.client.ClientOptions`.
     give_up_after_s : float
@@ -73,7 +73,7 @@ class ChainSettings(_Section):
 
     endpoint: Annotated[SecretStr, AfterValidator(_usable_url)] = SecretStr("ws://127.0.0.1:8545")
     chain_id: int = Field(default=31337, gt=0)
-    requests_per_second: int = Field(default=500, gt=0)
+    requests_per_second: int = Field(default=2_000, gt=0)
     request_timeout_s: float = Field(default=10.0, gt=0)
     connect_timeout_s: float = Field(default=5.0, gt=0)
     poll_interval_s: float = Field(default=0.5, gt=0)

@@ -22,7 +22,7 @@ class ClientOptions:
     Parameters
     ----------
     requests_per_second : int
-        Budget; each element of a batch counts.
+        Budget; each element of a batch counts. The default suits a node of your own.
     request_timeout_s, connect_timeout_s : float
         Seconds until a request, or a connection, counts as lost.
     poll_interval_s : float
@@ -32,7 +32,7 @@ class ClientOptions:
         fall silent without the socket dropping.
     """
 
-    requests_per_second: int = 500
+    requests_per_second: int = 2_000
     request_timeout_s: float = 10.0
     connect_timeout_s: float = 5.0
     poll_interval_s: float = 0.5

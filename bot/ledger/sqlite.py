@@ -5,7 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy import ColumnElement, Table, bindparam, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -84,7 +84,7 @@ class SqliteLedger:
         """See `bot.ports.Ledger.record_decisions`."""
         rows = [schema.decision_row(head, entry) for entry in entries]
         async with self._database.transaction() as connection:
-            return await _insert(connection, insert(decisions).returning(decisions.c.id), rows)
+            return await _insert(connection, decisions, rows)
 
     async def taken_keys(self, keys: Collection[str]) -> set[str]:
         """See `bot.ports.Ledger.taken_keys`."""
@@ -99,14 +99,13 @@ class SqliteLedger:
             taken = await _taken(connection, keys) or {key for key in keys if keys.count(key) > 1}
             if taken:
                 raise DuplicateTransactionError(f"key {min(taken)} is taken")
-            ids = await _insert(connection, insert(transactions).returning(transactions.c.id), rows)
+            ids = await _insert(connection, transactions, rows)
             return await _transactions(connection, ids)
 
     async def journal(self, signed: Mapping[int, Signed], verdicts: Sequence[Verdict] = ()) -> None:
         """See `bot.ports.Ledger.journal`."""
         async with self._database.transaction() as connection:
-            for identifier, transaction in signed.items():
-                await _set(connection, identifier, schema.signed_columns(transaction))
+            await _set(connection, {row: schema.signed_columns(item) for row, item in signed.items()})
             await _judge(connection, verdicts)
 
     async def replace(self, transaction_id: int, signed: Signed) -> Transaction:
@@ -119,7 +118,7 @@ class SqliteLedger:
             old = dict((await connection.execute(query)).mappings().one())
             del old["id"]
             row = old | {"reason": ""} | schema.signed_columns(signed)
-            ids = await _insert(connection, insert(transactions).returning(transactions.c.id), [row])
+            ids = await _insert(connection, transactions, [row])
             return (await _transactions(connection, ids))[0]
 
     async def conclude(
@@ -129,9 +128,11 @@ class SqliteLedger:
         async with self._database.transaction() as connection:
             # Verdicts first: one that gives a nonce up makes room for the settlement that has it.
             await _judge(connection, verdicts)
-            for settlement in settlements:
-                columns = schema.receipt_columns(settlement.receipt, settlement.realised_profit)
-                await _set(connection, settlement.transaction_id, columns)
+            settled = {
+                item.transaction_id: schema.receipt_columns(item.receipt, item.realised_profit)
+                for item in settlements
+            }
+            await _set(connection, settled)
             concluded = [verdict.transaction_id for verdict in verdicts]
             concluded += [settlement.transaction_id for settlement in settlements]
             return await _transactions(connection, concluded)
@@ -173,9 +174,12 @@ class SqliteLedger:
             undone = [
                 schema.transaction_of(row) for row in (await connection.execute(query)).mappings().all()
             ]
-            for verdict in reopened(undone):
-                columns = schema.UNSETTLED | {"outcome": verdict.outcome.value, "reason": verdict.reason}
-                await _set(connection, verdict.transaction_id, columns)
+            verdicts = {
+                verdict.transaction_id: schema.UNSETTLED
+                | {"outcome": verdict.outcome.value, "reason": verdict.reason}
+                for verdict in reopened(undone)
+            }
+            await _set(connection, verdicts)
             return await _transactions(connection, [transaction.id for transaction in undone])
 
     async def _select(self, condition: ColumnElement[bool], *order: ColumnElement[Any]) -> list[Transaction]:
@@ -212,21 +216,32 @@ async def _taken(connection: AsyncConnection, keys: Collection[str]) -> set[str]
     return set((await connection.execute(query)).scalars())
 
 
-async def _insert(connection: AsyncConnection, statement: Any, rows: Sequence[dict[str, Any]]) -> list[int]:
-    """Insert rows one after another, so that ids come in their order."""
-    return [(await connection.execute(statement, row)).scalar_one() for row in rows]
+async def _insert(connection: AsyncConnection, table: Table, rows: Sequence[dict[str, Any]]) -> list[int]:
+    """Insert rows in one statement; return their ids in order."""
+    if not rows:
+        return []
+    statement = insert(table).returning(table.c.id, sort_by_parameter_order=True)
+    return list((await connection.execute(statement, rows)).scalars())
 
 
-async def _set(connection: AsyncConnection, identifier: int, columns: Mapping[str, Any]) -> None:
-    await connection.execute(update(transactions).where(transactions.c.id == identifier).values(columns))
+async def _set(connection: AsyncConnection, changes: Mapping[int, Mapping[str, Any]]) -> None:
+    """Change the same columns of transactions, by id, in one statement."""
+    if changes:
+        statement = update(transactions).where(transactions.c.id == bindparam("row"))
+        rows = [{"row": identifier, **columns} for identifier, columns in changes.items()]
+        await connection.execute(statement, rows)
 
 
 async def _judge(connection: AsyncConnection, verdicts: Iterable[Verdict]) -> None:
+    """Write outcomes; those without a block leave it as it is."""
+    by_place: dict[bool, dict[int, dict[str, Any]]] = {False: {}, True: {}}
     for verdict in verdicts:
         columns: dict[str, Any] = {"outcome": verdict.outcome.value, "reason": verdict.reason}
         if verdict.block_number is not None:
             columns["block_number"] = verdict.block_number
-        await _set(connection, verdict.transaction_id, columns)
+        by_place[verdict.block_number is not None][verdict.transaction_id] = columns
+    for changes in by_place.values():
+        await _set(connection, changes)
 
 
 async def _transactions(connection: AsyncConnection, ids: Sequence[int]) -> list[Transaction]:
