@@ -88,9 +88,12 @@ def whole(name: str, value: object, low: int, high: int | None = None) -> int:
     InvalidInputError
         If it is not an integer (a float such as 1e18 is refused: it has lost digits), or is outside.
     """
-    if isinstance(value, bool) or not isinstance(value, Integral):
+    if type(value) is int:  # nearly always, and twenty times faster than to ask for an Integral
+        result = value
+    elif isinstance(value, Integral) and not isinstance(value, bool):
+        result = int(value)
+    else:
         raise InvalidInputError(name, value, "an integer")
-    result = int(value)
     if low <= result and (high is None or result <= high):
         return result
     raise InvalidInputError(name, value, f"at least {low}" if high is None else f"in [{low}, {high}]")

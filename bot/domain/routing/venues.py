@@ -107,7 +107,7 @@ class Quote:
 
     def curve(self, limit: float) -> Curve:
         """Return the venue's inverse marginal price, for inputs up to ``limit``."""
-        return Step(float(self.price), float(self.capacity))
+        return Step(float(self.price), min(float(self.capacity), limit))
 
 
 Venue: TypeAlias = ConstantProduct | Concentrated | Quote

@@ -1,0 +1,1 @@
+"""Builders, reference models and node helpers that tests share."""
