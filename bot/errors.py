@@ -16,7 +16,6 @@
     │   ├── RpcError                        the node answered with an error
     │   ├── MalformedAnswerError            the node answered with something else than asked for
     │   ├── HeadChainBrokenError            heads that do not link, again and again
-    │   ├── CodeMismatchError               a contract is not where the deployment put it
     │   ├── HeadGapError                    more heads were missed than are made up
     │   └── ReorgTooDeepError               no common ancestor among the heads remembered
     ├── ProtocolError                       what a protocol's contracts and manifest say
@@ -247,20 +246,6 @@ class HeadChainBrokenError(ChainError):
         )
         self.endpoint = endpoint
         self.number = number
-
-
-class CodeMismatchError(ChainError):
-    """The code at an address is not what was deployed there."""
-
-    def __init__(self, name: str, address: str, expected: str, found: str) -> None:
-        super().__init__(
-            f"{name} at {address} should have code {expected}, the chain has {found}; "
-            "deploy again, or name the manifest of this very chain"
-        )
-        self.name = name
-        self.address = address
-        self.expected = expected
-        self.found = found
 
 
 class HeadGapError(ChainError):

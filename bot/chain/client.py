@@ -77,11 +77,6 @@ class RpcClient:
         """Scheme, host and port."""
         return self._endpoint.label
 
-    @property
-    def chain_id(self) -> int:
-        """The chain that is served."""
-        return self._chain_id
-
     async def __aenter__(self) -> Self:
         """Connect, so that an unreachable node or a wrong chain is told at the start.
 

@@ -68,11 +68,6 @@ class SqliteLedger:
                 statement.on_conflict_do_update(index_elements=["hash"], set_={"canonical": True})
             )
 
-    async def last_head(self) -> Head | None:
-        """See `bot.ports.Ledger.last_head`."""
-        newest = await self.recent_heads(1)
-        return newest[0] if newest else None
-
     async def recent_heads(self, limit: int) -> list[Head]:
         """See `bot.ports.Ledger.recent_heads`."""
         query = select(heads).where(heads.c.canonical).order_by(heads.c.number.desc()).limit(limit)

@@ -72,10 +72,6 @@ class Ledger(Protocol):
         """Note that ``head`` was acted on. Recording a head twice changes nothing."""
         ...
 
-    async def last_head(self) -> Head | None:
-        """Return the highest canonical head recorded, or None."""
-        ...
-
     async def recent_heads(self, limit: int) -> list[Head]:
         """Return the last canonical heads recorded, newest first."""
         ...

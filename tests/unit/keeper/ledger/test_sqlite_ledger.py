@@ -145,16 +145,17 @@ async def test_a_reorg_opens_what_it_undid_and_nothing_below(ledger: SqliteLedge
 
 
 async def test_heads_above_a_reorg_are_void_until_they_return(ledger: SqliteLedger) -> None:
-    assert await ledger.last_head() is None
+    assert await ledger.recent_heads(5) == []
     for number in (10, 11, 12):
         await ledger.record_head(a_head(number))
+    assert await ledger.recent_heads(2) == [a_head(12), a_head(11)]
     await ledger.roll_back(a_head(10))
-    assert await ledger.last_head() == a_head(10)
+    assert await ledger.recent_heads(5) == [a_head(10)]
     await ledger.record_head(a_head(11, branch=1))
-    assert await ledger.last_head() == a_head(11, branch=1)
+    assert await ledger.recent_heads(1) == [a_head(11, branch=1)]
     await ledger.roll_back(a_head(10))
     await ledger.record_head(a_head(11))
-    assert await ledger.last_head() == a_head(11)
+    assert await ledger.recent_heads(5) == [a_head(11), a_head(10)]
 
 
 async def test_a_decision_keeps_every_rejected_candidate_with_its_reason(ledger: SqliteLedger) -> None:
