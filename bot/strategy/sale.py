@@ -211,7 +211,7 @@ class Pair:
             return seized
         kept = rules.dust * 11 // 10
         spare = position.sold.value_down(position.collateral) - kept
-        owed = position.owed.value_down(position.debt) - kept
+        owed = max(position.owed.value_down(position.debt) - kept, 0)
         value = min(spare, div_down(owed, offer.multiplier) * 10 // 11)
         return max(min(value * position.sold.unit // position.sold.price, seized), 0)
 

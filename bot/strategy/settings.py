@@ -9,17 +9,17 @@ from bot.strategy.decision import Kind
 
 @dataclass(frozen=True, slots=True)
 class GasEstimates:
-    """Gas that each action takes, measured on the contracts in a steady state, rounded up.
+    """Gas that each action takes: medians measured on the contracts, rounded up.
 
     They only price a candidate; the limit of a transaction is set by its own simulation.
     """
 
     kick: int = 200_000
-    redo: int = 200_000
-    clear: int = 120_000
+    redo: int = 230_000
+    clear: int = 105_000
     net: int = 180_000
-    swap: int = 420_000
-    take: int = 470_000
+    swap: int = 340_000
+    take: int = 340_000
 
     def of(self, kind: Kind) -> int:
         """Return the gas of an action."""

@@ -77,11 +77,13 @@ class Book:
 
     def add_collateral(self, account: bytes, asset_id: int, amount: int) -> None:
         """Change a balance; raises `InvalidInputError` if it would turn negative."""
-        self.collateral[self.row(account), asset_id] += amount
+        row = self.row(account)  # first: it may put larger columns in place of these
+        self.collateral[row, asset_id] += amount
 
     def add_debt(self, account: bytes, asset_id: int, shares: int) -> None:
         """Change a debt; raises `InvalidInputError` if it would turn negative."""
-        self.debt_shares[self.row(account), asset_id] += shares
+        row = self.row(account)
+        self.debt_shares[row, asset_id] += shares
 
     def frozen(self) -> Positions:
         """Return a read-only copy of all rows for a snapshot."""

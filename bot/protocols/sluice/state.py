@@ -252,13 +252,15 @@ def _released(state: State, event: Event, place: _Place) -> None:
 
 def _withdrew(state: State, event: Event, place: _Place) -> None:
     _released(state, event, place)
-    state.book.risk_block[state.book.row(event.fields["account"])] = place.block
+    row = state.book.row(event.fields["account"])
+    state.book.risk_block[row] = place.block
 
 
 def _borrowed(state: State, event: Event, place: _Place) -> None:
     fields = event.fields
     state.book.add_debt(fields["account"], fields["assetId"], fields["shares"])
-    state.book.risk_block[state.book.row(fields["account"])] = place.block
+    row = state.book.row(fields["account"])
+    state.book.risk_block[row] = place.block
 
 
 def _repaid(state: State, event: Event, place: _Place) -> None:

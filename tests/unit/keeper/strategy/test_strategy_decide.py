@@ -28,7 +28,7 @@ def reasons(decision: Decision) -> set[tuple[Kind, Reason]]:
 
 @pytest.fixture
 def scene() -> Scene:
-    """An account at health 0.913 whose auction has run for two minutes, beside a deep pool."""
+    """Return an account at health 0.913, its auction two minutes old, beside a deep pool."""
     made = Scene(pools=[pool_at(200, 5e7)])
     row = made.account({"WETH": 100}, {"USDC": 18_180})
     made.auction(row, ["WETH"], age=120)
@@ -311,8 +311,8 @@ def test_a_sale_that_would_leave_dust_leaves_more(scene: Scene, route: str) -> N
 
 
 def test_a_sale_that_can_leave_nothing_but_dust_waits(scene: Scene) -> None:
-    scene.pools = [pool_at(200, 3_000)]
-    scene.accounts[0] = ({"WETH": 0.8}, {"USDC": 140})
+    scene.pools = [pool_at(200, 2_000)]
+    scene.accounts[0] = ({"WETH": 0.6}, {"USDC": 107})
     scene.auction(0, ["WETH"], age=900)
     decision = only(scene)
     assert decision.chosen is None

@@ -1,0 +1,166 @@
+"""What holds for every decision, on random books, prices and pools."""
+
+from collections import Counter
+
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+
+from bot.domain import engine
+from bot.domain.wad import BPS, WAD
+from bot.strategy.board import Board
+from bot.strategy.case import Case
+from bot.strategy.decide import decide
+from bot.strategy.decision import Candidate, Kind
+from bot.strategy.screen import MARGIN, Screen
+from bot.strategy.settings import StrategySettings
+from bot.strategy.snapshot import Snapshot
+from tests.support.snapshots import RULES, SYMBOLS, USDC, WBTC, Scene, pool_at
+
+SETTLING = (Kind.SWAP, Kind.TAKE)
+LIMITS = StrategySettings(minimum_profit=-10 * WAD, priority_fee=0)
+
+sizes = st.floats(2.3, 6.5).map(lambda exponent: 10**exponent)
+moves = st.floats(0.6, 1.5)
+
+
+@st.composite
+def scenes(draw: st.DrawFn) -> Scene:
+    """Return accounts near the edge, most of them in auctions of any age, and pools of any depth."""
+    prices = {"WETH": 200 * draw(moves), "WBTC": 8_000 * draw(moves), "USDC": 1.0}
+    scene = Scene(
+        prices=prices,
+        pools=[
+            pool_at(prices["WETH"] * draw(st.floats(0.9, 1.1)), draw(sizes) * 30),
+            pool_at(prices["WBTC"] * draw(st.floats(0.9, 1.1)), draw(sizes) * 30, WBTC),
+        ],
+        take_open=draw(st.booleans()),
+        base_fee=draw(st.sampled_from([0, 20 * 10**9])),
+    )
+    for _ in range(draw(st.integers(1, 5))):
+        value = draw(sizes)
+        held = draw(st.lists(st.sampled_from(SYMBOLS), min_size=1, max_size=3, unique=True))
+        owed = draw(st.lists(st.sampled_from(SYMBOLS), min_size=1, max_size=2, unique=True))
+        share = draw(st.one_of(st.floats(0.74, 0.93), st.floats(0.74, 0.93), st.floats(0.9, 1.3)))
+        row = scene.account(
+            {symbol: value / prices[symbol] / len(held) for symbol in held},
+            {symbol: share * value / prices[symbol] / len(owed) for symbol in owed},
+        )
+        if draw(st.integers(0, 3)):
+            scene.auction(row, held, age=draw(st.integers(0, 7_300)), tip=draw(st.integers(0, 5)))
+    return scene
+
+
+def settlements(snapshot: Snapshot) -> list[Candidate]:
+    return [found for found in decide(snapshot, LIMITS).candidates if found.action.kind in SETTLING]
+
+
+@given(scenes())
+@settings(max_examples=120, deadline=None)
+def test_decisions_depend_on_the_snapshot_alone(scene: Scene) -> None:
+    assert decide(scene.shoot(), LIMITS) == decide(scene.shoot(), LIMITS)
+
+
+@given(scenes())
+@settings(max_examples=120, deadline=None)
+def test_every_unhealthy_or_flagged_account_is_decided_on_once(scene: Scene) -> None:
+    snapshot = scene.shoot()
+    decided = Counter(decision.account for decision in decide(snapshot, LIMITS).decisions)
+    expected = set()
+    for row, account in enumerate(snapshot.positions.accounts):
+        case = Case.of(snapshot, row)
+        if case.flagged or not case.healthy:
+            expected.add(account)
+    assert set(decided) == expected
+    assert set(decided.values()) <= {1}
+
+
+@given(scenes())
+@settings(max_examples=120, deadline=None)
+def test_every_sale_meets_the_reserve_and_the_slippage_limit_in_turn(scene: Scene) -> None:
+    snapshot = scene.shoot()
+    board = Board(snapshot.pools)
+    for candidate in settlements(snapshot):
+        event(candidate.action.kind.value)
+        action = candidate.action
+        assert action.debt_id is not None
+        (market,) = board.markets(action.collateral_ids[0], action.debt_id)
+        quote = market.quote(candidate.seized)
+        assert quote is not None
+        limit = market.at_spot(candidate.seized) * (BPS - LIMITS.max_slippage_bps) // BPS
+        assert quote.amount_out >= limit
+        assert candidate.realised_multiplier >= candidate.reserve_multiplier - 10
+        board.sell(market, quote)
+
+
+@given(scenes())
+@settings(max_examples=120, deadline=None)
+def test_every_sale_is_within_the_account_and_leaves_no_dust(scene: Scene) -> None:
+    snapshot = scene.shoot()
+    rows = {account: row for row, account in enumerate(snapshot.positions.accounts)}
+    for candidate in settlements(snapshot):
+        action = candidate.action
+        assert action.debt_id is not None
+        case = Case.of(snapshot, rows[action.account])
+        position = case.position(action.collateral_ids[0], action.debt_id)
+        assert 0 < candidate.seized <= position.collateral
+        assert 0 < candidate.repaid <= position.debt
+        reserve = engine.terms_at(position, candidate.reserve_multiplier, RULES.penalty)
+        if not reserve.insolvent:
+            assert not engine.leaves_dust(position, candidate.seized, candidate.repaid, RULES.dust)
+
+
+@given(scenes())
+@settings(max_examples=120, deadline=None)
+def test_a_sale_of_a_solvent_account_neither_lowers_health_nor_passes_the_target(scene: Scene) -> None:
+    snapshot = scene.shoot()
+    rows = {account: row for row, account in enumerate(snapshot.positions.accounts)}
+    for candidate in settlements(snapshot):
+        action = candidate.action
+        assert action.debt_id is not None
+        case = Case.of(snapshot, rows[action.account])
+        pair = (action.collateral_ids[0], action.debt_id)
+        position = case.position(*pair)
+        if engine.terms_at(position, case.multiplier(pair[0]), RULES.penalty).insolvent:
+            event("insolvent")
+            continue
+        after = [
+            holding._replace(
+                collateral=holding.collateral - candidate.seized * (holding.asset_id == pair[0]),
+                debt=holding.debt - candidate.repaid * (holding.asset_id == pair[1]),
+            )
+            for holding in case.holdings
+        ]
+        health = engine.balance_of(after, case.terms).health_factor
+        slack = 10**12 + 10**18 * 10**12 // max(case.balance.weighted_debt, 1)
+        assert health >= case.balance.health_factor - slack
+        closing = candidate.seized == position.collateral or candidate.repaid == position.debt
+        if not closing:
+            event("up to the target")
+            assert health <= RULES.target + slack
+
+
+@given(scenes())
+@settings(max_examples=120, deadline=None)
+def test_what_is_chosen_pays_at_least_the_minimum(scene: Scene) -> None:
+    for candidate in settlements(scene.shoot()):
+        assert candidate.net >= LIMITS.minimum_profit
+
+
+@given(scenes())
+@settings(max_examples=120, deadline=None)
+def test_the_screen_misses_no_account_that_exact_arithmetic_finds(scene: Scene) -> None:
+    snapshot = scene.shoot()
+    screen = Screen(snapshot)
+    for row in range(len(snapshot.positions.accounts)):
+        exact = Case.of(snapshot, row).balance
+        near = screen.health[row]
+        if exact.weighted_debt:
+            assert abs(near * exact.weighted_debt / exact.weighted_collateral - 1) < MARGIN
+        if exact.weighted_collateral < exact.weighted_debt:
+            assert row in screen.suspects
+
+
+def test_only_listed_assets_are_sold_for_others() -> None:
+    board = Board([pool_at(200, 1e6)])
+    assert board.markets(USDC, WBTC) == []
+    assert [market.zero_for_one for market in board.markets(USDC, 0)] == [False]

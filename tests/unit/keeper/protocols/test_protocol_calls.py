@@ -1,0 +1,84 @@
+"""Actions to calldata, and revert data to words."""
+
+import pytest
+from eth_abi.abi import decode, encode
+from eth_utils.abi import function_signature_to_4byte_selector as selector
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.protocols.sluice.calls import CallBuilder, explain_revert
+from bot.protocols.sluice.manifest import Manifest
+from bot.strategy.decision import Action, Kind
+from tests.support.manifests import ENGINE, TAKER, VENUE, manifest
+
+ACCOUNT = b"\xab" * 20
+TEXT = "0x" + "ab" * 20
+
+
+@pytest.fixture
+def builder() -> CallBuilder:
+    return CallBuilder(Manifest.model_validate(manifest()))
+
+
+@pytest.mark.parametrize(
+    ("action", "signature", "arguments"),
+    [
+        (Action(Kind.KICK, ACCOUNT, (0, 1)), "kick(address,uint8[])", (TEXT, (0, 1))),
+        (Action(Kind.REDO, ACCOUNT, (2,)), "redo(address,uint8[])", (TEXT, (2,))),
+        (Action(Kind.CLEAR, ACCOUNT), "clear(address)", (TEXT,)),
+        (Action(Kind.NET, ACCOUNT, (2,)), "net(address,uint8)", (TEXT, 2)),
+        (
+            Action(Kind.SWAP, ACCOUNT, (0,), 2, 10**18, 5, 500),
+            "swap(address,uint8,uint8,uint256,uint256,address,bytes)",
+            (TEXT, 0, 2, 10**18, 5, VENUE.lower(), (500).to_bytes(32)),
+        ),
+    ],
+)
+def test_the_engine_is_called(
+    builder: CallBuilder, action: Action, signature: str, arguments: tuple[object, ...]
+) -> None:
+    call = builder.call_for(action)
+    assert call.to == ENGINE
+    assert call.data[:4] == selector(signature)
+    types = signature[signature.index("(") + 1 : -1].split(",")
+    assert decode(types, call.data[4:]) == arguments
+
+
+def test_a_take_goes_through_the_flash_taker(builder: CallBuilder) -> None:
+    call = builder.call_for(Action(Kind.TAKE, ACCOUNT, (0,), 2, 2**256 - 1, 7, 3_000, 9))
+    assert call.to == TAKER
+    assert call.data[:4] == selector("takeAndSell(address,uint8,uint8,uint256,uint256,uint24,uint256)")
+    types = ["address", "uint8", "uint8", "uint256", "uint256", "uint24", "uint256"]
+    assert decode(types, call.data[4:]) == (TEXT, 0, 2, 2**256 - 1, 7, 3_000, 9)
+
+
+def test_a_custom_error_is_told_with_its_arguments() -> None:
+    data = selector("PriceAboveLimit(uint256,uint256)") + encode(["uint256", "uint256"], [5, 4])
+    assert explain_revert(data) == "PriceAboveLimit(price=5, maxPrice=4)"
+
+
+def test_a_short_text_in_an_error_is_told_as_text() -> None:
+    data = selector("ParameterOutOfBounds(bytes32,uint256,uint256,uint256)")
+    data += encode(["bytes32", "uint256", "uint256", "uint256"], [b"chipBps", 1, 2, 3])
+    assert "name=chipBps" in explain_revert(data)
+
+
+def test_plain_reverts_and_panics_are_told() -> None:
+    assert explain_revert(selector("Error(string)") + encode(["string"], ["STF"])) == "STF"
+    assert explain_revert(selector("Panic(uint256)") + encode(["uint256"], [0x11])) == "Panic(0x11)"
+    assert explain_revert(b"") == "no reason given"
+
+
+@given(
+    st.binary(max_size=200),
+    st.sampled_from(
+        [
+            b"",
+            selector("PriceAboveLimit(uint256,uint256)"),
+            selector("Error(string)"),
+            selector("Panic(uint256)"),
+        ]
+    ),
+)
+def test_no_revert_data_makes_it_fail(garbage: bytes, prefix: bytes) -> None:
+    assert explain_revert(prefix + garbage)
