@@ -4,6 +4,7 @@ Volatilities and drifts are annualised on a 365-day year, times are in seconds, 
 Every function takes scalars or arrays over accounts; scalars in give scalars out.
 """
 
+from bot.domain.risk.empirical import FallDistribution, fall_distribution, first_passage_empirical
 from bot.domain.risk.jumps import first_passage_jumps
 from bot.domain.risk.loss import expected_bad_debt
 from bot.domain.risk.passage import distance_to_default, first_passage, first_passage_two_assets
@@ -12,11 +13,14 @@ from bot.domain.risk.scenarios import WorstScenario, worst_scenario
 from bot.domain.risk.sensitivities import Greeks, greeks
 
 __all__ = [
+    "FallDistribution",
     "Greeks",
     "WorstScenario",
     "distance_to_default",
     "expected_bad_debt",
+    "fall_distribution",
     "first_passage",
+    "first_passage_empirical",
     "first_passage_jumps",
     "first_passage_two_assets",
     "greeks",

@@ -1,0 +1,1 @@
+"""Walk-forward calibration of first-passage probabilities on real prices."""
