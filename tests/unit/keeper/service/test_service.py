@@ -1,0 +1,275 @@
+"""The daemon's one loop, between stand-ins for everything it talks to."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from bot.errors import BookDivergedError, EndpointUnreachableError, RpcError
+from bot.ports import (
+    Call,
+    DecisionEntry,
+    Execution,
+    Head,
+    HeadEvent,
+    Intent,
+    NewHead,
+    Outcome,
+    Receipt,
+    Reorg,
+    SimulationResult,
+)
+from bot.service import KeeperService, ServiceOptions
+from bot.strategy.decide import decide
+from bot.strategy.decision import Action, Decisions
+from bot.strategy.settings import StrategySettings
+from bot.strategy.snapshot import Snapshot
+from tests.support.keeper import a_head
+from tests.support.snapshots import Scene
+
+SETTINGS = StrategySettings(priority_fee=0)
+BOOK_WRONG = BookDivergedError("account", 1, 2)
+NODE_GONE = EndpointUnreachableError("node", "no answer")
+
+
+@dataclass
+class Stage:
+    """Every port at once, writing down what is asked of it, in order."""
+
+    events: Sequence[HeadEvent]
+    scene: Scene = field(default_factory=Scene)
+    script: list[tuple[Any, ...]] = field(default_factory=list)
+    entries: list[DecisionEntry] = field(default_factory=list)
+    intents: list[Intent] = field(default_factory=list)
+    failures: dict[int, Exception] = field(default_factory=dict)
+    outcome: Outcome = Outcome.SUBMITTED
+    name: str = "sluice"
+    busy: asyncio.Event | None = None
+
+    async def __aiter__(self) -> AsyncIterator[HeadEvent]:
+        for event in self.events:
+            yield event
+            if self.busy is None:
+                for _ in range(50):
+                    await asyncio.sleep(0)
+        await asyncio.Event().wait()
+
+    # protocol
+    async def sync(self, head: Head) -> None:
+        self.script.append(("sync", head.number))
+        if head.number in self.failures:
+            raise self.failures.pop(head.number)
+
+    async def roll_back(self, ancestor: Head) -> None:
+        self.script.append(("roll_back", ancestor.number))
+
+    def snapshot(self, head: Head) -> Snapshot:
+        return self.scene.shoot()
+
+    async def audit(self, head: Head, sample: int) -> int:
+        self.script.append(("audit", head.number, sample))
+        return 0
+
+    def explain(self, revert_data: bytes) -> str:
+        self.script.append(("explain", revert_data))
+        return "words"
+
+    def call_for(self, decision: Action) -> Call:
+        return Call(to="0xengine", data=decision.kind.value.encode())  # type: ignore[arg-type]
+
+    def realised(self, receipt: Receipt) -> int | None:
+        return None
+
+    # executor
+    async def reconcile(self, head: Head) -> list[Any]:
+        self.script.append(("reconcile", head.number))
+        return []
+
+    async def track(self, head: Head) -> list[Any]:
+        self.script.append(("track", head.number))
+        return []
+
+    async def simulate(self, calls: Sequence[Call], head: Head) -> list[SimulationResult]:
+        raise AssertionError("the service leaves simulation to `execute`")
+
+    async def execute(self, intents: Sequence[Intent], head: Head) -> list[Execution]:
+        self.script.append(("execute", head.number, len(intents)))
+        self.intents += intents
+        trial = SimulationResult(self.outcome is not Outcome.SIMULATION_REVERTED, 1, b"\1\2")
+        return [Execution(intent, self.outcome, simulation=trial) for intent in intents]
+
+    # ledger
+    async def record_head(self, head: Head) -> None:
+        self.script.append(("record_head", head.number))
+
+    async def record_decisions(self, head: Head, decisions: Sequence[DecisionEntry]) -> list[int]:
+        self.script.append(("record_decisions", head.number, len(decisions)))
+        self.entries += decisions
+        return list(range(len(self.entries) - len(decisions), len(self.entries)))
+
+    # acknowledger
+    async def acknowledge(self, head: Head, sent: int) -> None:
+        self.script.append(("acknowledge", head.number, sent))
+
+    # ------------------------------------------------------------------------------ run
+
+    def service(self, options: ServiceOptions | None = None) -> KeeperService:
+        return KeeperService(
+            feed=self,
+            protocol=self,
+            decide=self.decide,
+            executor=self,  # type: ignore[arg-type]
+            ledger=self,  # type: ignore[arg-type]
+            acknowledger=self,
+            options=options,
+        )
+
+    def decide(self, snapshot: Snapshot) -> Decisions:
+        return decide(snapshot, SETTINGS)
+
+    async def play(self, options: ServiceOptions | None = None) -> list[tuple[Any, ...]]:
+        """Run until nothing happens any more, then cancel, as a signal does."""
+        task = asyncio.ensure_future(self.service(options).run())
+        await asyncio.wait([task], timeout=0.2)
+        if task.done():
+            await task
+        task.cancel()
+        await asyncio.wait([task])
+        return self.script
+
+    def acted_on(self) -> list[int]:
+        return [step[1] for step in self.script if step[0] == "acknowledge"]
+
+
+def heads(*numbers: int, behind: int = 0) -> list[HeadEvent]:
+    return [NewHead(a_head(number), behind) for number in numbers]
+
+
+def unhealthy(count: int = 1) -> Scene:
+    scene = Scene()
+    for _ in range(count):
+        scene.account({"WETH": 100}, {"USDC": 18_000})
+    return scene
+
+
+async def test_a_head_goes_through_every_step_in_order() -> None:
+    stage = Stage(heads(7), unhealthy())
+    assert await stage.play() == [
+        ("sync", 7),
+        ("reconcile", 7),
+        ("audit", 7, 20),
+        ("record_decisions", 7, 1),
+        ("execute", 7, 1),
+        ("record_head", 7),
+        ("acknowledge", 7, 1),
+    ]
+
+
+async def test_the_start_reconciles_and_every_later_head_tracks() -> None:
+    stage = Stage(heads(7, 8, 9))
+    script = await stage.play()
+    assert [step for step in script if step[0] in ("reconcile", "track")] == [
+        ("reconcile", 7),
+        ("track", 8),
+        ("track", 9),
+    ]
+
+
+async def test_a_head_that_is_behind_is_synced_and_not_acted_on() -> None:
+    stage = Stage([*heads(7, 8, behind=1), *heads(9)], unhealthy())
+    await stage.play()
+    assert [step for step in stage.script if step[0] == "sync"] == [("sync", 7), ("sync", 8), ("sync", 9)]
+    assert stage.acted_on() == [9]
+
+
+async def test_heads_that_pile_up_while_it_works_are_synced_and_only_the_newest_acted_on() -> None:
+    stage = Stage(heads(7, 8, 9), unhealthy(), busy=asyncio.Event())
+    await stage.play()
+    assert stage.acted_on()[-1] == 9
+    assert len(stage.acted_on()) < 3
+    assert [step[1] for step in stage.script if step[0] == "sync"] == [7, 8, 9]
+
+
+async def test_once_ends_after_the_first_head_it_acts_on() -> None:
+    stage = Stage([*heads(7, behind=1), *heads(8, 9)], unhealthy())
+    await asyncio.wait_for(stage.service(ServiceOptions(once=True)).run(), 2)
+    assert stage.acted_on() == [8]
+
+
+async def test_a_reorg_rolls_back_book_and_transactions() -> None:
+    reorg = Reorg(a_head(7), (a_head(8),))
+    stage = Stage([*heads(7, 8), reorg, NewHead(a_head(8, 1), 0)])
+    await stage.play()
+    assert [step for step in stage.script if step[0] == "roll_back"] == [("roll_back", 7)] * 2
+    assert stage.acted_on() == [7, 8, 8]
+
+
+@pytest.mark.parametrize("failure", [NODE_GONE, RpcError("eth_getLogs", -32000, "busy")])
+async def test_a_node_that_fails_once_costs_that_head_alone(failure: Exception) -> None:
+    stage = Stage(heads(7, 8), failures={7: failure})
+    await stage.play()
+    assert stage.acted_on() == [8]
+
+
+async def test_a_node_that_fails_head_after_head_ends_the_process() -> None:
+    stage = Stage(heads(*range(30)), failures=dict.fromkeys(range(30), NODE_GONE))
+    with pytest.raises(EndpointUnreachableError):
+        await stage.play()
+
+
+@pytest.mark.parametrize("failure", [BOOK_WRONG, ZeroDivisionError("a fault")])
+async def test_an_error_that_nobody_expects_ends_the_process_as_itself(failure: Exception) -> None:
+    stage = Stage(heads(7, 8), failures={7: failure})
+    with pytest.raises(type(failure)):
+        await stage.play()
+    assert stage.acted_on() == []
+
+
+async def test_the_book_is_audited_at_the_start_and_at_intervals() -> None:
+    stage = Stage(heads(*range(10, 17)))
+    await stage.play(ServiceOptions(audit_interval=3, audit_sample=4))
+    audits = [step for step in stage.script if step[0] == "audit"]
+    assert audits == [("audit", 10, 4), ("audit", 13, 4), ("audit", 16, 4)]
+
+
+async def test_only_what_the_node_accepted_counts_as_sent() -> None:
+    stage = Stage(heads(7), unhealthy(2), outcome=Outcome.SIMULATION_REVERTED)
+    script = await stage.play()
+    assert script[-1] == ("acknowledge", 7, 0)
+    assert ("explain", b"\1\2") in script
+
+
+async def test_an_intent_names_its_decision_and_is_new_on_every_head() -> None:
+    stage = Stage(heads(7, 8), unhealthy(2))
+    await stage.play()
+    assert [intent.decision_id for intent in stage.intents] == [0, 1, 2, 3]
+    assert len({intent.key for intent in stage.intents}) == 4
+    assert stage.intents[0].call.data == b"kick"
+    account = stage.intents[0].account
+    assert stage.intents[0].key == f"sluice:{account}:{a_head(7).hash}:kick"
+
+
+async def test_a_decision_to_wait_is_written_once_for_the_same_reasons() -> None:
+    scene = unhealthy()
+    scene.halted = True
+    stage = Stage(heads(7, 8, 9), scene)
+    await stage.play()
+    written = [step for step in stage.script if step[0] == "record_decisions"]
+    assert written == [("record_decisions", 7, 1)]
+    (entry,) = stage.entries
+    assert entry.chosen is None
+    assert entry.rejected[0]["reason"] == "halted"
+    assert int(str(entry.inputs["health_factor"])) < 10**18
+
+
+async def test_an_entry_holds_what_was_chosen_and_what_it_rests_on() -> None:
+    stage = Stage(heads(7), unhealthy())
+    await stage.play()
+    (entry,) = stage.entries
+    assert entry.chosen is not None
+    assert entry.chosen["action"]["kind"] == "kick"  # type: ignore[index]
+    assert entry.chosen["net"] == entry.chosen["revenue"]
+    assert set(entry.inputs) >= {"holdings", "prices", "multipliers", "debt_value"}
+    assert entry.account.startswith("0x")
