@@ -7,16 +7,8 @@ from bot.sim.actors import Actors
 from bot.sim.lockstep import Acknowledgement
 from bot.sim.measure import Frame
 from bot.sim.path import PricePath
-from bot.sim.watcher import Watcher
+from bot.sim.watcher import Head, Watcher
 from bot.sim.world import World
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """A block that was mined: height and hash."""
-
-    number: int
-    block_hash: str
 
 
 @dataclass
@@ -71,27 +63,34 @@ class Player:
         for index, ts in enumerate(times):
             market = self.world.market(*self.path.at(ts))
             self.actors.submit(ts, ts - before, market, keeper_waits)
-            head = self._mine(ts)
-            frame = self.watcher.watch(head.number, ts, market, self.actors)
+            self._mine(ts)
+            head, frame = self.watcher.watch(ts, market, self.actors)
             keeper_waits = self._await_keeper(head)
             before = ts
             on_block(index, frame)
         self.watcher.verify()
 
-    def keeper_nonce(self, block: str) -> int:
-        """Return the keeper's next nonce: after what is mined (``latest``), or what waits (``pending``)."""
-        return int(self.world.anvil.rpc.call("eth_getTransactionCount", self.keeper, block), 16)
+    def keeper_nonces(self) -> tuple[int, int]:
+        """Return the keeper's next nonce after what is mined, and after what waits to be mined."""
+        count = "eth_getTransactionCount"
+        mined, waiting = self.world.anvil.rpc.batch(
+            [(count, [self.keeper, "latest"]), (count, [self.keeper, "pending"])]
+        )
+        return int(mined, 16), int(waiting, 16)
 
-    def _mine(self, ts: int) -> Head:
+    def _mine(self, ts: int) -> None:
         rpc = self.world.anvil.rpc
-        rpc.call("evm_setNextBlockTimestamp", ts)
-        rpc.call("anvil_setNextBlockBaseFeePerGas", hex(self.base_fee_wei))
+        rpc.batch(
+            [
+                ("evm_setNextBlockTimestamp", [ts]),
+                ("anvil_setNextBlockBaseFeePerGas", [hex(self.base_fee_wei)]),
+            ]
+        )
         rpc.call("evm_mine")
-        block = rpc.call("eth_getBlockByNumber", "latest", False)
-        return Head(int(block["number"], 16), str(block["hash"]))
 
     def _await_keeper(self, head: Head) -> bool:
         """Wait for the keeper; whether transactions of its own now wait to be mined."""
         acknowledgement = self.acknowledge(head)
         self.timeouts += acknowledgement is None
-        return self.keeper_nonce("pending") > self.keeper_nonce("latest")
+        mined, waiting = self.keeper_nonces()
+        return waiting > mined

@@ -220,7 +220,10 @@ def _cost(axis: Axes, report: Report) -> None:
     axis.set_title("Cost to borrowers at the market's price, each settlement")
     axis.set_ylabel("basis points of debt repaid")
     _headroom(axis)
-    axis.legend(loc="upper right", ncols=3)
+    if report.sales:
+        axis.legend(loc="upper right", ncols=3)
+    else:
+        _say(axis, "no settlement")
 
 
 def _unhealthy(axis: Axes, report: Report) -> None:
@@ -255,7 +258,7 @@ def _bad_debt(axis: Axes, report: Report) -> None:
     axis.set_ylim(0, 1.2 * largest or 1_000)
     axis.legend(loc="upper left", ncols=2)
     if not largest:
-        axis.text(0.5, 0.5, "none", transform=axis.transAxes, ha="center", va="center", color=QUIET, size=14)
+        _say(axis, "none")
 
 
 # ------------------------------------------------------------------------------------------- parts
@@ -299,6 +302,11 @@ def _tick_label(ts: int, *, first: bool) -> str:
     moment = datetime.fromtimestamp(ts, UTC)
     dated = first or (moment.hour == 0 and moment.minute == 0)
     return moment.strftime("%H:%M\n%d %b %Y" if dated else "%H:%M")
+
+
+def _say(axis: Axes, text: str) -> None:
+    """Write into an empty panel that it is empty."""
+    axis.text(0.5, 0.5, text, transform=axis.transAxes, ha="center", va="center", color=QUIET, size=14)
 
 
 def _headroom(axis: Axes) -> None:

@@ -17,12 +17,12 @@ from bot.sim.liquidity import DEPTH_DISTANCE, LEAVES, PATIENCE_S
 from bot.sim.lockstep import Acknowledgement, AcknowledgementServer
 from bot.sim.measure import Frame, Recorder
 from bot.sim.path import PricePath, build_path
-from bot.sim.player import Head, Player
+from bot.sim.player import Player
 from bot.sim.process import KeeperProcess, running_keeper
 from bot.sim.report import Context, Options, PoolStart, Report, WallTimes, Window, make_report
 from bot.sim.schedule import Schedule, plan_blocks
 from bot.sim.settings import Settings
-from bot.sim.watcher import Watcher
+from bot.sim.watcher import Head, Watcher
 from bot.sim.world import World, node_timestamp, set_up
 
 KEEPER_START_TIMEOUT_S = 60.0
@@ -185,7 +185,7 @@ class _Play:
             )
             for pool, price in zip(world.pools, actors.sqrt_prices, strict=True)
         ]
-        self._first_nonce = self.player.keeper_nonce("latest")
+        self._first_nonce, _ = self.player.keeper_nonces()
 
     def run(self, progress: Callable[[Progress], None]) -> None:
         """Play every block."""
@@ -213,7 +213,7 @@ class _Play:
             debt_usd_start=self._debt_start,
             borrower_equity_start_usd=self._equity_start,
             borrower_equity_end_usd=self._watcher.equity(closing),
-            tx_sent=self.player.keeper_nonce("pending") - self._first_nonce,
+            tx_sent=self.player.keeper_nonces()[1] - self._first_nonce,
             acknowledgement_timeouts=self.player.timeouts,
             wall=wall,
         )

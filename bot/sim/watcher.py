@@ -1,6 +1,8 @@
 """Watching the chain: what each block did, and how the book stands after it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from bot.errors import MeasurementError
 from bot.sim.abi import call_data, decode
@@ -22,6 +24,14 @@ from bot.sim.world import World
 
 READ_AT_ONCE = 500
 """Accounts that one call of the lens reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A block that was mined: height and hash."""
+
+    number: int
+    block_hash: str
 
 
 class Watcher:
@@ -51,34 +61,29 @@ class Watcher:
             self.book.update(index, view)
         self.markets = self._read_markets("latest")
 
-    def watch(self, block: int, ts: int, market: tuple[float, ...], actors: Actors) -> Frame:
-        """Read a block that was just mined.
+    def watch(self, ts: int, market: tuple[float, ...], actors: Actors) -> tuple[Head, Frame]:
+        """Read the block that was just mined.
 
         Parameters
         ----------
-        block, ts : int
-            Height and time.
+        ts : int
+            Its time.
         market : tuple of float
             The market's prices, US dollars by asset id.
         actors : Actors
             Told what of theirs was mined, and the pools' prices.
         """
-        pinned = hex(block)
-        reads: list[Request] = [("eth_getBlockReceipts", [pinned])]
-        reads.append(call_request(self._world.manifest.position_lens, call_data("markets()"), pinned))
-        reads += [call_request(pool.address, call_data("slot0()"), pinned) for pool in self._world.pools]
-        receipts, packed, *slots = self._world.anvil.rpc.batch(reads)
-        actors.sqrt_prices = [int(slot[2:66], 16) for slot in slots]
+        head, receipts, markets = self._read_block(actors)
+        self.markets = markets
         actors.settle(receipts)
         facts = self._observer.observe(receipts)
-        self.markets = self._unpack_markets(packed)
-        self._follow(facts, pinned)
-        self._recorder.acted(block, ts, facts, market)
-        self._name_reverted(block, facts)
+        self._follow(facts, hex(head.number))
+        self._recorder.acted(head.number, ts, facts, market)
+        self._name_reverted(head.number, facts)
         health = self.book.health(self.markets)
-        frame = self._frame(block, ts, market, health, actors.sqrt_prices)
+        frame = self._frame(head.number, ts, market, health, actors.sqrt_prices)
         self._recorder.stands(frame, health)
-        return frame
+        return head, frame
 
     def equity(self, market: Sequence[float]) -> float:
         """Return what borrowers own beyond their debt at the market's prices; never less than zero each."""
@@ -103,6 +108,18 @@ class Watcher:
                 raise MeasurementError(f"account {account} holds {view}, its events say {self._views[index]}")
 
     # ------------------------------------------------------------------------------ internals
+
+    def _read_block(self, actors: Actors) -> tuple[Head, list[Any], list[MarketView]]:
+        """Read head, receipts and markets in one request; nothing is mined until the keeper has acted."""
+        reads: list[Request] = [
+            ("eth_getBlockByNumber", ["latest", False]),
+            ("eth_getBlockReceipts", ["latest"]),
+            call_request(self._world.manifest.position_lens, call_data("markets()")),
+            *(call_request(pool.address, call_data("slot0()")) for pool in self._world.pools),
+        ]
+        block, receipts, packed, *slots = self._world.anvil.rpc.batch(reads)
+        actors.sqrt_prices = [int(slot[2:66], 16) for slot in slots]
+        return Head(int(block["number"], 16), str(block["hash"])), receipts, self._unpack_markets(packed)
 
     def _follow(self, facts: BlockFacts, block: str) -> None:
         """Read the accounts that the block's events name."""
