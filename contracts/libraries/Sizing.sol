@@ -151,12 +151,13 @@ library Sizing {
         pure
         returns (Sale memory sale)
     {
-        (bool reachable, uint256 repaid, uint256 seized) = _toTarget(position, offer, rules);
+        bool reachable;
+        (reachable, sale) = _toTarget(position, offer, rules);
         if (!reachable) return _closing(position, offer);
-        sale = _atRepaid(position, offer, repaid, seized);
     }
 
-    /// @dev A slice of the taker's choice, at most the largest one.
+    /// @dev A slice of `seized`, at most the largest one. Whole or in pieces it costs the same, but for a unit for each
+    /// piece.
     /// Rounding: the payment UP, because of the reserve; the debt repaid by it UP, because health may not fall, at the
     /// expense of a unit of penalty.
     function partly(Position memory position, Terms memory offer, uint256 seized)
@@ -180,9 +181,8 @@ library Sizing {
         pure
         returns (uint256 seized)
     {
-        bool reachable;
-        (reachable,, seized) = _toTarget(position, best, rules);
-        if (reachable) return seized;
+        (bool reachable, Sale memory sale) = _toTarget(position, best, rules);
+        if (reachable) return sale.seized;
         uint256 payment = low.insolvent
             ? position.debt.mulDivUp(low.reserveValue, position.debtValue)
             : position.debt + position.debt.mulUp(low.penalty);
@@ -266,21 +266,24 @@ library Sizing {
     /// @dev Solves (A - k * b * r) / (D_w - w * r) = h for the value r of the debt repaid:
     /// r = (h * D_w - A) / (h * w - k * b), defined while k * b < h * w. Not reachable where the debt or the collateral
     /// ends before, where dust would stay, or in insolvency.
-    /// Rounding: r UP to a unit of the debt, so that the target is reached: the minuend up, the divisor down.
+    /// Rounding: r UP to a unit of the debt, so that the target is reached: the minuend up, the divisor down. The
+    /// collateral for it DOWN, so that it is not passed.
     function _toTarget(Position memory position, Terms memory offer, Rules memory rules)
         private
         pure
-        returns (bool reachable, uint256 repaid, uint256 seized)
+        returns (bool reachable, Sale memory sale)
     {
-        if (offer.insolvent) return (false, 0, 0);
+        if (offer.insolvent) return (false, sale);
         uint256 factored = position.threshold.mulDivUp(WAD + offer.penalty, offer.multiplier);
         uint256 divisor = rules.target.mulDown(position.weight).zeroFloorSub(factored);
-        if (divisor == 0) return (false, 0, 0);
+        if (divisor == 0) return (false, sale);
         uint256 missing = rules.target.mulUp(position.weightedDebt).zeroFloorSub(position.weightedCollateral);
-        repaid = missing.divUp(divisor).mulDivUp(position.debtUnit, position.debtPrice);
-        if (repaid >= position.debt) return (false, 0, 0);
-        seized = _seizedDown(position, offer, repaid);
-        reachable = seized < position.collateral && !leavesDust(position, seized, repaid, rules.dust);
+        uint256 repaid = missing.divUp(divisor).mulDivUp(position.debtUnit, position.debtPrice);
+        if (repaid >= position.debt) return (false, sale);
+        uint256 seized = _seizedDown(position, offer, repaid);
+        if (seized >= position.collateral) return (false, sale);
+        sale = partly(position, offer, seized);
+        reachable = sale.cancelled < position.debt && !leavesDust(position, seized, sale.cancelled, rules.dust);
     }
 
     /// @dev Whether a sale leaves less than the dust value on a side while something stays on both.
@@ -305,27 +308,17 @@ library Sizing {
     }
 
     /// @dev The slice that takes the whole debt, or the whole collateral where that does not pay for it.
+    /// Rounding: the payment UP, from the debt and from the collateral, because of the reserve.
     function _closing(Position memory position, Terms memory offer) private pure returns (Sale memory sale) {
         uint256 repaid = offer.insolvent
             ? position.debt.mulDivUp(offer.reserveValue, position.debtValue)  // below the debt, since S < D
             : position.debt;
         uint256 seized = _seizedDown(position, offer, repaid);
         if (seized > position.collateral) return partly(position, offer, position.collateral);
-        sale = _atRepaid(position, offer, repaid, seized);
-        sale.cancelled = position.debt;
-    }
-
-    /// @dev The slice that repays exactly `repaid` for `seized`, as `_seizedDown` gives it.
-    /// Rounding: the payment UP, from the debt and from the collateral, because of the reserve.
-    function _atRepaid(Position memory position, Terms memory offer, uint256 repaid, uint256 seized)
-        private
-        pure
-        returns (Sale memory sale)
-    {
         sale.seized = seized;
-        sale.payment = (repaid + repaid.mulUp(offer.penalty)).max(paymentUp(position, offer.multiplier, seized));
         sale.repaid = repaid;
-        sale.cancelled = repaid;
+        sale.cancelled = position.debt;
+        sale.payment = (repaid + repaid.mulUp(offer.penalty)).max(paymentUp(position, offer.multiplier, seized));
     }
 
     /// @dev Collateral for `repaid`: its value * b / price.
