@@ -175,7 +175,7 @@ def cheapest_mix(
     with np.errstate(all="ignore"):
         # Divided by the target, so that no product of huge inputs overflows.
         need = debt - float(value @ counted) / goal
-        gain = np.where(goal * weight > counted * given, weight - counted * given / goal, 0.0)
+        gain = weight - counted * given / goal
         if need <= 0.0:
             return np.zeros(value.size)
         if not np.any(gain > 0.0):

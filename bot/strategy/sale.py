@@ -6,6 +6,7 @@ from typing import Final
 
 from bot.domain import engine
 from bot.domain.engine import Position, Sale, Terms
+from bot.domain.incentives import Incentives, incentives
 from bot.domain.wad import BPS, WAD, bps_down, bps_up, div_down, div_up, mul_down, mul_up
 from bot.strategy.board import Market, Quote
 from bot.strategy.case import Case
@@ -215,12 +216,12 @@ class Pair:
         value = min(spare, div_down(owed, offer.multiplier) * 10 // 11)
         return max(min(value * position.sold.unit // position.sold.price, seized), 0)
 
-    def _incentives(self, paid: Terms, sale: Sale) -> engine.Incentives:
+    def _incentives(self, paid: Terms, sale: Sale) -> Incentives:
         """Return what the keeper is credited: the chip, and the tip if it kicked."""
         snapshot, auction = self.case.snapshot, self.case.auction
         owed = auction.tip_owed if auction else 0
         market = snapshot.assets[self.debt_id].market
-        earned = engine.incentives(self.position, snapshot.engine, paid, sale, owed, market)
+        earned = incentives(self.position, snapshot.engine, paid, sale, owed, market)
         ours = auction is not None and auction.kicker == snapshot.keeper
         return earned if ours else earned._replace(tip=0)
 

@@ -188,7 +188,7 @@ class TestMostUrgent:
         with pytest.raises(InvalidInputError):
             health.most_urgent([1.0, bad], 1)
 
-    @pytest.mark.parametrize("kind", ["random", "sorted", "reversed", "sawtooth", "ties", "equal"])
+    @pytest.mark.parametrize("kind", ["random", "sorted", "reversed", "peaks", "troughs", "ties", "equal"])
     @pytest.mark.parametrize("count", [1, 32, 1_000, 20_000])
     def test_a_large_book_is_selected_as_a_stable_sort_would(self, kind: str, count: int) -> None:
         draw = np.random.default_rng(7).lognormal(0.5, 0.5, 40_000)
@@ -196,8 +196,9 @@ class TestMostUrgent:
             "random": draw,
             "sorted": np.sort(draw),
             "reversed": np.sort(draw)[::-1],
-            # Every sampled account is healthy, so the sample misleads.
-            "sawtooth": np.where(np.arange(draw.size) % 32 == 0, 1e3 + draw, draw),
+            # Every account that the sample sees is healthy, or every one is not: it misleads both ways.
+            "peaks": np.where(np.arange(draw.size) % 32 == 0, 1e3 + draw, draw),
+            "troughs": np.where(np.arange(draw.size) % 32 == 0, 1e-3 * draw, draw),
             "ties": np.round(draw, 1),
             "equal": np.ones_like(draw),
         }

@@ -107,6 +107,13 @@ class TestCheapestMix:
         assert mix[0] == 0.0
         assert mix[1] > 0.0
 
+    def test_collateral_that_just_keeps_health_is_never_sold_whatever_the_rounding(self) -> None:
+        rng = np.random.default_rng(2)
+        for target, weight in rng.uniform((0.7, 1.0), (0.9, 1.1), size=(500, 2)):
+            debt = 1.01e9 * (target * weight + 0.5) / target
+            mix = sizing.cheapest_mix([1e9, 1e9], [target * weight, 0.5], [0.0, 0.1], debt, target, weight)
+            assert mix[0] == 0.0
+
     def test_a_healthy_account_sells_nothing(self) -> None:
         assert not sizing.cheapest_mix([500.0, 500.0], [0.8, 0.8], [0.05, 0.05], 100.0, 1.05).any()
         assert not sizing.cheapest_mix([500.0], [1.0], [0.5], 0.0, 1.05).any()
@@ -236,5 +243,5 @@ class TestBounds:
         assert sizing.largest_safe_bonus(1.0, 0.0) == math.inf
         assert sizing.largest_safe_bonus(0.0, 1.0) == -1.0
         assert sizing.largest_safe_bonus(100.0, 100.0) == 0.0
-        assert sizing.largest_safe_bonus(1.0 + 1e-15, 1.0) == pytest.approx(1e-15, rel=0.12)
+        assert sizing.largest_safe_bonus(math.nextafter(3.0, 4.0), 3.0) == math.ulp(3.0) / 3.0
         assert sizing.largest_safe_bonus([90.0, 110.0], 100.0).tolist() == pytest.approx([-0.1, 0.1])
