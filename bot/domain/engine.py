@@ -14,11 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from bot.domain.lending import Market
 from bot.domain.wad import (
     WAD,
     WAD_PER_BPS,
-    bps_down,
     div_down,
     div_up,
     exp_wad,
@@ -296,15 +294,12 @@ def multiplier_up(position: Position, seized: int, payment: int) -> int:
 
 def largest_take(position: Position, offer: Terms, target: int, dust: int) -> Sale:
     """Return the largest take: up to the target while solvent, else all that debt or collateral allow."""
-    slice_ = _to_target(position, offer, target, dust)
-    if slice_ is None:
-        return _closing(position, offer)
-    repaid, seized = slice_
-    return _at_repaid(position, offer, repaid, seized)
+    sale = _to_target(position, offer, target, dust)
+    return _closing(position, offer) if sale is None else sale
 
 
 def partial_take(position: Position, offer: Terms, seized: int) -> Sale:
-    """Return a take of the taker's choice, below the largest one.
+    """Return a take of ``seized``, at most the largest one: whole or in pieces it costs the same.
 
     Rounding: the payment UP, because of the reserve; the debt repaid by it UP, because health may not fall.
     """
@@ -318,9 +313,9 @@ def sale_size(position: Position, best: Terms, low: Terms, target: int, dust: in
     Up to the target the best price sizes, so that the target is not passed; a closing sale is sized by
     the lowest, so that it closes whatever it brings. Rounding: down to the target; a closing sale UP.
     """
-    slice_ = _to_target(position, best, target, dust)
-    if slice_ is not None:
-        return slice_[1]
+    sale = _to_target(position, best, target, dust)
+    if sale is not None:
+        return sale.seized
     if low.insolvent:
         payment = mul_div_up(position.debt, low.reserve_value, position.balance.debt_value)
     else:
@@ -357,10 +352,11 @@ def leaves_dust(position: Position, seized: int, cancelled: int, dust: int) -> b
     )
 
 
-def _to_target(position: Position, offer: Terms, target: int, dust: int) -> tuple[int, int] | None:
-    """Return repaid and seized of the slice that ends at the target, or None where a side ends first.
+def _to_target(position: Position, offer: Terms, target: int, dust: int) -> Sale | None:
+    """Return the slice that ends at the target, or None where a side ends first or dust would stay.
 
-    ``r = (h D_w - A) / (h w - k b)``, defined while ``k b < h w``. Rounding: r UP to a unit of the debt.
+    ``r = (h D_w - A) / (h w - k b)``, defined while ``k b < h w``. Rounding: r UP to a unit of the debt, so
+    that the target is reached; the collateral for it DOWN, so that it is not passed.
     """
     if offer.insolvent:
         return None
@@ -373,13 +369,19 @@ def _to_target(position: Position, offer: Terms, target: int, dust: int) -> tupl
     if repaid >= position.debt:
         return None
     seized = _seized_down(position, offer, repaid)
-    if seized >= position.collateral or leaves_dust(position, seized, repaid, dust):
+    if seized >= position.collateral:
         return None
-    return repaid, seized
+    sale = partial_take(position, offer, seized)
+    if sale.cancelled >= position.debt or leaves_dust(position, seized, sale.cancelled, dust):
+        return None
+    return sale
 
 
 def _closing(position: Position, offer: Terms) -> Sale:
-    """Return the slice that takes the whole debt, or the whole collateral where that does not pay for it."""
+    """Return the slice that takes the whole debt, or the whole collateral where that does not pay for it.
+
+    Rounding: the payment UP, from the debt and from the collateral, because of the reserve.
+    """
     if offer.insolvent:
         repaid = mul_div_up(position.debt, offer.reserve_value, position.balance.debt_value)
     else:
@@ -387,12 +389,8 @@ def _closing(position: Position, offer: Terms) -> Sale:
     seized = _seized_down(position, offer, repaid)
     if seized > position.collateral:
         return partial_take(position, offer, position.collateral)
-    return _at_repaid(position, offer, repaid, seized)._replace(cancelled=position.debt)
-
-
-def _at_repaid(position: Position, offer: Terms, repaid: int, seized: int) -> Sale:
     payment = max(repaid + mul_up(repaid, offer.penalty), payment_up(position, offer.multiplier, seized))
-    return Sale(seized, payment, repaid, repaid)
+    return Sale(seized, payment, repaid, position.debt)
 
 
 def _seized_down(position: Position, offer: Terms, repaid: int) -> int:
@@ -445,76 +443,3 @@ def position_of(
         terms[collateral_id],
         terms[debt_id],
     )
-
-
-# ----------------------------------------------------------------------------- incentives
-
-TIP_STEPS: Final = 1_000
-"""Steps in a quote unit, in which the engine keeps what is left of a tip."""
-_TIP_STEP_VALUE: Final = WAD // TIP_STEPS
-
-
-class Incentives(NamedTuple):
-    """What a settlement pays to the kicker and to the settler, token units of the debt asset."""
-
-    tip: int
-    chip: int
-
-
-def incentives(
-    position: Position,
-    parameters: EngineParameters,
-    paid: Terms,
-    sale: Sale,
-    tip_owed: int,
-    market: Market,
-) -> Incentives:
-    """Return tip and chip: at most the incentives' share of the penalty really collected, the tip first.
-
-    In insolvency they come out of the reserve, as far as it reaches, capped as if the penalty had been paid.
-    Rounding: DOWN, in favour of the reserve.
-
-    Parameters
-    ----------
-    position : Position
-        The account before the sale.
-    parameters : EngineParameters
-        Of the engine.
-    paid : Terms
-        What the sale is booked at.
-    sale : Sale
-        The sale.
-    tip_owed : int
-        What is left of the tip, in steps of `TIP_STEPS` to a quote unit.
-    market : Market
-        Totals of the debt asset, interest included.
-    """
-    if paid.insolvent:
-        penalty = bps_down(sale.repaid, parameters.penalty_bps)
-    else:
-        penalty = sale.payment - sale.repaid - sale.surplus
-    budget = bps_down(penalty, parameters.incentive_share_bps)
-    if paid.insolvent:
-        budget = min(budget, _reserve_available(sale, market))
-    tip = min(tip_value(tip_owed, position.owed), budget)
-    return Incentives(tip, min(bps_down(sale.repaid, parameters.chip_bps), budget - tip))
-
-
-def tip_value(tip_owed: int, debt: AssetTerms) -> int:
-    """Return what is left of a tip in token units of the debt asset. Rounding: DOWN."""
-    return mul_div_down(tip_owed * _TIP_STEP_VALUE, debt.unit, debt.price)
-
-
-def tip_left(tip_owed: int, tip: int, debt: AssetTerms) -> int:
-    """Return what is left of a tip after ``tip`` token units were paid. Rounding: what is taken off, UP."""
-    if tip == tip_value(tip_owed, debt):
-        return 0
-    return max(tip_owed - mul_div_up(tip, debt.price, debt.unit * _TIP_STEP_VALUE), 0)
-
-
-def _reserve_available(sale: Sale, market: Market) -> int:
-    if sale.cancelled == sale.repaid:
-        return 0
-    beyond_suppliers = max(sale.cancelled - sale.repaid - market.supply_assets, 0)
-    in_cash = market.cash - market.collateral_assets - market.credit_assets
-    return min(max(market.reserve_assets - beyond_suppliers, 0), in_cash)

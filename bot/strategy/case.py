@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from bot.domain.engine import (
     AssetTerms,
@@ -15,9 +14,6 @@ from bot.domain.engine import (
 )
 from bot.domain.wad import WAD
 from bot.strategy.snapshot import Auction, Snapshot
-
-LAPSED_AT_ONCE: Final = 0
-"""When an auction lapsed that the engine does not know of."""
 
 
 @dataclass(frozen=True, slots=True)

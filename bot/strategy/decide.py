@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from bot.domain import engine
-from bot.domain.engine import TIP_STEPS
+from bot.domain.incentives import TIP_STEPS, incentives
 from bot.domain.wad import WAD
 from bot.strategy.board import Board, Market
 from bot.strategy.case import Case
@@ -118,7 +118,7 @@ class _Chooser:
             offer = engine.terms_at(position, WAD, rules.penalty)
             sale = engine.largest_take(position, offer, rules.target, rules.dust)
             market = self._snapshot.assets[debt_id].market
-            paid = engine.incentives(position, rules, offer, sale, rules.tip_value * TIP_STEPS, market)
+            paid = incentives(position, rules, offer, sale, rules.tip_value * TIP_STEPS, market)
             best = max(best, position.owed.value_down(paid.tip + paid.chip))
         return best
 

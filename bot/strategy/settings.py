@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from bot.domain.wad import BPS, WAD
+from bot.domain.wad import BPS
 from bot.errors import InvalidInputError
 from bot.strategy.decision import Kind
 
@@ -72,8 +72,3 @@ class StrategySettings:
             raise InvalidInputError("max_actions", self.max_actions, "at least 1")
         if self.priority_fee < 0:
             raise InvalidInputError("priority_fee", self.priority_fee, "at least 0")
-
-
-def in_wad(quote_units: float) -> int:
-    """Return quote units as WAD, to a millionth."""
-    return round(quote_units * 10**6) * (WAD // 10**6)

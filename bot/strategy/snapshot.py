@@ -80,7 +80,7 @@ class Auction:
     kicked_at : int
         When it began.
     tip_owed : int
-        What is left of its kicker's tip, in steps of `bot.domain.engine.TIP_STEPS` to a quote unit.
+        What is left of its kicker's tip, in steps of `bot.domain.incentives.TIP_STEPS` to a quote unit.
     legs : mapping of int to Leg
         The running reserve of each collateral, by asset id.
     """

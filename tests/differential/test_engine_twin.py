@@ -9,6 +9,8 @@ import pytest
 from bot import abi
 from bot.domain import engine
 from bot.domain.engine import Position, Terms
+from bot.domain.incentives import incentives
+from bot.domain.lending import Market, assets_down, shares_down, shares_up
 from bot.ports import Head
 from bot.protocols.events import EventDecoder
 from bot.protocols.sluice.calls import Function
@@ -47,14 +49,14 @@ def predicted_incentives(
     assert case.auction is not None
     market = case.snapshot.assets[pair[1]].market
     owed = case.auction.tip_owed
-    return engine.incentives(case.position(*pair), case.snapshot.engine, paid, sale, owed, market)
+    return incentives(case.position(*pair), case.snapshot.engine, paid, sale, owed, market)
 
 
-def assert_booked(receipt: dict[str, Any], sale: engine.Sale, incentives: tuple[int, int]) -> None:
+def assert_booked(receipt: dict[str, Any], sale: engine.Sale, paid_out: tuple[int, int]) -> None:
     booked = fields_of(BOOKED, receipt)
     assert booked is not None
     assert tuple(booked[name] for name in SALE_FIELDS) == tuple(sale)
-    assert (booked["tip"], booked["chip"]) == incentives
+    assert (booked["tip"], booked["chip"]) == paid_out
 
 
 async def crashed(here: World, seed: int) -> Crowd:
@@ -96,16 +98,16 @@ async def test_balances_equal_the_clearing_house(here: World, seed: int) -> None
 
 async def test_largest_slices_equal_the_engine(here: World) -> None:
     kinds: Counter[str] = Counter()
-    for seed in range(40):
+    for seed in range(30):
         with here.scratch():
             crowd = await crashed(here, seed)
             for _ in range(4):
                 here.advance(crowd.random.randrange(1, 900))
                 for case, pair in auctions(crowd, await crowd.see()):
                     kinds[compare_slice(here, case, pair)] += 1
-    assert kinds["insolvent"] >= 50
-    assert kinds["to the target"] >= 50
-    assert kinds["closing"] >= 50
+    assert kinds["insolvent"] >= 40
+    assert kinds["to the target"] >= 40
+    assert kinds["closing"] >= 40
 
 
 def compare_slice(here: World, case: Case, pair: tuple[int, int]) -> str:
@@ -126,14 +128,14 @@ def compare_slice(here: World, case: Case, pair: tuple[int, int]) -> str:
 
 async def test_takes_are_booked_as_the_twin_says(here: World) -> None:
     booked = 0
-    for seed in range(100, 125):
+    for seed in range(100, 115):
         with here.scratch():
             crowd = await crashed(here, seed)
             for asset in here.manifest.assets:
                 units = here.units(asset.symbol, 10**7)
                 here.mint(asset.symbol, KEEPER, units, here.manifest.clearing_house)
             booked += await settled_at_random(here, crowd, take)
-    assert booked >= 150
+    assert booked >= 90
 
 
 async def settled_at_random(
@@ -172,12 +174,12 @@ def take(here: World, crowd: Crowd, case: Case, pair: tuple[int, int]) -> bool:
 
 async def test_swaps_are_booked_as_the_twin_says(here: World) -> None:
     booked = 0
-    for seed in range(200, 235):
+    for seed in range(200, 222):
         with here.scratch():
             crowd = await crashed(here, seed)
             here.trade("WETH", "USDC", crowd.random.uniform(1, 30_000))
             booked += await settled_at_random(here, crowd, swap)
-    assert booked >= 100
+    assert booked >= 65
 
 
 def swap(here: World, crowd: Crowd, case: Case, pair: tuple[int, int]) -> bool:
@@ -215,4 +217,48 @@ def swap(here: World, crowd: Crowd, case: Case, pair: tuple[int, int]) -> bool:
     settled = fields_of(SETTLED, receipt)
     assert settled is not None
     assert settled["multiplierWad"] == realised
+    return True
+
+
+async def test_shares_are_minted_and_burnt_as_the_twin_says(here: World) -> None:
+    seen: Counter[str] = Counter()
+    with here.scratch():
+        crowd = await crashed(here, 7)
+        owner = here.accounts[0]
+        for asset in here.manifest.assets:
+            here.mint(asset.symbol, owner, here.units(asset.symbol, 10**5), here.manifest.clearing_house)
+        for _ in range(30):
+            asset = crowd.random.choice(here.manifest.assets)
+            amount = crowd.random.randrange(1, here.units(asset.symbol, 50))
+            head = await crowd.next_block(crowd.random.randrange(1, 3_000))
+            market = crowd.protocol.snapshot(head).assets[asset.id].market
+            kind = crowd.random.choice(("Supplied", "Withdrawn", "Repaid"))
+            seen[kind] += compare_shares(here, owner, kind, asset.id, amount, market)
+    assert min(seen.values()) >= 3
+
+
+def compare_shares(here: World, owner: str, kind: str, asset_id: int, amount: int, market: Market) -> bool:
+    """Supply, withdraw or repay, and compare the shares; False if the contract refused."""
+    supply = market.supply_assets, market.supply_shares
+    borrow = market.borrow_assets, market.borrow_shares
+    house = here.manifest.clearing_house
+    function, arguments, shares = {
+        "Supplied": ("supply", (asset_id, amount, here.owner), shares_down(amount, *supply)),
+        "Withdrawn": (
+            "withdraw",
+            (asset_id, amount, 0, here.owner, here.owner),
+            shares_up(amount, *supply),
+        ),
+        "Repaid": ("repay", (asset_id, amount, owner), shares_down(amount, *borrow)),
+    }[kind]
+    sender = here.owner if kind == "Withdrawn" else owner
+    data = Function("clearing_house", function).data(*arguments)
+    receipt = here.send(sender, house, data, must_succeed=False)
+    if receipt["status"] == "0x0":
+        return False
+    fields = fields_of(EventDecoder(abi.load("clearing_house"), [kind]), receipt)
+    assert fields is not None
+    held = assets_down(shares, *supply) if kind == "Withdrawn" else amount
+    assert held >= amount
+    assert fields["shares"] == shares
     return True

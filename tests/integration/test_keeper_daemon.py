@@ -1,7 +1,9 @@
 """The keeper as a process of its own, on the real contracts and real pools of a development node."""
 
 import signal
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,10 @@ def play(here: World, daemon: Daemon, blocks: int) -> int:
     return sent
 
 
+def sent_by_the_keeper(here: World) -> int:
+    return int(here.node.call("eth_getTransactionCount", KEEPER, "latest"), 16)
+
+
 def crash(here: World) -> None:
     """Let the market and then the feed fall by 15 %."""
     here.trade("WETH", "USDC", 18_000)
@@ -51,9 +57,10 @@ def test_the_keeper_kicks_and_settles_until_the_account_is_healthy(here: World, 
         daemon.acknowledged(block_number(here))
         crash(here)
         assert here.health(borrower) < 1
-        assert play(here, daemon, 25) >= 2
+        play(here, daemon, 25)
         assert here.health(borrower) >= 1
         assert here.health(borrower) <= 1.0501
+        assert sent_by_the_keeper(here) >= 2
         assert daemon.stop() == 0
     assert not here.read("clearing_house", "accountInfo", borrower)[3]
     shown = sluice("status", "--config", tmp_path / "sluice.toml")
@@ -63,24 +70,25 @@ def test_the_keeper_kicks_and_settles_until_the_account_is_healthy(here: World, 
 
 
 def test_the_keeper_earns_what_it_expected(here: World, tmp_path: Path) -> None:
-    import sqlite3
-
     here.open({"WETH": 1_000}, {"USDC": 158_000})
     with keeper(tmp_path, here) as daemon:
         daemon.acknowledged(block_number(here))
         crash(here)
         play(here, daemon, 25)
         daemon.stop()
-    with sqlite3.connect(tmp_path / "sluice.sqlite") as ledger:
-        query = "select outcome, realised_profit, expected_profit from transactions"
-        rows = ledger.execute(query).fetchall()
-    print(rows)
-    assert {row[0] for row in rows} == {"included"}
+    with closing(sqlite3.connect(tmp_path / "sluice.sqlite")) as ledger:
+        query = "select outcome, key, expected_profit, realised_profit, gas_used, effective_gas_price from "
+        rows = ledger.execute(query + "transactions order by id").fetchall()
+    assert [row[0] for row in rows] == ["included"] * len(rows)
+    assert [row[1].rpartition(":")[2] for row in rows] == ["kick", "take"]
+    expected, realised, gas, price = (int(value) for value in rows[1][2:])
+    gas_usd = gas * price * 170
+    assert realised - gas_usd == pytest.approx(expected, rel=0.05)
 
 
 def test_a_dry_run_signs_nothing(here: World, tmp_path: Path) -> None:
     borrower = here.open({"WETH": 100}, {"USDC": 15_800})
-    before = here.node.call("eth_getTransactionCount", KEEPER, "latest")
+    before = sent_by_the_keeper(here)
     with keeper(tmp_path, here, "--dry-run") as daemon:
         daemon.acknowledged(block_number(here))
         crash(here)
@@ -89,7 +97,7 @@ def test_a_dry_run_signs_nothing(here: World, tmp_path: Path) -> None:
         intents = daemon.events("intent")
     assert {intent["outcome"] for intent in intents} == {"dry_run"}
     assert here.health(borrower) < 1
-    assert here.node.call("eth_getTransactionCount", KEEPER, "latest") == before
+    assert sent_by_the_keeper(here) == before
 
 
 def test_once_ends_after_one_head(here: World, tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from math import isqrt
 import numpy as np
 
 from bot.domain.amm.uniswap_v3 import Pool, tick_at_sqrt_price
-from bot.domain.engine import TIP_STEPS, EngineParameters, Leg
+from bot.domain.engine import EngineParameters, Leg
+from bot.domain.incentives import TIP_STEPS
 from bot.domain.lending import Market
 from bot.domain.uint128 import UInt128Array
 from bot.domain.wad import WAD, WAD_PER_BPS

@@ -6,7 +6,8 @@ from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from bot import abi
-from bot.domain.engine import TIP_STEPS, AssetTerms, EngineParameters, Leg, tip_left
+from bot.domain.engine import AssetTerms, EngineParameters, Leg
+from bot.domain.incentives import TIP_STEPS, tip_left
 from bot.errors import BookDivergedError
 from bot.ports import Head, Log
 from bot.protocols.events import Event, EventDecoder
