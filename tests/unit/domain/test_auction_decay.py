@@ -78,6 +78,23 @@ def test_free_delay_stops_where_the_walk_barely_falls() -> None:
     assert nearly == pytest.approx(0.04**2 / DAY / 2.0, rel=1e-6)
 
 
+@pytest.mark.parametrize("yearly", [0.4, 0.8, 1.6])
+@pytest.mark.parametrize("discount", [0.005, 0.01, 0.02])
+@pytest.mark.parametrize("block_time", [2.0, 12.0])
+def test_the_closed_form_of_the_contract_is_near_the_best(
+    yearly: float, discount: float, block_time: float
+) -> None:
+    # Takers come at a discount: the way there is the start, the risk of waiting prices the delay.
+    sigma = yearly / math.sqrt(365.0 * DAY)
+    closed = (sigma * math.sqrt(discount) / block_time) ** (2.0 / 3.0)
+    cost = sigma / math.sqrt(discount / closed)
+    daily = yearly / math.sqrt(365.0)
+    best = auction.optimal_decay(discount, daily, block_time, cost)
+    assert 0.9 * best < closed < best
+    least = total_cost(best, discount, daily, block_time, cost)
+    assert total_cost(closed, discount, daily, block_time, cost) < 1.004 * least
+
+
 def test_when_waiting_costs_more_than_all_no_decay_is_fast_enough() -> None:
     assert auction.optimal_decay(0.5, 0.04, 2.0, 1.0) == math.inf
     assert auction.optimal_decay(0.5, 0.0, 2.0, 1.0) == math.inf
