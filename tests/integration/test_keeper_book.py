@@ -33,11 +33,11 @@ def here(deployed: World) -> Iterator[World]:
         yield deployed
 
 
-async def live(crowd: Crowd, blocks: int) -> None:
+async def live(crowd: Crowd, blocks: int, *, shocks: bool = True) -> None:
     """Let the strategy act for some blocks, in which prices, pools and owners move."""
     world, random = crowd.world, crowd.random
     for block in range(blocks):
-        if block % 12 == 0:
+        if shocks and block % 12 == 0:
             crowd.shock()
             world.trade("WETH", "USDC", random.uniform(10, 10_000))
         if random.random() < 0.3 and world.accounts:
@@ -190,3 +190,37 @@ async def test_a_manifest_that_is_not_of_this_chain_is_told(here: World) -> None
         wrong = manifest.model_copy(update=changes)
         with pytest.raises(ManifestError, match=said):
             await SluiceProtocol(NodeRpc(here.node), wrong).check("m.json")
+
+
+async def test_auctions_kept_from_logs_equal_the_engine(here: World) -> None:
+    crowd = Crowd.of(here, 7)
+    crowd.join(16)
+    crowd.shock()
+    await crowd.kick_all()
+    await live(crowd, 8, shocks=False)
+    here.advance(7_200)
+    here.refresh()
+    head = await crowd.see()
+    redone = 0
+    for case in crowd.suspects(head):
+        if case.lapsed:
+            account = "0x" + case.account.hex()
+            here.act(KEEPER, "liquidation_engine", "redo", account, case.collateral_ids)
+            redone += 1
+    assert redone >= 2
+    here.advance(60)
+    await live(crowd, 2, shocks=False)
+    snapshot = crowd.protocol.snapshot(await crowd.see())
+    assert snapshot.auctions
+    for row, auction in snapshot.auctions.items():
+        account = "0x" + snapshot.positions.accounts[row].hex()
+        (found,) = here.read("liquidation_engine", "auction", account)
+        kicker = "0x" + auction.kicker.hex()
+        assert found == (kicker, auction.kicked_at, auction.epoch, auction.tip_owed == 0)
+        for asset in here.manifest.assets:
+            (leg,) = here.read("liquidation_engine", "auctionLeg", account, asset.id)
+            runs = leg[2] != 0 and leg[3] == auction.epoch
+            kept = auction.legs.get(asset.id)
+            assert runs == (kept is not None)
+            if kept is not None:
+                assert (kept.start_multiplier, kept.decay_per_second, kept.started_at) == leg[:3]
