@@ -75,6 +75,8 @@ SETUPS = (
     PoolSetup(
         "coarse", 2**96, 777, 16_383, (Position(-884_682, 884_682, 10**20), Position(0, 16_383, 10**25))
     ),
+    # a price so high that the contract's product of amount and price overflows, and it divides first
+    PoolSetup("steep", sqrt_price_at_tick(880_000), 778, 16_383, (Position(-884_682, 884_682, 2**110),)),
     PoolSetup(
         "on_a_tick",
         sqrt_price_at_tick(600),
@@ -126,7 +128,7 @@ def requests(rng: random.Random, twins: Twins, count: int) -> list[tuple[int, bo
         if ahead and rng.random() < 0.5:
             amount = twins.pool.amount_to_price(price, zero_for_one).amount_in + rng.randint(-1, 1)
         else:
-            amount = int(10 ** rng.uniform(0, 27))
+            amount = int(10 ** rng.uniform(0, 34))
         if amount > 0:
             made.append((amount, zero_for_one))
     return made

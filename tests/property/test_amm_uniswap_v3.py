@@ -23,7 +23,7 @@ def pools(draw: st.DrawFn) -> Pool:
     """Pools with up to eight positions near the price, of dust to 128 bits, and prices on ticks too."""
     spacing = draw(st.sampled_from(SPACINGS))
     fee = draw(st.sampled_from((0, 1, 100, 3000, 10_000, 500_000, 999_999)))
-    centre = draw(st.integers(-300_000, 300_000))
+    centre = draw(st.integers(-870_000, 870_000))
     edge = 887_272 // spacing
     positions = []
     for _ in range(draw(st.integers(0, 8))):
@@ -48,7 +48,7 @@ def pools(draw: st.DrawFn) -> Pool:
     return Pool(price, tick, active, fee, spacing, nets)
 
 
-amounts = st.one_of(st.integers(1, 1000), st.integers(1, 10**30), st.integers(10**14, 10**21))
+amounts = st.one_of(st.integers(1, 1000), st.integers(1, 10**36), st.integers(10**14, 10**21))
 
 
 def ours(pool: Pool, amount: int, zero_for_one: bool) -> Result:

@@ -30,8 +30,8 @@ MULTICALL = (
 
 TOKENS = ("0x" + "10" * 20, "0x" + "20" * 20)
 TRADER = "0x" + "30" * 20
-# calldata longer than a balanceOf? then return 1, else return (NOT gas) << 128
-TOKEN_CODE = "0x602436116012575a1960801b5f5260205ff35b60015f5260205ff3"
+# calldata longer than a balanceOf? then return 1, else return (NOT gas) << 200
+TOKEN_CODE = "0x602436116012575a1960c81b5f5260205ff35b60015f5260205ff3"
 STOP = "0x00"
 
 BLOCK_GAS = 10**11

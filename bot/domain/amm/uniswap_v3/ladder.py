@@ -17,6 +17,7 @@ MAX_TICK_SPACING = 16_383
 """Largest spacing the factory accepts."""
 
 _WORD = 256
+_FLOAT_DUST = 10**12
 _TICKS_BEHIND = 256
 """Ticks behind the price at which a path begins: a price that comes back less than 2.5 % reuses it."""
 
@@ -39,6 +40,11 @@ class Ladder:
     InvalidInputError
         If a value is outside the contract's range, a tick is off the spacing, or the active liquidity would
         leave ``[0, 2^128)`` somewhere.
+
+    Notes
+    -----
+    Recorded ladders that have been through floats do not add up to the last digit. Where the active liquidity
+    falls below zero by less than one part in 10^12 of the ladder's largest, it is taken for zero.
     """
 
     def __init__(
@@ -65,13 +71,14 @@ class Ladder:
         relative = list(accumulate(self.liquidity_net.values(), initial=0))
         offset = liquidity - relative[bisect_right(self._ticks, tick)]
         profile = [offset + level for level in relative]
+        dust = max(profile) // _FLOAT_DUST
         for position, active in enumerate(profile):
-            if not 0 <= active <= MAX_LIQUIDITY:
+            if not -dust <= active <= MAX_LIQUIDITY:
                 where = f"above tick {self._ticks[position - 1]}" if position else "below the lowest tick"
                 raise InvalidInputError(
                     "liquidity_net", active, f"such that the active liquidity {where} is in [0, 2**128)"
                 )
-        return profile
+        return [max(0, active) for active in profile]
 
     def liquidity_at(self, tick: int) -> int:
         """Return the active liquidity at a tick."""

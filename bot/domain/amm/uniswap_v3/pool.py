@@ -41,7 +41,7 @@ class Pool:
     ------
     InvalidInputError
         If a value is outside the contract's range, ``tick`` and price disagree, or the active liquidity would
-        turn negative somewhere.
+        turn negative somewhere (by more than the last digits of a ladder that has been through floats).
 
     Notes
     -----
@@ -121,6 +121,9 @@ class Pool:
 
     def __hash__(self) -> int:
         return hash(self._state())
+
+    def __reduce__(self) -> tuple[type["Pool"], tuple[object, ...]]:
+        return Pool, (*self._state(), dict(self.liquidity_net))
 
     def _state(self) -> tuple[int, int, int, int, int]:
         return self._sqrt_price_x96, self._tick, self._liquidity, self.fee_pips, self.tick_spacing

@@ -1,4 +1,6 @@
+import copy
 import math
+import pickle
 from fractions import Fraction
 
 import pytest
@@ -144,6 +146,15 @@ def test_a_state_the_contract_cannot_be_in_is_refused(changed: dict[str, object]
     assert caught.value.name == name
 
 
+def test_a_ladder_that_has_been_through_floats_ends_at_zero_liquidity() -> None:
+    active = 10**19
+    off = Pool(Q96, 0, active, 3000, 60, {-60: active + 700, 60: -active - 1469})
+    assert [liquidity for liquidity, _ in off.liquidity_ahead(False)] == [active, 0]
+    assert [liquidity for liquidity, _ in off.liquidity_ahead(True)] == [active, 0]
+    with pytest.raises(InvalidInputError, match="above tick 60"):
+        Pool(Q96, 0, active, 3000, 60, {-60: active, 60: -active - 10**8})
+
+
 def test_the_tick_below_is_accepted_only_where_the_price_is_exactly_on_a_tick() -> None:
     on_tick = sqrt_price_at_tick(120)
     assert Pool(on_tick, 119, 0, 3000, 60, {}).tick == 119
@@ -195,6 +206,12 @@ def test_the_ladder_of_a_pool_cannot_be_written_to(pool: Pool) -> None:
         pool.liquidity_net[0] = 1  # type: ignore[index]
     with pytest.raises(AttributeError):
         pool.tick = 5  # type: ignore[misc]
+
+
+def test_a_pool_survives_copies_and_pickles(pool: Pool) -> None:
+    for twin in (copy.deepcopy(pool), pickle.loads(pickle.dumps(pool))):
+        assert twin == pool
+        assert twin.quote_exact_input(10**20, True) == pool.quote_exact_input(10**20, True)
 
 
 def test_ranges_ahead_run_from_the_price_to_the_end_of_the_axis(gapped: Pool) -> None:
