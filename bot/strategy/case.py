@@ -90,6 +90,12 @@ class Case:
         return tuple(holding.asset_id for holding in self.holdings if holding.collateral and holding.debt)
 
     @property
+    def spent(self) -> bool:
+        """Whether too little is left to auction, so that a kick writes the account off."""
+        value = self.balance.collateral_value
+        return value < self.balance.debt_value and value < self.snapshot.engine.dust
+
+    @property
     def missing_legs(self) -> tuple[int, ...]:
         """Collaterals worth more than dust whose reserve does not run."""
         running = self.auction.legs if self.auction else {}

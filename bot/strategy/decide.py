@@ -156,6 +156,8 @@ class _Chooser:
     def _repairs(self, case: Case) -> Iterator[Offer]:
         if not self._settings.housekeeping:
             return
+        if case.spent:
+            yield self._upkeep(Action(Kind.KICK, case.account, case.collateral_ids))
         for asset_id in case.doubled:
             yield self._upkeep(Action(Kind.NET, case.account, (asset_id,)))
         if case.missing_legs:

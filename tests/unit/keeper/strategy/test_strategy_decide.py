@@ -188,6 +188,16 @@ def test_debt_in_an_asset_that_is_held_is_netted_while_nothing_can_be_sold(scene
     assert chosen.action.collateral_ids == (USDC,)
 
 
+def test_a_flagged_account_with_nothing_left_is_kicked_again_to_be_written_off(scene: Scene) -> None:
+    scene.accounts[0] = ({"WETH": 0.4}, {"USDC": 500})
+    scene.auction(0, ["WETH"], age=12)
+    chosen = only(scene).chosen
+    assert chosen is not None
+    assert chosen.action.kind is Kind.KICK
+    scene.accounts[0] = ({"WETH": 0.6}, {"USDC": 500})
+    assert only(scene).chosen is None
+
+
 def test_a_leg_is_not_started_for_dust(scene: Scene) -> None:
     scene.accounts[0] = ({"WETH": 100, "WBTC": 0.01}, {"USDC": 18_300})
     scene.auction(0, ["WETH"], age=12)
