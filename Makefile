@@ -67,7 +67,7 @@ node: setup ## a local node on 127.0.0.1:8545, until interrupted
 	@exec anvil --host 127.0.0.1 --port 8545 --hardfork prague
 
 deploy: setup ## deploy to the local node and write deployments/local.json
-	@ape run deploy --network http://127.0.0.1:8545
+	@ape run deploy --network http://127.0.0.1:8545 --manifest deployments/local.json
 
 keeper: setup ## run the keeper with sluice.toml
 	@exec sluice keeper run --config sluice.toml
