@@ -191,8 +191,6 @@ class Position(NamedTuple):
         All of the account.
     other_reserve_value : int
         Sum of V_i m_i over the other collaterals, rounded down.
-    other_debt_value : int
-        Value of the other debts.
     collateral, debt : int
         Token units held and owed.
     sold, owed : AssetTerms
@@ -201,7 +199,6 @@ class Position(NamedTuple):
 
     balance: Balance
     other_reserve_value: int
-    other_debt_value: int
     collateral: int
     debt: int
     sold: AssetTerms
@@ -422,7 +419,7 @@ def position_of(
     collateral_id, debt_id : int
         What is sold, and for which debt.
     """
-    other_reserve = other_debt = collateral = debt = 0
+    other_reserve = collateral = debt = 0
     for holding in holdings:
         asset = terms[holding.asset_id]
         if holding.asset_id == collateral_id:
@@ -432,12 +429,9 @@ def position_of(
             other_reserve += mul_down(value, multipliers.get(holding.asset_id, WAD))
         if holding.asset_id == debt_id:
             debt = holding.debt
-        else:
-            other_debt += asset.value_up(holding.debt)
     return Position(
         balance_of(holdings, terms),
         other_reserve,
-        other_debt,
         collateral,
         debt,
         terms[collateral_id],
