@@ -183,7 +183,7 @@ interface IClearingHouse {
     /// @notice Collateral of an asset repaid debt in the same asset, at no price and no penalty.
     event Netted(address indexed account, uint8 indexed assetId, uint256 amount, uint256 shares, uint256 excess);
     /// @notice A settlement was booked. `shares` is the debt that was burnt, `excess` as in `Repaid`, `deficit` what
-    /// suppliers lost.
+    /// suppliers lost (beyond `totalSupplyAssets`: the reserve). Tip and chip are credited by it.
     event SettlementBooked(
         address indexed account,
         uint8 indexed collateralId,
@@ -248,45 +248,85 @@ interface IClearingHouse {
     // ------------------------------------------------------------------ lending
 
     /// @notice Lends `assets` to the pool of `assetId` on behalf of `owner`.
-    /// @dev Shares are rounded DOWN, in favour of the other suppliers.
+    /// @dev Shares are rounded DOWN, in favour of the other suppliers. The caller pays.
+    /// @param assetId Index of the asset.
+    /// @param assets Token units to lend.
+    /// @param owner Who gets the shares.
     /// @return shares Supplier shares minted.
     function supply(uint8 assetId, uint256 assets, address owner) external returns (uint256 shares);
 
     /// @notice Takes assets back: exactly `assets`, or exactly `shares` where `assets` is zero.
     /// @dev Shares burnt are rounded UP, assets paid DOWN. Only the owner or an operator.
+    /// @dev Warning: only what suppliers own and did not lend can be paid; collateral, credits and reserve cannot.
+    /// @param assetId Index of the asset.
+    /// @param assets Token units to pay out, or zero.
+    /// @param shares Shares to burn where `assets` is zero.
+    /// @param owner Whose shares are burnt.
+    /// @param receiver Who gets the tokens.
+    /// @return assetsOut Token units paid.
+    /// @return sharesBurnt Shares burnt.
     function withdraw(uint8 assetId, uint256 assets, uint256 shares, address owner, address receiver)
         external
         returns (uint256 assetsOut, uint256 sharesBurnt);
 
     /// @notice Moves supplier shares to `to`. Only the owner or an operator.
+    /// @param assetId Index of the asset.
+    /// @param shares Shares to move.
+    /// @param from Who owns them.
+    /// @param to Who gets them.
     function transferShares(uint8 assetId, uint256 shares, address from, address to) external;
 
     // ------------------------------------------------------------------ accounts
 
-    /// @notice Deposits collateral into `account`; anyone may.
+    /// @notice Deposits collateral into `account`; anyone may. The caller pays.
+    /// @dev A cure, as `repay`. At most 8 assets may be in use as collateral after it, unless this one was already.
+    /// @param assetId Index of the asset.
+    /// @param amount Token units.
+    /// @param account Whose collateral it becomes.
     function depositCollateral(uint8 assetId, uint256 amount, address account) external;
 
     /// @notice Withdraws collateral; `type(uint256).max` withdraws all. Only the owner or an operator.
-    /// @dev Ends in a health check against the borrow limit (`maxLtv`).
+    /// @dev Ends in a health check against the borrow limit (`maxLtv`). Without debt no price is asked.
+    /// @param assetId Index of the asset.
+    /// @param amount Token units.
+    /// @param account Whose collateral it is.
+    /// @param receiver Who gets the tokens.
     function withdrawCollateral(uint8 assetId, uint256 amount, address account, address receiver) external;
 
     /// @notice Borrows `assets`. Only the owner or an operator.
     /// @dev Shares are rounded UP, in favour of the pool. Ends in a health check against the borrow limit.
+    /// @param assetId Index of the asset.
+    /// @param assets Token units to borrow.
+    /// @param account Who owes them.
+    /// @param receiver Who gets the tokens.
     /// @return shares Debt shares minted.
     function borrow(uint8 assetId, uint256 assets, address account, address receiver) external returns (uint256 shares);
 
     /// @notice Repays debt of `account`; `type(uint256).max` repays all. Anyone may.
     /// @dev Shares burnt are rounded DOWN, unless all is repaid. A cure: if an auction runs and health is 1 or more
     /// afterwards, the flag falls. The same holds for every other action of the owner.
-    /// @return assetsIn Assets paid. @return shares Debt shares burnt.
+    /// @dev Where the oracle refuses a price the repayment goes through all the same; only the cure is left out.
+    /// @param assetId Index of the asset.
+    /// @param assets Token units to repay, at most the debt.
+    /// @param account Whose debt is repaid.
+    /// @return assetsIn Token units paid.
+    /// @return shares Debt shares burnt.
     function repay(uint8 assetId, uint256 assets, address account) external returns (uint256 assetsIn, uint256 shares);
 
     /// @notice Lets `operator` act for the caller, or no longer.
+    /// @dev Warning: an operator may withdraw and borrow everything; it may not name operators.
+    /// @param operator Who may act.
+    /// @param approved Whether it may.
     function setOperator(address operator, bool approved) external;
 
     /// @notice The same by an EIP-712 signature of `account` (ECDSA or ERC-1271), with OpenZeppelin's sequential nonce.
     /// @dev Type: `SetOperator(address account,address operator,bool approved,uint256 nonce,uint256 deadline)`,
     /// domain name "Sluice ClearingHouse", version "1".
+    /// @param account Who signed.
+    /// @param operator Who may act for it.
+    /// @param approved Whether it may.
+    /// @param deadline Unix seconds after which the signature is void.
+    /// @param signature Over the typed data with the account's next nonce.
     function setOperatorBySig(
         address account,
         address operator,
@@ -295,23 +335,40 @@ interface IClearingHouse {
         bytes calldata signature
     ) external;
 
-    /// @notice Pays out tips and chips of the caller. @return amount Token units paid.
+    /// @notice Pays out all tips and chips of the caller.
+    /// @param assetId Index of the asset.
+    /// @param receiver Who gets the tokens.
+    /// @return amount Token units paid.
     function collectCredit(uint8 assetId, address receiver) external returns (uint256 amount);
 
     /// @notice Adds pending interest of an asset to its totals. Anyone may.
+    /// @param assetId Index of the asset.
     function accrue(uint8 assetId) external;
 
     // ------------------------------------------------------------------ engine only
 
     /// @notice Raises the account's flag, or lets it fall and moves the epoch. Engine only.
+    /// @dev Nothing happens, and nothing is announced, where the flag stands so already.
+    /// @param account Whose flag it is.
+    /// @param flagged Whether an auction runs.
     function setFlag(address account, bool flagged) external;
 
     /// @notice Repays debt with collateral of the same asset, as much as there is of both. Engine only.
+    /// @dev A cure, as `repay`. Reverts with `ZeroAmount` where there is nothing of one of them.
+    /// @param account Who owes and holds.
+    /// @param assetId Index of the asset.
     /// @return amount Token units netted.
     function net(address account, uint8 assetId) external returns (uint256 amount);
 
     /// @notice Sells collateral through a venue. Engine only; `settle` must follow in the same call.
     /// @dev The collateral leaves the account here. Cash-in is measured by balance difference.
+    /// @param account Whose collateral is sold.
+    /// @param collateralId Asset to sell.
+    /// @param debtId Asset to receive.
+    /// @param seized Token units to sell.
+    /// @param minPayment Least that must come in, token units of the debt asset.
+    /// @param venue Where to sell.
+    /// @param data Passed to the venue.
     /// @return payment Debt tokens received, at least `minPayment`.
     function sell(
         address account,
@@ -324,33 +381,56 @@ interface IClearingHouse {
     ) external returns (uint256 payment);
 
     /// @notice Books a sale made by `sell`. Engine only.
+    /// @dev Account, assets, amount and payment must be those of the one sale that waits in this transaction.
+    /// @param settlement What the sale moves.
     function settle(Settlement calldata settlement) external;
 
     /// @notice Books a take: sends the collateral to `recipient`, calls the settler back when `data` is not empty, then
     /// pulls `payment - chip` from the settler, which keeps the chip. Engine only.
+    /// @dev The chip shows in the events as credited and collected at once.
+    /// @param settlement What the take moves.
+    /// @param recipient Who gets the collateral.
+    /// @param data Passed to the settler's callback; without any it is not called.
     function settleTake(Settlement calldata settlement, address recipient, bytes calldata data) external;
 
     /// @notice Books all remaining debt of an account as deficit and forfeits its remaining collateral to the reserve.
     /// Engine only.
+    /// @dev The flag falls. What a deficit is beyond `totalSupplyAssets`, here or in a settlement, the reserve bears.
+    /// @param account Whose debt it is.
     function writeOff(address account) external;
 
     // ------------------------------------------------------------------ governance (AccessManager)
 
     /// @notice Lists a token. Refuses one that is listed, has no code, or has other than 6 to 18 decimals.
+    /// @param token ERC-20 that meets the assumptions above.
+    /// @param parameters Its parameters.
+    /// @param model Its rate model.
+    /// @return assetId Its index.
     function listAsset(address token, AssetParameters calldata parameters, RateModel calldata model)
         external
         returns (uint8 assetId);
-    /// @notice Sets the parameters of an asset, within bounds.
+    /// @notice Sets the parameters of an asset, within bounds; interest accrues at the old ones first.
+    /// @param assetId Index of the asset.
+    /// @param parameters Checked by themselves and, where the engine has a curve for the asset, against the engine.
     function setAssetParameters(uint8 assetId, AssetParameters calldata parameters) external;
     /// @notice Sets the rate model of an asset, within bounds; interest accrues at the old one first.
+    /// @param assetId Index of the asset.
+    /// @param model Rates that rise with utilisation.
     function setRateModel(uint8 assetId, RateModel calldata model) external;
     /// @notice Sets the price source.
+    /// @param oracle An `IPriceOracle`.
     function setOracle(address oracle) external;
-    /// @notice Sets the liquidation engine.
+    /// @notice Sets the liquidation engine, once every listed asset agrees with its curves.
+    /// @dev Warning: auctions of the engine before end with it; what it flagged stays flagged until cured or cleared.
+    /// @param engine An `ILiquidationEngine`.
     function setEngine(address engine) external;
     /// @notice Sets the smallest debt per asset after a borrow, WAD quote units.
+    /// @param value Within bounds.
     function setSmallestBorrow(uint256 value) external;
-    /// @notice Pays reserve out.
+    /// @notice Pays reserve out, as far as it has been paid in: interest of a pool that is lent out is not cash yet.
+    /// @param assetId Index of the asset.
+    /// @param amount Token units.
+    /// @param receiver Who gets the tokens.
     function withdrawReserve(uint8 assetId, uint256 amount, address receiver) external;
 
     // ------------------------------------------------------------------ views

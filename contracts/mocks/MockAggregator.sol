@@ -28,9 +28,6 @@ contract MockAggregator is IAggregatorV3 {
     address public immutable publisher;
     /// @notice What the feed prices.
     string public description;
-    /// @notice Version of the interface.
-    uint256 public constant version = 4;
-
     Round[] private _rounds;
 
     /// @param decimals_ Decimals of the answers. @param description_ What is priced. @param publisher_ Who publishes.
@@ -57,6 +54,11 @@ contract MockAggregator is IAggregatorV3 {
     /// @notice A past round, as `latestRoundData`.
     function getRoundData(uint80 roundId) external view returns (uint80, int256, uint256, uint256, uint80) {
         return _round(roundId);
+    }
+
+    /// @notice Version of Chainlink's interface.
+    function version() external pure returns (uint256) {
+        return 4;
     }
 
     function _round(uint256 roundId) private view returns (uint80, int256, uint256, uint256, uint80) {

@@ -84,11 +84,16 @@ abstract contract Health is Positions {
         leg.decimals = data.decimals;
         leg.liquidationThresholdWad = uint64(data.liquidationThresholdBps * WAD_PER_BPS);
         leg.debtWeightWad = uint64(data.debtWeightBps * WAD_PER_BPS);
-        leg.collateral = position.collateral;
-        leg.debt = _debtAssets(data, position.debtShares).toUint128();
         leg.price = _price(data);
-        leg.collateralValue = uint256(leg.collateral).valueDown(leg.price, 10 ** leg.decimals);
-        leg.debtValue = uint256(leg.debt).valueUp(leg.price, 10 ** leg.decimals);
+        uint256 unit = 10 ** leg.decimals;
+        if (position.collateral != 0) {
+            leg.collateral = position.collateral;
+            leg.collateralValue = uint256(leg.collateral).valueDown(leg.price, unit);
+        }
+        if (position.debtShares != 0) {
+            leg.debt = _debtAssets(data, position.debtShares).toUint128();
+            leg.debtValue = uint256(leg.debt).valueUp(leg.price, unit);
+        }
     }
 
     /// @dev Price of an asset now, WAD quote units per whole token; reverts when the oracle refuses.
