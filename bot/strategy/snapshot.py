@@ -13,6 +13,7 @@ from bot.domain.amm.uniswap_v3 import Pool
 from bot.domain.engine import AssetTerms, EngineParameters, Holding, Leg
 from bot.domain.lending import Market, assets_up
 from bot.domain.uint128 import UInt128Array
+from bot.domain.volatility import LiveCovariance
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,8 @@ class Snapshot:
         Whether the engine may sell through the pools, and whether the flash taker serves this keeper.
     pools : tuple of PoolView
         Where collateral can be sold.
+    covariance : LiveCovariance or None
+        How the feeds have moved, by asset id; None where nothing is estimated.
     """
 
     block: int
@@ -153,6 +156,7 @@ class Snapshot:
     swap_open: bool
     take_open: bool
     pools: tuple[PoolView, ...]
+    covariance: LiveCovariance | None = None
 
     def holdings(self, row: int) -> tuple[Holding, ...]:
         """Return what an account holds and owes, by rising asset id; debt rounded up, interest included."""

@@ -8,6 +8,7 @@ from typing import Final
 from eth_utils.crypto import keccak
 
 from bot.chain import codec
+from bot.domain.volatility import LiveCovariance
 from bot.errors import BookDivergedError, ManifestError
 from bot.ports import Call, Head, Receipt, Rpc, RpcCall
 from bot.protocols.sluice import lens
@@ -61,10 +62,18 @@ class SluiceProtocol:
         Address that acts, to tell our payouts from others' and whether the flash taker serves us.
     options : SyncOptions
         How logs are read.
+    covariance : LiveCovariance or None
+        What was known of the feeds before the first log; rounds it has seen count once. None estimates
+        nothing.
     """
 
     def __init__(
-        self, rpc: Rpc, manifest: Manifest, signer: str | None = None, options: SyncOptions | None = None
+        self,
+        rpc: Rpc,
+        manifest: Manifest,
+        signer: str | None = None,
+        options: SyncOptions | None = None,
+        covariance: LiveCovariance | None = None,
     ) -> None:
         self._rpc: Final = rpc
         self._manifest: Final = manifest
@@ -73,6 +82,7 @@ class SluiceProtocol:
         self._reader: Final = LogReader(rpc, manifest, self._options.chunk)
         self._calls: Final = CallBuilder(manifest)
         self._payouts: Final = Payouts(manifest, self._signer)
+        self._covariance: Final = covariance
         self._spacings: dict[str, int] = {}
         self._timeline: Timeline | None = None
 
@@ -146,7 +156,8 @@ class SluiceProtocol:
 
     async def _restart(self, head: Head) -> None:
         self._timeline = None
-        state = State(self._manifest, await self._fresh_pools(), decoders_of(self._manifest))
+        pools, decoders = await self._fresh_pools(), decoders_of(self._manifest)
+        state = State(self._manifest, pools, decoders, covariance=self._covariance)
         stretch = await self._reader.up_to(self._manifest.block, head)
         apply_all(state, stretch.logs, stretch.times)
         self._timeline = Timeline(state, head, self._options.journal)

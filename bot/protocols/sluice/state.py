@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 from bot import abi
 from bot.domain.engine import AssetTerms, EngineParameters, Leg
 from bot.domain.incentives import TIP_STEPS, tip_left
+from bot.domain.volatility import LiveCovariance
 from bot.errors import BookDivergedError
 from bot.ports import Head, Log
 from bot.protocols.events import Event, EventDecoder
@@ -93,6 +94,8 @@ class State:
         Venues allowed; who may use the flash taker.
     halted, resumed_at
         As in the engine.
+    covariance : LiveCovariance or None
+        How the feeds have moved, by asset id; None estimates nothing.
     """
 
     manifest: Manifest
@@ -108,6 +111,7 @@ class State:
     operators: frozenset[bytes] = frozenset()
     halted: bool = False
     resumed_at: int = 0
+    covariance: LiveCovariance | None = None
 
     def copy(self) -> "State":
         """Return a copy that changes on its own."""
@@ -185,6 +189,7 @@ class State:
                 for pool in self.pools.values()
                 if pool.started
             ),
+            covariance=self.covariance,
         )
 
     @property
@@ -359,7 +364,13 @@ def _feed_set(state: State, event: Event, place: _Place) -> None:
 
 
 def _answered(state: State, event: Event, place: _Place) -> None:
-    state.answers[place.emitter] = Answer(event.fields["current"], event.fields["updatedAt"])
+    answer = Answer(event.fields["current"], event.fields["updatedAt"])
+    state.answers[place.emitter] = answer
+    if state.covariance is None or answer.value <= 0 or answer.updated_at > place.timestamp:
+        return  # what the oracle refuses whatever its bounds is no price to learn from
+    for asset in state.manifest.assets:
+        if raw(asset.feed) == place.emitter:
+            state.covariance = state.covariance.after(asset.id, answer.updated_at, float(answer.value))
 
 
 def _operator_set(state: State, event: Event, place: _Place) -> None:
