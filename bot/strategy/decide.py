@@ -5,21 +5,26 @@ from typing import Final
 
 from bot.domain import engine
 from bot.domain.incentives import TIP_STEPS, incentives
-from bot.domain.wad import WAD
+from bot.domain.wad import BPS, WAD
 from bot.strategy.board import Board, Market
 from bot.strategy.case import Case
 from bot.strategy.decision import Action, Candidate, Decision, Decisions, Kind, Reason, Rejection
+from bot.strategy.outlook import Outlook, outlook_of
 from bot.strategy.sale import Offer, Pair
 from bot.strategy.screen import Screen
-from bot.strategy.settings import StrategySettings
+from bot.strategy.settings import GasEstimates, StrategySettings
 from bot.strategy.snapshot import Snapshot
+
+NEGLIGIBLE_LOSS: Final = 1e-6
+"""Expected loss, quote units, below which it does not order accounts: a forecast that small is none."""
 
 
 def decide(snapshot: Snapshot, settings: StrategySettings) -> Decisions:
     """Return what to do about every unhealthy or flagged account, most urgent first.
 
     Pure: the same snapshot and settings give the same decisions. At most one action per account; each sale is
-    decided on the pools as the ones before it will leave them.
+    decided on the pools as the ones before it will leave them. Most urgent is where gas avoids most expected
+    loss; see `urgency`.
 
     Parameters
     ----------
@@ -31,23 +36,51 @@ def decide(snapshot: Snapshot, settings: StrategySettings) -> Decisions:
     screen = Screen(snapshot)
     cases = [Case.of(snapshot, int(row)) for row in screen.suspects]
     cases = [case for case in cases if case.flagged or not case.healthy]
-    cases.sort(key=_urgency)
-    chooser = _Chooser(snapshot, settings)
+    outlook = outlook_of(snapshot, settings.outlook, settings.max_slippage_bps / BPS)
+    cases.sort(key=lambda case: urgency(case, outlook, settings.gas))
+    chooser = _Chooser(snapshot, settings, outlook)
     decisions = tuple(chooser.decide(case) for case in cases)
-    return Decisions(snapshot.block, len(snapshot.positions.accounts), screen.unpriced, decisions)
+    return Decisions(snapshot.block, len(snapshot.positions.accounts), screen.unpriced, decisions, outlook)
 
 
-def _urgency(case: Case) -> tuple[int, int, bytes]:
-    """Lowest health first, then the largest debt; the address makes the order total."""
-    return case.balance.health_factor, -case.balance.debt_value, case.account
+def urgency(case: Case, outlook: Outlook | None, gas: GasEstimates) -> tuple[float, int, int, bytes]:
+    """Return the key that sorts the most urgent case first.
+
+    First comes the expected loss that a unit of gas avoids: the loss of waiting over the gas from here to the
+    first sale. Where that is less than `NEGLIGIBLE_LOSS`, or nothing is estimated, the lowest health does,
+    then the largest debt; the address makes the order total. A healthy account, of which only the flag is
+    left to fall, avoids none.
+
+    Parameters
+    ----------
+    case : Case
+        The account.
+    outlook : Outlook or None
+        Of its snapshot.
+    gas : GasEstimates
+        Gas of each action.
+    """
+    avoided = 0.0 if outlook is None or case.healthy else float(outlook.loss_of_waiting[case.row])
+    if not avoided >= NEGLIGIBLE_LOSS:
+        avoided = 0.0
+    balance = case.balance
+    return -avoided / _gas_ahead(case, gas), balance.health_factor, -balance.debt_value, case.account
+
+
+def _gas_ahead(case: Case, gas: GasEstimates) -> int:
+    """Return the gas from where the account stands to its first sale."""
+    if not case.flagged:
+        return gas.kick + gas.swap
+    return gas.redo + gas.swap if case.lapsed else gas.swap
 
 
 class _Chooser:
     """Decides one account after the other, on pools that the earlier decisions have moved."""
 
-    def __init__(self, snapshot: Snapshot, settings: StrategySettings) -> None:
+    def __init__(self, snapshot: Snapshot, settings: StrategySettings, outlook: Outlook | None) -> None:
         self._snapshot: Final = snapshot
         self._settings: Final = settings
+        self._outlook: Final = outlook
         self._board: Final = Board(snapshot.pools)
         self._gas_price: Final = gas_price(snapshot, settings)
         self._left = settings.max_actions
@@ -73,6 +106,7 @@ class _Chooser:
             {asset_id: case.multiplier(asset_id) for asset_id in (case.auction.legs if case.auction else ())},
             chosen,
             tuple(rejected),
+            None if self._outlook is None else self._outlook.account(case.row),
         )
 
     # --------------------------------------------------------------------- what there is

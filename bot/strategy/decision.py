@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.domain.engine import Holding
+from bot.strategy.outlook import AccountOutlook, Outlook
 
 
 class Kind(StrEnum):
@@ -168,6 +169,8 @@ class Decision:
         What is to be done.
     rejected : tuple of Rejection
         Everything else that was considered.
+    outlook : AccountOutlook or None
+        What was expected of it; None where nothing is estimated.
     """
 
     account: bytes
@@ -179,6 +182,7 @@ class Decision:
     multipliers: Mapping[int, int]
     chosen: Candidate | None
     rejected: tuple[Rejection, ...]
+    outlook: AccountOutlook | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,12 +199,15 @@ class Decisions:
         Accounts in debt on which nothing can be decided: the oracle refuses a price.
     decisions : tuple of Decision
         For those that are unhealthy or flagged, most urgent first.
+    outlook : Outlook or None
+        What is expected of all accounts; None where nothing is estimated.
     """
 
     block: int
     accounts: int
     unpriced: int
     decisions: tuple[Decision, ...]
+    outlook: Outlook | None = None
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from bot.domain.wad import BPS
 from bot.errors import InvalidInputError
 from bot.strategy.decision import Kind
+from bot.strategy.outlook import OutlookSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,8 @@ class StrategySettings:
         Symbol of the listed asset in which gas is paid.
     gas : GasEstimates
         Gas of each action.
+    outlook : OutlookSettings
+        How accounts are forecast.
     """
 
     minimum_profit: int = 0
@@ -62,6 +65,7 @@ class StrategySettings:
     priority_fee: int = 10**9
     gas_asset: str = "WETH"
     gas: GasEstimates = field(default_factory=GasEstimates)
+    outlook: OutlookSettings = field(default_factory=OutlookSettings)
 
     def __post_init__(self) -> None:
         for name in ("max_slippage_bps", "price_tolerance_bps"):
