@@ -1,29 +1,55 @@
 """Puts the daemon together: the one place that sees both the service and its adapters."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import structlog
 
 from bot.chain import codec
 from bot.chain.client import RpcClient
 from bot.chain.feed import ChainHeadFeed
-from bot.config import Settings, StrategySettings, read_password
-from bot.errors import KeystoreMissingError
+from bot.config import RiskSettings, Settings, StrategySettings, read_password
+from bot.domain.volatility import LiveCovariance
+from bot.errors import ConfigFileError, KeystoreMissingError
 from bot.execution.executor import TransactionExecutor
 from bot.execution.signer import KeystoreSigner, keystore_address
 from bot.ledger.sqlite import SqliteLedger
 from bot.ops.acknowledger import SilentAcknowledger, TcpAcknowledger
-from bot.ports import Address, DecisionRecord, Hash32, Head, HeadAcknowledger, Receipt, Transaction
+from bot.ports import (
+    Address,
+    DecisionRecord,
+    Hash32,
+    Head,
+    HeadAcknowledger,
+    PredictionRecord,
+    Receipt,
+    RiskMemory,
+    Transaction,
+)
 from bot.protocols.sluice.adapter import SluiceProtocol
 from bot.protocols.sluice.manifest import Manifest, load_manifest
-from bot.service import KeeperService, ServiceOptions
+from bot.service import KeeperService, RiskJournal, ServiceOptions
+from bot.sim.prices import read_bars
 from bot.strategy.decide import decide
 from bot.strategy.settings import StrategySettings as StrategyLimits
 from bot.strategy.snapshot import Snapshot
 
 NOBODY = Address("0x0000000000000000000000000000000000000000")
 """Who acts in a dry run without a keystore: calls are tried from here, so none that need rights succeed."""
+
+
+SLUICE = "sluice"
+"""Name of the protocol in the ledger."""
+
+SETTLED_BLOCKS = 64
+"""Depth from which a block is taken to stay: a checkpoint below it is never rolled back past."""
+
+WARM_HALF_LIVES = 20
+"""Prices older than so many half-lives weigh less than a millionth."""
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +113,18 @@ async def run_keeper(settings: Settings, signer: KeystoreSigner | None, options:
     sender = _sender(settings, signer)
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(_client(settings))
-        protocol = SluiceProtocol(client, manifest, sender)
-        await protocol.check(settings.manifest)
+        await SluiceProtocol(client, manifest).check(settings.manifest)
         genesis = await _genesis(client)
         ledger = await stack.enter_async_context(
             await SqliteLedger.open(
                 settings.ledger.path, chain_id=settings.chain.chain_id, genesis_hash=genesis
             )
         )
+        covariance = await _learnt(settings.risk, client, ledger.risk, manifest)
+        protocol = SluiceProtocol(client, manifest, sender, covariance=covariance)
         acknowledger = await _acknowledger(settings, stack)
-        limits = strategy_limits(settings.strategy, settings.fees.policy().tip)
+        tip = settings.fees.policy().tip
+        limits = replace(strategy_limits(settings.strategy, tip), outlook=settings.risk.outlook())
         service = KeeperService(
             feed=ChainHeadFeed(client, settings.chain.feed_options()),
             protocol=protocol,
@@ -104,6 +132,12 @@ async def run_keeper(settings: Settings, signer: KeystoreSigner | None, options:
             executor=_executor(settings, client, ledger, protocol, sender, signer),
             ledger=ledger,
             acknowledger=acknowledger,
+            risk=RiskJournal(
+                protocol.name,
+                ledger.risk,
+                settings.risk.predictions(),
+                settings.risk.checkpoint_interval_blocks,
+            ),
             options=ServiceOptions(once=options.once),
         )
         await service.run()
@@ -173,6 +207,89 @@ def _sender(settings: Settings, signer: KeystoreSigner | None) -> Address:
 async def _genesis(client: RpcClient) -> Hash32:
     answer = await client.request("eth_getBlockByNumber", ("0x0", False))
     return codec.hash32(codec.mapping(answer, "block 0").get("hash"), "hash of block 0")
+
+
+# ----------------------------------------------------------------------------------- risk
+
+
+async def _learnt(
+    settings: RiskSettings, client: RpcClient, memory: RiskMemory, manifest: Manifest
+) -> LiveCovariance:
+    """Return what is known of the feeds before their logs are read.
+
+    The newest checkpoint that no reorg can undo, if there is one by the same rules; else what the price files
+    tell up to the deployment; else nothing.
+    """
+    fresh = LiveCovariance.fresh(len(manifest.assets), settings.half_life_s, settings.jump)
+    newest = (await client.newest_head()).number
+    for checkpoint in await memory.checkpoints(SLUICE):
+        settled = checkpoint.block_number <= newest - SETTLED_BLOCKS
+        if settled and await _block_hash(client, checkpoint.block_number) == checkpoint.block_hash:
+            known = LiveCovariance.restored(checkpoint.state)
+            if known.fits(fresh):
+                _log.info("covariance_resumed", block=checkpoint.block_number)
+                return known
+    if settings.warm_start is None:
+        return fresh
+    deployed = codec.head(await client.request("eth_getBlockByNumber", (hex(manifest.block), False)))
+    symbols = [asset.symbol for asset in manifest.assets]
+    return warmed(fresh, settings.warm_start, symbols, deployed.timestamp)
+
+
+def warmed(fresh: LiveCovariance, folder: Path, symbols: Sequence[str], until: int) -> LiveCovariance:
+    """Return a state that has consumed the closes of price files, each at the end of its bar.
+
+    Parameters
+    ----------
+    fresh : LiveCovariance
+        What was known before.
+    folder : Path
+        Holds ``SYMBOL.csv`` for some of the assets; the others stay unknown.
+    symbols : sequence of str
+        By asset id.
+    until : int
+        Bars that end later are left out, unix seconds: no estimate may know the future.
+
+    Raises
+    ------
+    ConfigFileError
+        If no asset has a file.
+    PriceFileError
+        If a file cannot be used.
+    """
+    files = {index: folder / f"{symbol}.csv" for index, symbol in enumerate(symbols)}
+    files = {index: path for index, path in files.items() if path.is_file()}
+    if not files:
+        wanted = ", ".join(f"{symbol}.csv" for symbol in symbols)
+        raise ConfigFileError(str(folder), f"risk.warm_start holds none of {wanted}")
+    closes = []
+    for index, path in files.items():
+        bars = read_bars(path)
+        ends = (bars.ts + bars.step).tolist()
+        closes += [(end, index, price) for end, price in zip(ends, bars.close.tolist(), strict=True)]
+    first = until - WARM_HALF_LIVES * fresh.half_life
+    state = fresh
+    for end, index, price in sorted(close for close in closes if first <= close[0] <= until):
+        state = state.after(index, end, price)
+    _log.info("covariance_warmed", assets=[symbols[index] for index in files])
+    return state
+
+
+async def _block_hash(client: RpcClient, number: int) -> object:
+    answer = await client.request("eth_getBlockByNumber", (hex(number), False))
+    return None if answer is None else codec.mapping(answer, f"block {number}").get("hash")
+
+
+async def read_predictions(file: Path, last: int) -> list[PredictionRecord]:
+    """Read the last predictions of a ledger, newest first.
+
+    Raises
+    ------
+    LedgerUnavailableError, LedgerMismatchError
+        If there is none, or of another version.
+    """
+    async with await SqliteLedger.open_to_read(file) as ledger:
+        return await ledger.risk.predictions(last)
 
 
 # ----------------------------------------------------------------------------------- status

@@ -13,7 +13,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -29,6 +37,8 @@ from bot.errors import ConfigFileError, ConfigValueError, UnknownSettingError
 from bot.execution.fees import FeePolicy
 from bot.execution.options import ExecutorOptions
 from bot.ops.redaction import HIDDEN
+from bot.strategy.outlook import OutlookSettings
+from bot.strategy.predictions import PredictionSettings
 
 PREFIX = "SLUICE_"
 FILE_VARIABLE = "SLUICE_CONFIG"
@@ -173,6 +183,74 @@ class StrategySettings(_Section):
     gas_asset: str = "WETH"
 
 
+class RiskSettings(_Section):
+    """How accounts are forecast; volatilities are fractions a year.
+
+    Parameters
+    ----------
+    horizon_s, distance_horizon_s : int
+        Seconds ahead of probabilities and of the cost of waiting; of the distance to default.
+    half_life_s : float
+        Seconds in which the weight of a price move halves.
+    floor, stable_floor, prior, cap, stale_after_s
+        See `bot.strategy.outlook.OutlookSettings`.
+    jump : float
+        Volatility to which one oracle round alone can raise a calm asset.
+    warm_start : Path or None
+        Folder of price files, one for each asset by its symbol (``WETH.csv``: ts,open,high,low,close), from
+        which volatilities are learnt up to the deployment; the feeds' own rounds follow.
+    checkpoint_interval_blocks : int
+        Blocks between two times that what was learnt is written to the ledger.
+    prediction_interval_blocks, prediction_floor, prediction_likely, prediction_others, prediction_keep
+        See `bot.strategy.predictions.PredictionSettings`.
+    """
+
+    horizon_s: int = Field(default=3_600, gt=0)
+    distance_horizon_s: int = Field(default=14_400, gt=0)
+    half_life_s: float = Field(default=7_200.0, gt=0, allow_inf_nan=False)
+    floor: float = Field(default=0.20, gt=0, allow_inf_nan=False)
+    stable_floor: float = Field(default=0.01, gt=0, allow_inf_nan=False)
+    prior: float = Field(default=0.80, gt=0, allow_inf_nan=False)
+    cap: float = Field(default=5.00, gt=0, allow_inf_nan=False)
+    stale_after_s: int = Field(default=4_200, ge=0)
+    jump: float = Field(default=2.50, gt=0, allow_inf_nan=False)
+    warm_start: Path | None = None
+    checkpoint_interval_blocks: int = Field(default=32, gt=0)
+    prediction_interval_blocks: int = Field(default=10, gt=0)
+    prediction_floor: float = Field(default=0.01, ge=0, le=1)
+    prediction_likely: int = Field(default=32, ge=0)
+    prediction_others: int = Field(default=8, ge=0)
+    prediction_keep: int = Field(default=200_000, gt=0)
+
+    @model_validator(mode="after")
+    def _cap_is_highest(self) -> "RiskSettings":
+        if self.cap < max(self.floor, self.stable_floor):
+            raise ValueError(f"cap must be at least the floors, {self.floor} and {self.stable_floor}")
+        return self
+
+    def outlook(self) -> OutlookSettings:
+        """Return what `outlook_of` takes."""
+        return OutlookSettings(
+            horizon_s=self.horizon_s,
+            distance_horizon_s=self.distance_horizon_s,
+            floor=self.floor,
+            stable_floor=self.stable_floor,
+            prior=self.prior,
+            cap=self.cap,
+            stale_after_s=self.stale_after_s,
+        )
+
+    def predictions(self) -> PredictionSettings:
+        """Return what `RiskJournal` takes."""
+        return PredictionSettings(
+            interval_blocks=self.prediction_interval_blocks,
+            floor=self.prediction_floor,
+            likely=self.prediction_likely,
+            others=self.prediction_others,
+            keep=self.prediction_keep,
+        )
+
+
 class ReplaySettings(_Section):
     """Lockstep with whoever drives the chain.
 
@@ -217,6 +295,7 @@ class Settings(BaseSettings):
     fees: FeeSettings = FeeSettings()
     execution: ExecutionSettings = ExecutionSettings()
     strategy: StrategySettings = StrategySettings()
+    risk: RiskSettings = RiskSettings()
     replay: ReplaySettings = ReplaySettings()
     log: LogSettings = LogSettings()
 
@@ -353,7 +432,10 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
 
     signer = settings.signer.model_copy(update=anchored(settings.signer))
     ledger = settings.ledger.model_copy(update=anchored(settings.ledger))
-    return settings.model_copy(update={**anchored(settings), "signer": signer, "ledger": ledger})
+    risk = settings.risk.model_copy(update=anchored(settings.risk))
+    return settings.model_copy(
+        update={**anchored(settings), "signer": signer, "ledger": ledger, "risk": risk}
+    )
 
 
 def _known_names(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[str]:

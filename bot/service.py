@@ -10,6 +10,7 @@ process with them; the next start recovers from the ledger and the chain.
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from time import perf_counter
@@ -20,6 +21,7 @@ from eth_utils.address import to_checksum_address
 
 from bot.errors import EndpointUnreachableError, RpcError
 from bot.ports import (
+    Checkpoint,
     DecisionEntry,
     Execution,
     Executor,
@@ -33,8 +35,11 @@ from bot.ports import (
     NewHead,
     Outcome,
     Reorg,
+    RiskMemory,
 )
 from bot.strategy.decision import Action, Candidate, Decision, Decisions
+from bot.strategy.outlook import AccountOutlook, Outlook
+from bot.strategy.predictions import PredictionBook, PredictionSettings, draw
 from bot.strategy.snapshot import Snapshot
 
 _log = structlog.get_logger(__name__)
@@ -80,6 +85,8 @@ class KeeperService:
         Keeps decisions and heads.
     acknowledger : HeadAcknowledger
         Is told of each head acted on.
+    risk : RiskJournal or None
+        Writes forecasts down; None writes none.
     options : ServiceOptions
         How the daemon runs.
     """
@@ -93,6 +100,7 @@ class KeeperService:
         executor: Executor,
         ledger: Ledger,
         acknowledger: HeadAcknowledger,
+        risk: "RiskJournal | None" = None,
         options: ServiceOptions | None = None,
     ) -> None:
         self._feed: Final = feed
@@ -101,6 +109,7 @@ class KeeperService:
         self._executor: Final = executor
         self._ledger: Final = ledger
         self._acknowledger: Final = acknowledger
+        self._risk: Final = risk
         self._options: Final = options or ServiceOptions()
         self._queue: Final[asyncio.Queue[HeadEvent]] = asyncio.Queue(_QUEUED_HEADS)
         self._journal: Final = DecisionJournal(protocol.name, ledger)
@@ -140,6 +149,8 @@ class KeeperService:
         _log.warning("reorg", depth=len(event.dropped), ancestor=event.ancestor.number)
         await self._protocol.roll_back(event.ancestor)
         await self._executor.roll_back(event.ancestor)
+        if self._risk is not None:
+            await self._risk.roll_back(event.ancestor)
 
     # ------------------------------------------------------------------------- a head
 
@@ -164,8 +175,11 @@ class KeeperService:
         await (self._executor.track if self._reconciled else self._executor.reconcile)(head)
         self._reconciled = True
         await self._audit(head)
-        decisions = self._decide(self._protocol.snapshot(head))
+        snapshot = self._protocol.snapshot(head)
+        decisions = self._decide(snapshot)
         executions = await self._act(head, decisions)
+        if self._risk is not None:
+            await self._risk.record(head, snapshot, decisions.outlook)
         await self._ledger.record_head(head)
         sent = sum(execution.outcome is Outcome.SUBMITTED for execution in executions)
         await self._acknowledger.acknowledge(head, sent)
@@ -247,6 +261,68 @@ class DecisionJournal:
         return {decision.account: id_ for decision, id_ in zip(fresh, ids, strict=True)}
 
 
+class RiskJournal:
+    """Writes forecasts to the ledger, and later what became of them; now and then what was learnt.
+
+    Parameters
+    ----------
+    protocol : str
+        Name of the protocol.
+    memory : RiskMemory
+        Where to.
+    settings : PredictionSettings
+        How much.
+    checkpoint_interval : int
+        Blocks between two checkpoints of the covariances.
+    """
+
+    def __init__(
+        self,
+        protocol: str,
+        memory: RiskMemory,
+        settings: PredictionSettings | None = None,
+        checkpoint_interval: int = 32,
+    ) -> None:
+        self._protocol: Final = protocol
+        self._memory: Final = memory
+        self._settings: Final = settings or PredictionSettings()
+        self._interval: Final = checkpoint_interval
+        self._book: PredictionBook | None = None
+        self._saved: int | None = None
+
+    async def record(self, head: Head, snapshot: Snapshot, outlook: Outlook | None) -> None:
+        """Settle what a head answers, and write down what is expected on it."""
+        if outlook is None:
+            return
+        book = self._book or await self._load()
+        fates = book.observe(snapshot, outlook)
+        if fates:
+            await self._memory.settle_predictions(head, fates)
+        drawn = draw(snapshot, outlook, self._settings)
+        if drawn:
+            keep = self._settings.keep
+            book.add(await self._memory.record_predictions(self._protocol, head, drawn, keep), drawn)
+        await self._checkpoint(head, snapshot)
+
+    async def roll_back(self, ancestor: Head) -> None:
+        """Undo what was written above ``ancestor``."""
+        await self._memory.forget_above(ancestor)
+        self._book = self._saved = None
+
+    async def _load(self) -> PredictionBook:
+        open_ = await self._memory.open_predictions(self._protocol)
+        self._book = PredictionBook(self._settings.longest_gap, open_, await self._memory.last_height())
+        return self._book
+
+    async def _checkpoint(self, head: Head, snapshot: Snapshot) -> None:
+        covariance = snapshot.covariance
+        if covariance is None or (self._saved is not None and head.number < self._saved + self._interval):
+            return
+        checkpoint = Checkpoint(head.number, head.hash, covariance.plain())
+        await self._memory.save_checkpoint(self._protocol, checkpoint)
+        self._saved = head.number
+
+
 def _reasons(decision: Decision) -> object:
     rejected = ((r.kind, r.reason, r.collateral_id, r.debt_id) for r in decision.rejected)
     return decision.chosen is not None, frozenset(rejected)
@@ -265,10 +341,16 @@ def entry_of(protocol: str, decision: Decision) -> DecisionEntry:
             "holdings": [holding._asdict() for holding in decision.holdings],
             "prices": {str(asset_id): price for asset_id, price in decision.prices.items()},
             "multipliers": {str(asset_id): value for asset_id, value in decision.multipliers.items()},
+            "outlook": None if decision.outlook is None else _numbers(decision.outlook),
         },
         chosen=None if chosen is None else {**asdict(chosen), "net": chosen.net},
         rejected=[asdict(rejection) for rejection in decision.rejected],
     )
+
+
+def _numbers(outlook: AccountOutlook) -> dict[str, float | None]:
+    """Return an outlook without the infinities, for which JSON has no word."""
+    return {name: value if math.isfinite(value) else None for name, value in outlook._asdict().items()}
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:

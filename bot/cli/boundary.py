@@ -41,6 +41,7 @@ class LazyGroup(TyperGroup):
         "replay": Lazy("bot.cli.replay", "Play a crash over the real contracts and write a report."),
         "keeper": Lazy("bot.cli.keeper", "Watch every account and liquidate gently."),
         "status": Lazy("bot.cli.status", "Show accounts at risk, open auctions and the last actions."),
+        "risk": Lazy("bot.cli.risk", "See how the forecasts turned out."),
         "config": Lazy("bot.cli.config", "Look at the settings."),
         "keystore": Lazy("bot.cli.keystore", "Make and import keys; they are kept encrypted."),
     }

@@ -39,7 +39,7 @@ from bot.ports import (
     Transaction,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised whenever a table changes; a ledger of another version is refused, not guessed at."""
 
 OCCUPIES_NONCE = (Outcome.SIGNED, Outcome.SUBMITTED, Outcome.INCLUDED, Outcome.REVERTED)

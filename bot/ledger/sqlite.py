@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.errors import DuplicateTransactionError
 from bot.ledger import schema
 from bot.ledger.database import Database
+from bot.ledger.risk import SqliteRiskMemory
 from bot.ledger.schema import decisions, heads, transactions
 from bot.ports import (
     Address,
@@ -46,6 +47,11 @@ class SqliteLedger:
     async def open_to_read(cls, path: Path) -> Self:
         """Open for reading; see `Database.read`."""
         return cls(await Database.read(path))
+
+    @property
+    def risk(self) -> SqliteRiskMemory:
+        """Forecasts, in the same file."""
+        return SqliteRiskMemory(self._database)
 
     async def __aenter__(self) -> Self:
         return self

@@ -36,9 +36,12 @@ from bot.ports.execution import (
     Transaction,
 )
 from bot.ports.ledger import (
+    Checkpoint,
     DecisionEntry,
     DecisionRecord,
     Ledger,
+    PredictionRecord,
+    RiskMemory,
     Settlement,
     Verdict,
 )
@@ -53,6 +56,7 @@ __all__ = [
     "Address",
     "Appraise",
     "Call",
+    "Checkpoint",
     "DecisionEntry",
     "DecisionRecord",
     "Execution",
@@ -69,8 +73,10 @@ __all__ = [
     "Log",
     "NewHead",
     "Outcome",
+    "PredictionRecord",
     "Receipt",
     "Reorg",
+    "RiskMemory",
     "Rpc",
     "RpcCall",
     "Settlement",

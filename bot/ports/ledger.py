@@ -6,6 +6,7 @@ from typing import Protocol
 
 from bot.ports.chain import Address, Hash32, Head, Receipt
 from bot.ports.execution import Intent, Outcome, Signed, Transaction
+from bot.strategy.predictions import Fates, Prediction, Watched
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,4 +139,61 @@ class Ledger(Protocol):
 
     async def roll_back(self, ancestor: Head) -> list[Transaction]:
         """Make heads above ``ancestor`` void, and open the transactions settled there again."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What the risk estimates had learnt by a head; ``state`` is plain JSON."""
+
+    block_number: int
+    block_hash: Hash32
+    state: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionRecord:
+    """A prediction read back, with what became of it."""
+
+    id: int
+    protocol: str
+    prediction: Prediction
+    fates: Fates
+
+
+class RiskMemory(Protocol):
+    """The part of the ledger that remembers forecasts; each method is one database transaction."""
+
+    async def save_checkpoint(self, protocol: str, checkpoint: Checkpoint) -> None:
+        """Keep a checkpoint; all but the newest few are forgotten."""
+        ...
+
+    async def checkpoints(self, protocol: str) -> list[Checkpoint]:
+        """Return the checkpoints kept, newest first."""
+        ...
+
+    async def record_predictions(
+        self, protocol: str, head: Head, predictions: Sequence[Prediction], keep: int
+    ) -> list[int]:
+        """Write predictions of a head down and return their ids; all but the newest ``keep`` go."""
+        ...
+
+    async def settle_predictions(self, head: Head, fates: Mapping[int, Fates]) -> None:
+        """Write what became of predictions, by id, as seen on ``head``."""
+        ...
+
+    async def open_predictions(self, protocol: str) -> list[Watched]:
+        """Return predictions with a part that is pending."""
+        ...
+
+    async def predictions(self, limit: int) -> list[PredictionRecord]:
+        """Return the last predictions, newest first."""
+        ...
+
+    async def last_height(self) -> int | None:
+        """Return the height of the last head acted on, or None."""
+        ...
+
+    async def forget_above(self, ancestor: Head) -> None:
+        """Undo what was written on heads above ``ancestor``: predictions, fates and checkpoints."""
         ...
