@@ -18,8 +18,8 @@ from bot.errors import ReplayOptionError
 from bot.sim import summary
 from bot.sim.anvil import check_port
 from bot.sim.book_file import read_accounts
-from bot.sim.keeper import SluiceKeeper
-from bot.sim.page import check_writable, write_report
+from bot.sim.keeper import LEDGER_FILE, SluiceKeeper
+from bot.sim.page import check_writable, write_report, write_whole
 from bot.sim.prices import parse_prices_option
 from bot.sim.replay import Progress, Stage, run_replay
 from bot.sim.report import Report
@@ -178,6 +178,8 @@ def _run(settings: Settings, folder: Path, json_file: Path | None, *, quiet: boo
         with _interruptible(), _progress_line(console) as progress:
             outcome = run_replay(settings, keeper, progress)
             page = write_report(outcome.report, outcome.keeper_log, folder, json_file)
+            if outcome.keeper_ledger is not None:
+                write_whole(folder / LEDGER_FILE, outcome.keeper_ledger)
     except _InterruptedError as interrupted:
         complain("interrupted; every process was ended and no report was written")
         raise typer.Exit(SIGNALLED + interrupted.number) from None

@@ -18,6 +18,9 @@ KEYSTORE_ITERATIONS = 10_000
 REQUESTS_PER_SECOND = 20_000
 """The node is the replay's own; a public one's budget would only slow the lockstep down."""
 
+LEDGER_FILE = "keeper.sqlite"
+"""The keeper's ledger, in the folder of its configuration."""
+
 FEE_CAP_MULTIPLE = 4
 SMALLEST_FEE_CAP_GWEI = 500
 CLEAN_ENVIRONMENT = {"PYTHONUNBUFFERED": "1", "PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"}
@@ -71,7 +74,7 @@ chain_id = {world.manifest.chain_id}
 requests_per_second = {REQUESTS_PER_SECOND}
 
 [ledger]
-path = "keeper.sqlite"
+path = "{LEDGER_FILE}"
 
 [signer]
 keystore = "keystore.json"

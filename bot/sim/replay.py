@@ -1,8 +1,9 @@
 """A replay from beginning to end: node, deployment, book, keeper, path, report."""
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +14,7 @@ from bot.errors import KeeperProcessError
 from bot.sim.actors import GWEI, ORDER, Actors
 from bot.sim.anvil import AnvilOptions, running_anvil
 from bot.sim.feed import DEVIATION_BPS, HEARTBEAT_S
+from bot.sim.keeper import LEDGER_FILE
 from bot.sim.liquidity import DEPTH_DISTANCE, LEAVES, PATIENCE_S
 from bot.sim.lockstep import Acknowledgement, AcknowledgementServer
 from bot.sim.measure import Frame, Recorder
@@ -84,10 +86,13 @@ class Outcome:
         What was found.
     keeper_log : str
         All that the keeper wrote.
+    keeper_ledger : bytes or None
+        Its ledger, a SQLite file; None if it kept none.
     """
 
     report: Report
     keeper_log: str
+    keeper_ledger: bytes | None = None
 
 
 def run_replay(
@@ -129,7 +134,16 @@ def run_replay(
             play.run(progress)
         wall = WallTimes(setup_s=round(ready - began, 3), replay_s=round(time.monotonic() - ready, 3))
         progress(Progress(Stage.REPORTING, len(schedule.times), len(schedule.times)))
-        return Outcome(play.report(wall), log.read_text(errors="replace"))
+        return Outcome(play.report(wall), log.read_text(errors="replace"), _ledger(folder / LEDGER_FILE))
+
+
+def _ledger(file: Path) -> bytes | None:
+    """Return the ledger of a keeper that has ended, as a file that needs no other beside it."""
+    if not file.is_file():
+        return None
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA journal_mode=DELETE")
+    return file.read_bytes()
 
 
 @contextmanager
