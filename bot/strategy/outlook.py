@@ -167,28 +167,31 @@ def outlook_of(snapshot: Snapshot, settings: OutlookSettings, slippage: float) -
 
 
 class _Values:
-    """Values of what accounts hold and owe, quote units, (n, assets)."""
+    """Values of what accounts hold and owe, quote units, (assets, n): long rows are what numpy is fast at."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         positions, assets = snapshot.positions, snapshot.assets
-        held, owed = positions.collateral.floats(), positions.debt_shares.floats()
-        used = (held > 0.0) | (owed > 0.0)
+        held = np.ascontiguousarray(positions.collateral.floats().T)
+        owed = np.ascontiguousarray(positions.debt_shares.floats().T)
         refused = np.array([asset.price is None for asset in assets], np.bool_)
-        self.indebted: npt.NDArray[np.bool_] = (owed > 0.0).any(axis=1)
-        self.blind: npt.NDArray[np.bool_] = self.indebted & used[:, refused].any(axis=1)
-        held *= [_price(asset) for asset in assets]
-        owed *= [_price(asset) * _assets_per_share(asset) for asset in assets]
+        used = (held[refused] > 0.0) | (owed[refused] > 0.0)
+        self.indebted: npt.NDArray[np.bool_] = (owed > 0.0).any(axis=0)
+        self.blind: npt.NDArray[np.bool_] = self.indebted & used.any(axis=0)
+        held *= _column([_price(asset) for asset in assets])
+        owed *= _column([_price(asset) * _assets_per_share(asset) for asset in assets])
         self._held, self._owed = held, owed
-        self._thresholds = np.array([asset.threshold / WAD for asset in assets])
-        self._weights = np.array([asset.weight / WAD for asset in assets])
+        self._thresholds = _column([asset.threshold / WAD for asset in assets])
+        self._weights = _column([asset.weight / WAD for asset in assets])
 
     def of(self, rows: npt.NDArray[np.intp]) -> "_Baskets":
         """Return the baskets of some accounts."""
-        return _Baskets(self._held[rows], self._owed[rows], self._thresholds, self._weights)
+        if rows.size == len(self.blind):
+            return _Baskets(self._held, self._owed, self._thresholds, self._weights)
+        return _Baskets(self._held[:, rows], self._owed[:, rows], self._thresholds, self._weights)
 
 
 class _Baskets(NamedTuple):
-    """Priced accounts in debt: values (n, assets), thresholds and debt weights (assets,)."""
+    """Priced accounts in debt: values (assets, n), thresholds and debt weights (assets, 1)."""
 
     held: FloatArray
     owed: FloatArray
@@ -199,7 +202,7 @@ class _Baskets(NamedTuple):
         self, estimate: Estimate, settings: OutlookSettings, slippage: float
     ) -> dict[str, npt.NDArray[np.float64]]:
         covariance, horizon = estimate.covariance, settings.horizon_s
-        collateral, debt = self.held.sum(axis=1), self.owed.sum(axis=1)
+        collateral, debt = self.held.sum(axis=0), self.owed.sum(axis=0)
         health, volatility, drift = _ratio(self.held * self.thresholds, self.owed * self.weights, covariance)
         solvency, spread, slope = _ratio(self.held, self.owed, covariance)
         lost = risk.expected_bad_debt(collateral, debt, 0.0, slippage, spread, horizon)
@@ -228,15 +231,19 @@ def _ratio(above: FloatArray, below: FloatArray, covariance: FloatArray) -> _Rat
 
     The baskets are martingales; their ratio drifts by ``d' S (d - c)``, c and d their weights.
     """
-    total, owed = above.sum(axis=1), below.sum(axis=1)
-    shares = np.zeros_like(above)
-    np.divide(above, total[:, None], out=shares, where=total[:, None] > 0.0)
-    debts = below / owed[:, None]
-    exposures = shares - debts
-    moved = exposures @ covariance
-    variance = np.maximum(np.einsum("ij,ij->i", moved, exposures), 0.0)
-    drift = -np.einsum("ij,ij->i", moved, debts)
-    return _Ratio(total / owed, np.sqrt(variance), drift)
+    total, owed = above.sum(axis=0), below.sum(axis=0)
+    exposures = above / np.where(total > 0.0, total, 1.0)
+    debts = below / owed
+    exposures -= debts
+    moved = covariance @ exposures
+    debts *= moved
+    drift = -debts.sum(axis=0)
+    moved *= exposures
+    return _Ratio(total / owed, np.sqrt(np.maximum(moved.sum(axis=0), 0.0)), drift)
+
+
+def _column(values: list[float]) -> FloatArray:
+    return np.array(values)[:, None]
 
 
 def _price(asset: Asset) -> float:
