@@ -224,3 +224,33 @@ async def test_auctions_kept_from_logs_equal_the_engine(here: World) -> None:
             assert runs == (kept is not None)
             if kept is not None:
                 assert (kept.start_multiplier, kept.decay_per_second, kept.started_at) == leg[:3]
+
+
+async def test_a_surplus_and_a_part_of_a_tip_are_kept(here: World) -> None:
+    crowd = Crowd.of(here, 8)
+    account = here.open({"WETH": 3.4}, {"USDC": 540})
+    here.mint("USDC", account, here.units("USDC", 1_000), here.manifest.clearing_house)
+    here.publish("WETH", 180)
+    head = await crowd.see()
+    assert await crowd.kick_all() == 1
+    # a slice so small that 60 % of its penalty do not pay the tip of 5
+    here.mint("USDC", KEEPER, here.units("USDC", 10_000), here.manifest.clearing_house)
+    units = here.units("WETH", 1)
+    here.act(KEEPER, "liquidation_engine", "take", account, 0, 2, units, 2**255, KEEPER, b"")
+    snapshot = crowd.protocol.snapshot(await crowd.see())
+    (auction,) = snapshot.auctions.values()
+    paid = int(here.read("clearing_house", "creditOf", 2, KEEPER)[0])
+    assert 0 < paid < 5 * 10**6
+    assert auction.tip_owed == 5_000 - -(-paid // 1_000)
+    # too little debt is left for a slice: the sale closes it, and the pool pays far above the reserve
+    here.publish("WETH", 55)
+    here.act(account, "clearing_house", "repay", 2, here.units("USDC", 244), account)
+    assert here.health(account) < 1
+    pool = (500).to_bytes(32)
+    arguments = (account, 0, 2, 2**256 - 1, 0, here.manifest.uniswap_v3_venue, pool)
+    here.act(KEEPER, "liquidation_engine", "swap", *arguments)
+    head = await crowd.see()
+    row = crowd.protocol.state.book.find(bytes.fromhex(account[2:]))
+    assert row is not None
+    assert crowd.protocol.state.book.collateral[row, 2] > 0
+    await crowd.protocol.audit(head, 100)

@@ -219,6 +219,13 @@ async def test_a_node_that_fails_head_after_head_ends_the_process() -> None:
         await stage.play()
 
 
+async def test_a_head_that_goes_well_makes_good_for_those_that_failed() -> None:
+    failing = [number for number in range(36) if number != 18]
+    stage = Stage(heads(*range(36)), failures=dict.fromkeys(failing, NODE_GONE))
+    await stage.play()
+    assert stage.acted_on() == [18]
+
+
 @pytest.mark.parametrize("failure", [BOOK_WRONG, ZeroDivisionError("a fault")])
 async def test_an_error_that_nobody_expects_ends_the_process_as_itself(failure: Exception) -> None:
     stage = Stage(heads(7, 8), failures={7: failure})
