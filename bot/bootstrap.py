@@ -35,6 +35,7 @@ from bot.sim.prices import read_bars
 from bot.strategy.decide import decide
 from bot.strategy.settings import StrategySettings as StrategyLimits
 from bot.strategy.snapshot import Snapshot
+from bot.strategy.timing import TimingSettings
 
 NOBODY = Address("0x0000000000000000000000000000000000000000")
 """Who acts in a dry run without a keystore: calls are tried from here, so none that need rights succeed."""
@@ -190,6 +191,7 @@ def strategy_limits(settings: StrategySettings, tip: int) -> StrategyLimits:
         max_actions=settings.max_actions,
         priority_fee=tip,
         gas_asset=settings.gas_asset,
+        timing=TimingSettings(settings.block_time_s, settings.race_bps, settings.care_bps),
     )
 
 

@@ -181,6 +181,9 @@ class StrategySettings(_Section):
     price_tolerance_bps: int = Field(default=50, gt=0, lt=10_000)
     max_actions: int = Field(default=32, gt=0)
     gas_asset: str = "WETH"
+    block_time_s: int = Field(default=12, gt=0)
+    race_bps: int = Field(default=9_000, ge=0, le=10_000)
+    care_bps: int = Field(default=10_000, ge=0)
 
 
 class RiskSettings(_Section):

@@ -1,9 +1,11 @@
 """The decision on a whole head: which accounts, in which order, and what to do to each."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from bot.domain import engine
+from bot.domain.engine import Position
 from bot.domain.incentives import TIP_STEPS, incentives
 from bot.domain.wad import BPS, WAD
 from bot.strategy.board import Board, Market
@@ -14,6 +16,7 @@ from bot.strategy.sale import Offer, Pair
 from bot.strategy.screen import Screen
 from bot.strategy.settings import GasEstimates, StrategySettings
 from bot.strategy.snapshot import Snapshot
+from bot.strategy.timing import value_of_waiting
 
 NEGLIGIBLE_LOSS: Final = 1e-6
 """Expected loss, quote units, below which it does not order accounts: a forecast that small is none."""
@@ -94,7 +97,7 @@ class _Chooser:
                 offers.append(found)
             else:
                 rejected.append(found)
-        chosen = self._choice(offers, rejected)
+        chosen = self._choice(case, offers, rejected)
         balance = case.balance
         return Decision(
             case.account,
@@ -172,12 +175,10 @@ class _Chooser:
         self, case: Case, collateral_id: int, debt_id: int, market: Market
     ) -> Iterator[Offer | Rejection]:
         position = case.position(collateral_id, debt_id)
-        rules = self._snapshot.engine
         if not position.sold.value_down(position.collateral) or not position.balance.weighted_collateral:
             yield Rejection(Kind.SWAP, Reason.EMPTY, collateral_id, debt_id, {"held": position.collateral})
             return
-        reserve = engine.terms_at(position, case.multiplier(collateral_id), rules.penalty)
-        pair = Pair(case, collateral_id, debt_id, position, reserve, market, self._settings, self._gas_price)
+        pair = self._pair(case, collateral_id, debt_id, market, position)
         if self._snapshot.swap_open:
             yield pair.swap()
         else:
@@ -186,6 +187,11 @@ class _Chooser:
             yield pair.take()
         else:
             yield Rejection(Kind.TAKE, Reason.ROUTE_CLOSED, collateral_id, debt_id, {})
+
+    def _pair(self, case: Case, collateral_id: int, debt_id: int, market: Market, position: Position) -> Pair:
+        penalty = self._snapshot.engine.penalty
+        reserve = engine.terms_at(position, case.multiplier(collateral_id), penalty)
+        return Pair(case, collateral_id, debt_id, position, reserve, market, self._settings, self._gas_price)
 
     def _repairs(self, case: Case) -> Iterator[Offer]:
         if not self._settings.housekeeping:
@@ -202,9 +208,12 @@ class _Chooser:
 
     # ------------------------------------------------------------------------- the choice
 
-    def _choice(self, offers: list[Offer], rejected: list[Rejection]) -> Candidate | None:
+    def _choice(self, case: Case, offers: list[Offer], rejected: list[Rejection]) -> Candidate | None:
         """Return the settlement that brings most after gas, or else the first thing to be kept in order."""
         chosen = self._best_settlement(offers, rejected)
+        if chosen is not None and (waiting := self._waiting(case, chosen)) is not None:
+            rejected.append(waiting)
+            chosen = None
         if chosen is None:
             chosen = next((offer for offer in offers if offer.market is None), None)
         if chosen is None:
@@ -227,6 +236,35 @@ class _Chooser:
                 reason = Reason.UNPROFITABLE if best is None else Reason.OUTBID
                 rejected.append(_lost(offer, reason, {}))
         return best
+
+    def _waiting(self, case: Case, best: Offer) -> Rejection | None:
+        """Return why the best settlement is left for the next block, or None if it is not."""
+        timing = self._settings.timing
+        later = self._a_block_later(case, best)
+        if later is None or later.candidate.net <= best.candidate.net:
+            return None
+        loss, horizon = 0.0, 1
+        if self._outlook is not None:
+            loss, horizon = float(self._outlook.loss_of_waiting[case.row]), self._outlook.horizon_s
+        least = self._settings.minimum_profit
+        value = least + value_of_waiting(later.candidate.net - least, loss, horizon, timing)
+        if value <= best.candidate.net:
+            return None
+        return _lost(best, Reason.WAITING_PAYS, {"net_later": later.candidate.net, "value_of_waiting": value})
+
+    def _a_block_later(self, case: Case, best: Offer) -> Offer | None:
+        """Return the same settlement as it would stand a block later, prices and pool unchanged."""
+        action, market = best.candidate.action, best.market
+        if market is None or action.debt_id is None:
+            return None
+        timestamp = self._snapshot.timestamp + self._settings.timing.block_time_s
+        later = replace(case, snapshot=replace(self._snapshot, timestamp=timestamp))
+        if later.lapsed:
+            return None
+        collateral_id, debt_id = action.collateral_ids[0], action.debt_id
+        pair = self._pair(later, collateral_id, debt_id, market, later.position(collateral_id, debt_id))
+        found = pair.swap() if action.kind is Kind.SWAP else pair.take()
+        return found if isinstance(found, Offer) else None
 
 
 def _lost(offer: Offer, reason: Reason, numbers: dict[str, int]) -> Rejection:

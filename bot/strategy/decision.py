@@ -51,6 +51,8 @@ class Reason(StrEnum):
     """A side of the settlement rounds to nothing."""
     UNPROFITABLE = "unprofitable"
     """Revenue after gas is below the minimum."""
+    WAITING_PAYS = "waiting_pays"
+    """The same settlement is expected to bring more a block later, rivals and the account's risk weighed."""
     OUTBID = "outbid"
     """Another candidate for the same account brings more."""
     BLOCK_FULL = "block_full"

@@ -6,6 +6,7 @@ from bot.domain.wad import BPS
 from bot.errors import InvalidInputError
 from bot.strategy.decision import Kind
 from bot.strategy.outlook import OutlookSettings
+from bot.strategy.timing import TimingSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,8 @@ class StrategySettings:
         Gas of each action.
     outlook : OutlookSettings
         How accounts are forecast.
+    timing : TimingSettings
+        When the keeper leaves a settlement for the next block.
     """
 
     minimum_profit: int = 0
@@ -66,6 +69,7 @@ class StrategySettings:
     gas_asset: str = "WETH"
     gas: GasEstimates = field(default_factory=GasEstimates)
     outlook: OutlookSettings = field(default_factory=OutlookSettings)
+    timing: TimingSettings = field(default_factory=TimingSettings)
 
     def __post_init__(self) -> None:
         for name in ("max_slippage_bps", "price_tolerance_bps"):
