@@ -6,8 +6,8 @@ else may settle first, and the account may sink meanwhile. Waiting is worth
     (1 - race) * net_later - care * loss_of_waiting * block_time / horizon
 
 where ``net_later`` is counted above the operator's minimum, ``race`` is the chance of losing the race within
-a block and ``loss_of_waiting`` the lenders' expected loss over the outlook's horizon. The first term is the keeper's own money, in integers; the second is a
-forecast in floats, and only moves the choice.
+a block and ``loss_of_waiting`` the lenders' expected loss over the outlook's horizon. The first term is the
+keeper's own money, in integers; the second is a forecast in floats, and only moves the choice.
 """
 
 from dataclasses import dataclass
