@@ -10,6 +10,7 @@ import numpy as np
 import typer
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -29,6 +30,8 @@ FEWEST: Final = 30
 
 BINS: Final = 10
 """Equal bins of the predicted probability."""
+
+OVERLAP: Final = "errors are as if predictions were independent; those that overlap in time are not"
 
 HEALTH_EDGES: Final = (1.0, 1.02, 1.05, 1.1, 1.2, float("inf"))
 _ANSWERED: Final = (Fate.HAPPENED, Fate.DID_NOT)
@@ -83,8 +86,8 @@ def report(
 
     For each event (the account becomes liquidatable, or insolvent, within the horizon): how often it came
     true in each bin of the predicted probability, Brier score, its skill against the constant rate, log loss
-    and expected calibration error, overall and by health. Predictions on accounts that were changed meanwhile
-    have no answer and count nowhere.
+    and expected calibration error (ECE), overall and by health. Predictions on accounts that were changed
+    meanwhile have no answer and count nowhere.
     """
     file = ledger or load_settings(config).ledger.path
     records = run(read_predictions(file, last))
@@ -126,13 +129,13 @@ def _show(console: Console, event: Answers) -> None:
             "than the horizon (risk.horizon_s)\n"
         )
         return
-    console.print(_reliability(event), _scores(event), "")
+    console.print(_reliability(event), _scores(event), OVERLAP, "", sep="\n")
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
     for column in columns:
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
     return table
 
 
@@ -156,15 +159,7 @@ def _bins(event: Answers) -> list[tuple[float, float, np.ndarray[Any, np.dtype[n
 
 
 def _scores(event: Answers) -> Table:
-    columns = (
-        "count",
-        "mean predicted",
-        "came true",
-        "Brier",
-        "Brier skill",
-        "log loss",
-        "calibration error",
-    )
+    columns = ("count", "predicted", "came true", "Brier", "skill", "log loss", "ECE")
     table = _table("Scores by health at the prediction", "health", *columns)
     groups = [("all", event)]
     for low, high in pairwise(HEALTH_EDGES):
@@ -213,5 +208,5 @@ def draw_reliability(events: Sequence[Answers], file: Path) -> None:
         axis.errorbar(means, shares, errors, marker="o", capsize=3, label=f"{event.event} ({len(event)})")
     axis.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel="predicted", ylabel="came true")
     axis.set_title("Live predictions against what happened")
-    axis.legend(loc="upper left")
+    axis.legend(loc="lower right")
     figure.savefig(file, format="png", dpi=120)
