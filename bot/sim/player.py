@@ -62,8 +62,9 @@ class Player:
         before, keeper_waits = times[0], True
         for index, ts in enumerate(times):
             market = self.world.market(*self.path.at(ts))
+            self._open_block(ts)
             self.actors.submit(ts, ts - before, market, keeper_waits)
-            self._mine(ts)
+            self.world.anvil.rpc.call("evm_mine")
             head, frame = self.watcher.watch(ts, market, self.actors)
             keeper_waits = self._await_keeper(head)
             before = ts
@@ -78,15 +79,18 @@ class Player:
         )
         return int(mined, 16), int(waiting, 16)
 
-    def _mine(self, ts: int) -> None:
-        rpc = self.world.anvil.rpc
-        rpc.batch(
+    def _open_block(self, ts: int) -> None:
+        """Fix time and base fee of the next block.
+
+        First of all, because the arbitrageur reads the pools behind the keeper's waiting transactions, and
+        the node runs those at the pending block's time: without this, at the machine's.
+        """
+        self.world.anvil.rpc.batch(
             [
                 ("evm_setNextBlockTimestamp", [ts]),
                 ("anvil_setNextBlockBaseFeePerGas", [hex(self.base_fee_wei)]),
             ]
         )
-        rpc.call("evm_mine")
 
     def _await_keeper(self, head: Head) -> bool:
         """Wait for the keeper; whether transactions of its own now wait to be mined."""

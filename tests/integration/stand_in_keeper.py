@@ -9,7 +9,8 @@ import socket
 import sys
 import time
 from pathlib import Path
-from typing import Any
+
+from eth_utils.crypto import keccak
 
 from bot.protocols.sluice.manifest import Manifest, load_manifest
 from bot.sim.abi import call_data, decode
@@ -17,6 +18,7 @@ from bot.sim.rpc import LocalRpc
 from bot.sim.sender import Transaction, call_request, to_bytes
 
 UNLIMITED = 2**256 - 1
+BORROWED = "0x" + keccak(text="Borrowed(address,uint8,address,uint256,uint256)").hex()
 PACE_S = 0.002
 GAS = 2_000_000
 GAS_PRICE = 200 * 10**9
@@ -28,15 +30,8 @@ class Liquidator:
     def __init__(self, rpc: LocalRpc, manifest: Manifest, address: str) -> None:
         self.rpc, self.manifest, self.address = rpc, manifest, address
         rpc.call("anvil_impersonateAccount", address)
-        borrowed = "0x" + bytes.fromhex(self._topic()).hex()
-        logs = rpc.call("eth_getLogs", {"fromBlock": "0x0", "topics": [borrowed]})
+        logs = rpc.call("eth_getLogs", {"fromBlock": "0x0", "topics": [BORROWED]})
         self.accounts = sorted({"0x" + log["topics"][1][26:] for log in logs})
-
-    @staticmethod
-    def _topic() -> str:
-        from eth_utils.crypto import keccak
-
-        return keccak(text="Borrowed(address,uint8,address,uint256,uint256)").hex()
 
     def act(self) -> int:
         house = self.manifest.clearing_house
@@ -53,8 +48,11 @@ class Liquidator:
         return len(unhealthy)
 
     def action(self, account: str) -> Transaction:
-        info = self.rpc.call(*_flat(call_request(self.manifest.clearing_house, call_data("accountInfo(address)", account))))
-        collaterals, debts, _, flagged, _ = decode(["uint64", "uint64", "uint32", "bool", "uint40"], to_bytes(info))
+        method, params = call_request(
+            self.manifest.clearing_house, call_data("accountInfo(address)", account)
+        )
+        info = to_bytes(self.rpc.call(method, *params))
+        collaterals, debts, _, flagged, _ = decode(["uint64", "uint64", "uint32", "bool", "uint40"], info)
         held, owed = ([i for i in range(8) if bits >> i & 1] for bits in (collaterals, debts))
         engine = self.manifest.liquidation_engine
         if not flagged:
@@ -70,11 +68,6 @@ class Liquidator:
             (500).to_bytes(32),
         )
         return Transaction(self.address, engine, data, GAS)
-
-
-def _flat(request: Any) -> list[Any]:
-    method, params = request
-    return [method, *params]
 
 
 def main() -> None:
@@ -100,7 +93,7 @@ def main() -> None:
                 continue
             seen, heads = number, heads + 1
             if options.die_after is not None and heads > options.die_after:
-                print("the stand-in gives up", file=sys.stderr)
+                sys.stderr.write("the stand-in gives up\n")
                 sys.exit(3)
             sent = liquidator.act() if options.liquidate else 0
             if options.silent_after is None or heads <= options.silent_after:
