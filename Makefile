@@ -10,7 +10,7 @@ export APE_SILENCE_WARNINGS := 1
 
 CONTRACTS := $(shell find contracts -name '*.sol')
 
-.PHONY: help setup demo test test-contracts test-bot lint format node deploy keeper abi lock clean
+.PHONY: help setup demo test test-contracts test-bot lint format node deploy keeper bench-domain bench-risk abi lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +71,15 @@ deploy: setup ## deploy to the local node and write deployments/local.json
 
 keeper: setup ## run the keeper with sluice.toml
 	@exec sluice keeper run --config sluice.toml
+
+bench-domain: setup ## speed of the mathematics, each a ratio in one run
+	@benchmarks/peers/install-degenbot
+	@python -m benchmarks.domain_health
+	@python -m benchmarks.domain_risk
+	@python -m benchmarks.domain_amm
+
+bench-risk: setup ## calibration of the probabilities on recorded prices, walk forward
+	@python -m benchmarks.risk_calibration
 
 abi: setup ## rewrite bot/abi from the compiled contracts
 	@python scripts/export_abi.py
