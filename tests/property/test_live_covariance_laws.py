@@ -15,7 +15,9 @@ HALF_LIFE = 7_200.0
 Round = tuple[int, int, float]
 
 rounds = st.lists(
-    st.tuples(st.integers(0, ASSETS - 1), st.integers(0, 50_000), st.floats(0.5, 2.0)), min_size=1, max_size=60
+    st.tuples(st.integers(0, ASSETS - 1), st.integers(0, 50_000), st.floats(0.5, 2.0)),
+    min_size=1,
+    max_size=60,
 )
 
 

@@ -192,3 +192,21 @@ def test_a_password_file_that_is_missing_or_empty_is_named(tmp_path: Path) -> No
         read_password(tmp_path / "nowhere")
     with pytest.raises(ConfigFileError, match="empty"):
         read_password(written(tmp_path, "\n"))
+
+
+def test_risk_settings_reach_the_outlook_and_the_predictions(tmp_path: Path) -> None:
+    text = '[risk]\nhorizon_s = 600\ncap = 8.0\nprediction_interval_blocks = 3\nwarm_start = "prices"\n'
+    risk = load_settings(written(tmp_path, text)).risk
+    assert (risk.outlook().horizon_s, risk.outlook().cap) == (600, 8.0)
+    assert risk.predictions().interval_blocks == 3
+    assert risk.warm_start == tmp_path / "prices"
+    assert tomllib.loads(render(load_settings(written(tmp_path, text))))["risk"]["horizon_s"] == 600
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["horizon_s = 0", "half_life_s = inf", "floor = -0.1", "cap = 0.1", "jump = nan", "prediction_floor = 2"],
+)
+def test_risk_settings_that_make_no_sense_are_refused(tmp_path: Path, line: str) -> None:
+    with pytest.raises(ConfigValueError, match=r"risk"):
+        load_settings(written(tmp_path, f"[risk]\n{line}\n"))
