@@ -145,7 +145,10 @@ class Pair:
             return self._no(Kind.TAKE, Reason.EMPTY, seized=sale.seized, payment=sale.payment)
         tip, chip = self._incentives(self.reserve, sale)
         profit = quote.amount_out - (sale.payment - chip)
+        if profit < 0:  # the flash taker pays with what it sells, and has nothing else
+            return self._no(Kind.TAKE, Reason.UNPROFITABLE, brought=quote.amount_out, payment=sale.payment)
         least = self.settings.minimum_profit + self.gas_price * self.settings.gas.take
+        least -= position.owed.value_down(tip)  # is credited in the clearing house, not to the taker
         reserve_price = mul_up(self.reserve.multiplier, position.sold.price)
         action = Action(
             Kind.TAKE,

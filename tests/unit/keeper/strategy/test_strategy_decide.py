@@ -370,6 +370,26 @@ def test_a_take_asks_for_the_profit_that_pays_its_gas(scene: Scene) -> None:
     assert chosen.action.min_profit == pytest.approx((1 + gas_usd) * 10**6, rel=1e-6)
 
 
+def test_a_tip_of_ours_lowers_the_profit_that_a_take_must_bring(scene: Scene) -> None:
+    scene.base_fee = 150 * GWEI
+    scene.swap_open = False
+    scene.auction(0, ["WETH"], age=120, tip=5, kicker=KEEPER)
+    chosen = only(scene).chosen
+    assert chosen is not None
+    gas_usd = 150 * GWEI * GasEstimates().take * 200 / 1e18
+    assert chosen.action.min_profit == pytest.approx((gas_usd - 5) * 10**6, rel=1e-5)
+
+
+def test_a_take_that_the_pool_cannot_pay_is_refused_whatever_the_tip(scene: Scene) -> None:
+    scene.pools = [pool_at(200, 15_000)]  # the whole slice moves it by a per cent
+    scene.accounts[0] = ({"WETH": 0.6}, {"USDC": 107})
+    scene.auction(0, ["WETH"], age=80, tip=5, kicker=KEEPER)
+    scene.swap_open = False
+    decision = only(scene)
+    assert decision.chosen is None
+    assert (Kind.TAKE, Reason.UNPROFITABLE) in reasons(decision)
+
+
 # ------------------------------------------------------------------------- several accounts
 
 
