@@ -12,7 +12,7 @@ from bot.chain.client import RpcClient
 from bot.chain.feed import ChainHeadFeed
 from bot.config import RiskSettings, Settings, StrategySettings, read_password
 from bot.domain.volatility import LiveCovariance
-from bot.errors import ConfigFileError, KeystoreMissingError
+from bot.errors import ConfigFileError, KeystoreMissingError, ManifestError
 from bot.execution.executor import TransactionExecutor
 from bot.execution.signer import KeystoreSigner, keystore_address
 from bot.ledger.sqlite import SqliteLedger
@@ -20,6 +20,7 @@ from bot.ops.acknowledger import SilentAcknowledger, TcpAcknowledger
 from bot.ports import (
     Address,
     DecisionRecord,
+    ExplainedDecision,
     Hash32,
     Head,
     HeadAcknowledger,
@@ -33,6 +34,7 @@ from bot.protocols.sluice.manifest import Manifest, load_manifest
 from bot.service import KeeperService, RiskJournal, ServiceOptions
 from bot.sim.prices import read_bars
 from bot.strategy.decide import decide
+from bot.strategy.explain import AssetName
 from bot.strategy.settings import StrategySettings as StrategyLimits
 from bot.strategy.snapshot import Snapshot
 from bot.strategy.timing import TimingSettings
@@ -319,6 +321,23 @@ class Status:
     decisions: tuple[DecisionRecord, ...]
 
 
+async def read_snapshot(settings: Settings) -> tuple[Head, Snapshot]:
+    """Read the protocol from the chain at the newest head.
+
+    Raises
+    ------
+    SluiceError
+        If the node or the manifest cannot be read.
+    """
+    manifest = load_manifest(settings.manifest, settings.chain.chain_id)
+    async with _client(settings) as client:
+        protocol = SluiceProtocol(client, manifest)
+        await protocol.check(settings.manifest)
+        head = await client.newest_head()
+        await protocol.sync(head)
+        return head, protocol.snapshot(head)
+
+
 async def read_status(settings: Settings, last: int) -> Status:
     """Read the protocol from the chain and the last actions from the ledger.
 
@@ -327,16 +346,42 @@ async def read_status(settings: Settings, last: int) -> Status:
     SluiceError
         If the node, the manifest or the ledger cannot be read.
     """
-    manifest: Manifest = load_manifest(settings.manifest, settings.chain.chain_id)
-    async with _client(settings) as client:
-        protocol = SluiceProtocol(client, manifest)
-        await protocol.check(settings.manifest)
-        head = await client.newest_head()
-        await protocol.sync(head)
-        snapshot = protocol.snapshot(head)
+    head, snapshot = await read_snapshot(settings)
     if not settings.ledger.path.exists():
         return Status(head, snapshot, (), ())
     async with await SqliteLedger.open_to_read(settings.ledger.path) as ledger:
         transactions = await ledger.recent_transactions(last)
         decisions = await ledger.recent_decisions(last)
     return Status(head, snapshot, tuple(transactions), tuple(decisions))
+
+
+async def read_decision(file: Path, account: str, block: int | None) -> ExplainedDecision:
+    """Read one decision of a ledger, with what became of it.
+
+    Parameters
+    ----------
+    file : Path
+        The ledger.
+    account : str
+        Address with its checksum.
+    block : int or None
+        Height it was taken on; None for the last one.
+
+    Raises
+    ------
+    DecisionNotFoundError
+        If there is none.
+    LedgerUnavailableError, LedgerMismatchError
+        If there is no such ledger, or of another version.
+    """
+    async with await SqliteLedger.open_to_read(file) as ledger:
+        return await ledger.history.decision(account, block)
+
+
+def asset_names(settings: Settings) -> dict[int, AssetName]:
+    """Return symbols and decimals by asset id; empty where the manifest cannot be used."""
+    try:
+        manifest = load_manifest(settings.manifest, settings.chain.chain_id)
+    except ManifestError:
+        return {}
+    return {asset.id: AssetName(asset.symbol, asset.decimals) for asset in manifest.assets}

@@ -46,11 +46,14 @@
     │   ├── LedgerUnavailableError          locked, full, not writable, not a database
     │   ├── LedgerInUseError                another keeper holds it
     │   ├── LedgerMismatchError             written by another version, or for another chain
-    │   └── DuplicateTransactionError       a nonce or a key would be used twice
+    │   ├── DuplicateTransactionError       a nonce or a key would be used twice
+    │   └── DecisionNotFoundError           no decision on that account, or none on that block
     └── (each layer adds its own branch in its own section below)
 
 Every error carries the value that caused it and, where there is one, the fix.
 """
+
+from collections.abc import Sequence
 
 
 class SluiceError(Exception):
@@ -550,6 +553,37 @@ class DuplicateTransactionError(LedgerError):
     def __init__(self, detail: str) -> None:
         super().__init__(f"refused to send an action twice: {detail}")
         self.detail = detail
+
+
+class DecisionNotFoundError(LedgerError):
+    """The ledger holds no decision on an account, or none on the block asked for.
+
+    Parameters
+    ----------
+    account : str
+        Whose.
+    block : int or None
+        The block asked for; None for any.
+    nearest : sequence of int
+        Blocks next to it on which a decision on the account was recorded.
+    """
+
+    def __init__(self, account: str, block: int | None = None, nearest: Sequence[int] = ()) -> None:
+        if nearest:
+            blocks = " and ".join(str(number) for number in nearest)
+            detail = (
+                f"on {account} at block {block}; nearest: {blocks} (an account that waits for the same "
+                "reasons as before is not written down again)"
+            )
+        else:
+            detail = (
+                f"on {account}: while the keeper watched it was never liquidatable; `sluice status` lists "
+                "the accounts nearest to it"
+            )
+        super().__init__(f"the ledger holds no decision {detail}")
+        self.account = account
+        self.block = block
+        self.nearest = tuple(nearest)
 
 
 # --------------------------------------------------------------------------------------- config

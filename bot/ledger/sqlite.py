@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.errors import DuplicateTransactionError
 from bot.ledger import schema
 from bot.ledger.database import Database
+from bot.ledger.history import SqliteHistory
 from bot.ledger.risk import SqliteRiskMemory
 from bot.ledger.schema import decisions, heads, transactions
 from bot.ports import (
@@ -52,6 +53,11 @@ class SqliteLedger:
     def risk(self) -> SqliteRiskMemory:
         """Forecasts, in the same file."""
         return SqliteRiskMemory(self._database)
+
+    @property
+    def history(self) -> SqliteHistory:
+        """What was decided and why, for people."""
+        return SqliteHistory(self._database)
 
     async def __aenter__(self) -> Self:
         return self

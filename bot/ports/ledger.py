@@ -48,6 +48,25 @@ class DecisionRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ExplainedDecision:
+    """A decision with what became of it.
+
+    Parameters
+    ----------
+    record : DecisionRecord
+        The decision.
+    canonical : bool or None
+        Whether its block still is part of the chain; None if the keeper ended before it had acted on it.
+    transactions : tuple of Transaction
+        Sent, or not sent, because of it, in order.
+    """
+
+    record: DecisionRecord
+    canonical: bool | None
+    transactions: tuple[Transaction, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """A change of outcome that did not need a signature or a receipt."""
 
