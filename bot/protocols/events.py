@@ -117,6 +117,10 @@ class EventDecoder:
         """Signature hashes of the events that are decoded."""
         return [Hash32(topic) for topic in self._layouts]
 
+    def topics_of(self, name: str) -> list[Hash32]:
+        """Return the signature hash of one event, in a list."""
+        return [Hash32(topic) for topic, layout in self._layouts.items() if layout.name == name]
+
     def decode(self, log: Log) -> Event | None:
         """Return the event, or None if it is none of those named.
 

@@ -16,10 +16,14 @@ from bot.protocols.sluice.state import (
 from bot.protocols.uniswap_v3 import POOL_EVENTS
 
 _HEADERS_PER_BATCH: Final = 200
+_TIMED: Final = frozenset(
+    ENGINE_EVENTS.topics + FEED_EVENTS.topics + HOUSE_EVENTS.topics_of("SettlementBooked")
+)
+"""Events that start a clock, are held against it, or are valued at the prices of their block."""
 
 
 class Stretch(NamedTuple):
-    """Logs in the order of the chain, and the time of each block that has any (unix seconds)."""
+    """Logs in the order of the chain, and the time of each block in which time matters (unix seconds)."""
 
     logs: tuple[Log, ...]
     times: dict[int, int]
@@ -68,7 +72,8 @@ class LogReader:
             end = min(start + self._chunk - 1, head.number)
             window = {"fromBlock": codec.hex_quantity(start), "toBlock": codec.hex_quantity(end)}
             logs += codec.logs(await self._rpc.request("eth_getLogs", ({**self._filter, **window},)))
-        times = await self._times(sorted({log.block_number for log in logs} | {head.number}), head)
+        timed = {log.block_number for log in logs if log.topics[0] in _TIMED}
+        times = await self._times(sorted(timed | {head.number}), head)
         return Stretch(tuple(logs), times)
 
     async def _times(self, numbers: list[int], head: Head) -> dict[int, int]:

@@ -68,7 +68,7 @@ class Timeline:
 
 
 def apply_all(state: State, logs: tuple[Log, ...], times: Mapping[int, int]) -> None:
-    """Apply logs in order, each at the time of its block.
+    """Apply logs in order, each at the time of its block, unix seconds; zero where the time does not matter.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def apply_all(state: State, logs: tuple[Log, ...], times: Mapping[int, int]) -> 
     """
     for log in logs:
         try:
-            state.apply(log, times[log.block_number])
+            state.apply(log, times.get(log.block_number, 0))
         except (InvalidInputError, IndexError) as error:
             where = f"log {log.log_index} of block {log.block_number} (transaction {log.transaction_hash})"
             raise BookDivergedError(where, "a book that it cannot follow", str(error)) from error
