@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {IClearingHouse} from "../../contracts/interfaces/IClearingHouse.sol";
+import {ILiquidationEngine} from "../../contracts/interfaces/ILiquidationEngine.sol";
+import {IVenue} from "../../contracts/interfaces/IVenue.sol";
+import {ReserveCurve} from "../../contracts/libraries/ReserveCurve.sol";
+import {EngineFixture} from "../support/forge/EngineFixture.sol";
+import {Exact} from "../support/forge/Exact.sol";
+import {Vm} from "../support/forge/Vm.sol";
+
+/// @title What holds after any order of actions on the engine
+/// @notice The run is steered toward the rare: an action that needs an unhealthy account moves a price until there is
+/// one. Each outcome is counted, and a run that has seen too few of them fails.
+contract LiquidationEngineInvariantsTest is EngineFixture {
+    /// @dev What a settlement is checked against.
+    struct Before {
+        uint256 health;
+        uint256 collateral;
+        uint256 multiplier;
+        bool insolvent;
+    }
+
+    address[4] private _borrowers;
+    mapping(bytes32 outcome => uint256) private _counts;
+
+    function setUp() public override {
+        super.setUp();
+        _pool(WETH, 2_000e18, 30_000_000);
+        _pool(WBTC, 60_000e18, 30_000_000);
+        for (uint8 assetId = 0; assetId < 3; ++assetId) {
+            _fund(taker, assetId, 1e30);
+        }
+        for (uint256 i = 0; i < _borrowers.length; ++i) {
+            _borrowers[i] = makeAddr(string.concat("borrower ", vm.toString(i)));
+            this.open(i, i, i / 2, 9_700);
+        }
+        targetContract(address(this));
+        targetSelector(address(this), _actions());
+    }
+
+    // ------------------------------------------------------------------ invariants
+
+    /// @dev One campaign for all, because each costs as much as the others: the identity of every asset holds to the
+    /// unit and the tokens are there; what an auction remembers never outlives its flag; engine and venue keep nothing.
+    function invariant_the_books_balance_and_nothing_is_left_behind() external view {
+        _assertBooksBalance();
+        for (uint256 i = 0; i < _borrowers.length; ++i) {
+            if (!_flagged(_borrowers[i])) _assertNothingForSale(_borrowers[i]);
+        }
+        for (uint8 assetId = 0; assetId < 3; ++assetId) {
+            assertEq(tokens[assetId].balanceOf(address(engine)), 0);
+            assertEq(tokens[assetId].balanceOf(address(venue)), 0);
+        }
+    }
+
+    function _assertNothingForSale(address account) private view {
+        for (uint8 assetId = 0; assetId < 3; ++assetId) {
+            try engine.reservePrice(account, assetId) returns (uint256) {
+                assertTrue(false, "a reserve without a flag");
+            } catch (bytes memory reason) {
+                _assertReason(reason, ILiquidationEngine.AuctionMissing.selector);
+            }
+        }
+    }
+
+    /// @dev A run that settled nothing has shown nothing.
+    function afterInvariant() external view {
+        assertGt(_counts["kick"], 0, "no auction");
+        assertGt(_counts["take"] + _counts["swap"], 0, "no settlement");
+    }
+
+    /// @dev The same actions in one long fixed walk, to see that the rare outcomes are within their reach.
+    function test_the_walk_reaches_every_outcome() external {
+        for (uint256 step = 0; step < 240; ++step) {
+            _walk(step % 8, uint256(keccak256(abi.encode("walk", step))));
+            if (step % 16 == 0) this.invariant_the_books_balance_and_nothing_is_left_behind();
+        }
+        bytes32[8] memory outcomes = [bytes32("kick"), "take", "swap", "redo", "clear", "cure", "insolvent", "closed"];
+        for (uint256 i = 0; i < outcomes.length; ++i) {
+            assertGt(_counts[outcomes[i]], 0, string(abi.encodePacked("never seen: ", outcomes[i])));
+        }
+        assertGt(_counts["take"], 20);
+        assertGt(_counts["swap"], 10);
+    }
+
+    function _walk(uint256 action, uint256 seed) private {
+        (uint256 a, uint256 b, uint256 c) = (seed >> 16, seed >> 64, seed >> 128);
+        if (action == 0) this.open(seed, a, b, c);
+        else if (action == 1) this.repay(seed, a, b);
+        else if (action == 2) this.market(seed, a, b);
+        else if (action == 3) this.kick(seed, a);
+        else if (action < 6) this.take(seed, a, b, c, seed >> 192);
+        else this.swap(seed, a, b, c, seed >> 192);
+    }
+
+    // ------------------------------------------------------------------ actions of owners and the market
+
+    function open(uint256 who, uint256 pair, uint256 other, uint256 bps) external {
+        address account = _borrowers[who % _borrowers.length];
+        uint8 collateralId = uint8(pair % 3);
+        uint8 debtId = uint8((collateralId + 1 + (pair / 3) % 2) % 3);
+        _deposit(account, collateralId, _amountOf(collateralId, bound(other, 1_000, 200_000)));
+        uint8 beside = (collateralId + 1) % 3;
+        if (other % 3 == 0) _deposit(account, beside, _amountOf(beside, 5_000));
+        uint256 room = _roomToBorrow(account, debtId) * bound(bps, 8_000, 9_990) / 10_000;
+        _try(account, address(house), abi.encodeCall(house.borrow, (debtId, room, account, account)), "borrow");
+        skip(12);
+    }
+
+    function repay(uint256 who, uint256 assetId, uint256 part) external {
+        address account = _borrowers[who % _borrowers.length];
+        uint8 debtId = uint8(assetId % 3);
+        for (uint256 i = 0; i < 2 && _debt(account, debtId) == 0; ++i) {
+            debtId = (debtId + 1) % 3;
+        }
+        uint256 debt = _debt(account, debtId);
+        if (debt == 0) return;
+        _fund(account, debtId, debt);
+        bool flagged = _flagged(account);
+        uint256 amount = debt * bound(part, 1, 100) / 100;
+        if (amount == 0) return;
+        vm.prank(account);
+        house.repay(debtId, amount, account);
+        if (flagged && !_flagged(account)) ++_counts["cure"];
+    }
+
+    function market(uint256 assetId, uint256 bps, uint256 seconds_) external {
+        skip(bound(seconds_, 1, 9_000));
+        for (uint8 i = 0; i < 3; ++i) {
+            (, int256 answer,,,) = feeds[i].latestRoundData();
+            if (i == assetId % 3) answer = answer * int256(bound(bps, 9_000, 11_100)) / 10_000;
+            bool astray = answer > _center(i) * 2 || answer < _center(i) / 2;
+            _publish(i, astray ? _center(i) : answer);
+        }
+    }
+
+    // ------------------------------------------------------------------ actions of keepers and takers
+
+    function kick(uint256 who, uint256 health) external {
+        address account = _unhealthy(who, health);
+        if (account != address(0)) _tryKick(account);
+        if (health % 4 == 0) _recover();
+        account = _borrowers[who % _borrowers.length];
+        _try(taker, address(engine), abi.encodeCall(engine.clear, (account)), "clear");
+    }
+
+    function take(uint256 who, uint256 pair, uint256 health, uint256 elapsed, uint256 part) external {
+        (address account, uint8 collateralId, uint8 debtId) = _forSale(who, pair, health, elapsed);
+        if (account == address(0)) return;
+        (bool open_, Before memory before) = _before(account, collateralId, debtId);
+        if (!open_) return;
+        uint256 limit = part % 3 == 0 ? NO_LIMIT : before.collateral * bound(part, 1, 100) / 100;
+        bytes memory call =
+            abi.encodeCall(engine.take, (account, collateralId, debtId, limit, NO_LIMIT, taker, bytes("")));
+        vm.recordLogs();
+        if (_try(taker, address(engine), call, "take")) _checkSettlement(account, collateralId, debtId, before);
+    }
+
+    function swap(uint256 who, uint256 pair, uint256 health, uint256 elapsed, uint256 part) external {
+        (address account, uint8 collateralId, uint8 debtId) = _forSale(who, pair, health, elapsed);
+        if (account == address(0) || (collateralId != USDC && debtId != USDC)) return;
+        _alignPool(collateralId == USDC ? debtId : collateralId, part);
+        (bool open_, Before memory before) = _before(account, collateralId, debtId);
+        if (!open_) return;
+        uint256 limit = part % 3 == 0 ? NO_LIMIT : before.collateral * bound(part, 1, 100) / 100;
+        bytes memory call = abi.encodeCall(
+            engine.swap, (account, collateralId, debtId, limit, 0, address(venue), abi.encode(FEE_PIPS))
+        );
+        vm.recordLogs();
+        if (_try(keeper, address(engine), call, "swap")) _checkSettlement(account, collateralId, debtId, before);
+    }
+
+    // ------------------------------------------------------------------ checks
+
+    function _checkSettlement(address account, uint8 collateralId, uint8 debtId, Before memory before) private {
+        if (before.insolvent) ++_counts["insolvent"];
+        _checkReserve(collateralId, debtId, before.multiplier);
+        (, uint128 debtShares) = house.balanceOf(account, debtId);
+        bool closed = _collateral(account, collateralId) == 0 || debtShares == 0;
+        if (closed) ++_counts["closed"];
+        // three units of each side and the wei of values
+        _checkHealth(account, before, closed, 6 * (_unitValue(debtId) + _unitValue(collateralId)) + 1e4);
+    }
+
+    /// @dev Nobody settles below the reserve, to the unit.
+    function _checkReserve(uint8 collateralId, uint8 debtId, uint256 multiplier) private {
+        (uint256 seized, uint256 payment) = _settledAmounts();
+        assertTrue(
+            Exact.productLe(
+                seized * _price(collateralId),
+                multiplier * 10 ** tokens[debtId].decimals(),
+                payment * _price(debtId),
+                1e18 * 10 ** tokens[collateralId].decimals()
+            ),
+            "below the reserve"
+        );
+    }
+
+    /// @dev Health of a solvent account stays between where it was and the target, unless a side was closed.
+    function _checkHealth(address account, Before memory before, bool closed, uint256 units) private view {
+        IClearingHouse.AccountState memory state = house.accountState(account);
+        if (state.weightedDebt == 0) return;
+        uint256 slack = (before.health + 1e18) * units / state.weightedDebt + 100;
+        uint256 health = house.healthFactor(account);
+        if (!before.insolvent) assertGe(health + slack, before.health, "health was lowered");
+        if (!closed) assertLe(health, 1.05e18 + slack, "past the target");
+    }
+
+    function _before(address account, uint8 collateralId, uint8 debtId)
+        private
+        view
+        returns (bool open_, Before memory before)
+    {
+        try engine.largestSlice(account, collateralId, debtId) returns (ILiquidationEngine.Slice memory slice) {
+            ILiquidationEngine.AuctionLeg memory leg = engine.auctionLeg(account, collateralId);
+            before.health = house.healthFactor(account);
+            before.collateral = _collateral(account, collateralId);
+            before.insolvent = slice.insolvent;
+            before.multiplier = ReserveCurve.multiplierUp(
+                leg.startMultiplierWad,
+                leg.decayPerSecondWad,
+                vm.getBlockTimestamp() - leg.startedAt,
+                uint256(engine.parameters().floorMultiplierBps) * 1e14
+            );
+            open_ = true;
+        } catch (bytes memory reason) {
+            _assertExpected(reason);
+        }
+    }
+
+    function _settledAmounts() private returns (uint256 seized, uint256 payment) {
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        for (uint256 i = 0; i < logs.length; ++i) {
+            if (logs[i].topics[0] != ILiquidationEngine.Settled.selector) continue;
+            (,,, seized, payment) = abi.decode(logs[i].data, (uint8, uint8, uint8, uint256, uint256));
+        }
+    }
+
+    // ------------------------------------------------------------------ steering
+
+    /// @dev A flagged account whose leg runs, after some time; kicks one where there is none.
+    function _forSale(uint256 who, uint256 pair, uint256 health, uint256 elapsed)
+        private
+        returns (address account, uint8 collateralId, uint8 debtId)
+    {
+        account = _unhealthy(who, health);
+        if (account == address(0)) return (account, 0, 0);
+        _tryKick(account);
+        _try(keeper, address(engine), abi.encodeCall(engine.redo, (account, _held(account))), "redo");
+        skip(bound(elapsed, 0, 1_200));
+        uint8[] memory held = _held(account);
+        if (held.length == 0) return (address(0), 0, 0);
+        collateralId = held[pair % held.length];
+        (, uint64 debts,,,) = house.accountInfo(account);
+        for (uint256 i = 0; i < 3; ++i) {
+            debtId = uint8((pair / 3 + i) % 3);
+            if (debts >> debtId & 1 == 1 && debtId != collateralId) return (account, collateralId, debtId);
+        }
+        return (address(0), 0, 0);
+    }
+
+    /// @dev All prices back where they began.
+    function _recover() private {
+        for (uint8 assetId = 0; assetId < 3; ++assetId) {
+            _publish(assetId, _center(assetId));
+        }
+    }
+
+    function _center(uint8 assetId) private pure returns (int256) {
+        return assetId == WETH ? int256(2_000e8) : assetId == WBTC ? int256(60_000e8) : int256(1e8);
+    }
+
+    /// @dev An account below a health factor of 1: it borrows what it may, then what it holds loses value.
+    function _unhealthy(uint256 who, uint256 health) private returns (address account) {
+        account = _borrowers[who % _borrowers.length];
+        if (house.healthFactor(account) < 1e18) return account;
+        if (house.healthFactor(account) > 1.3e18) this.open(who, health, health / 5, 9_900);
+        uint256 current = house.healthFactor(account);
+        if (current > 2e18) return address(0);
+        health = health % 5 == 0 ? bound(health, 0.5e18, 0.8e18) : bound(health, 0.8e18, 0.9999e18);
+        uint8[] memory held = _held(account);
+        for (uint256 i = 0; i < held.length; ++i) {
+            (, int256 answer,,,) = feeds[held[i]].latestRoundData();
+            _publish(held[i], answer * int256(health) / int256(current));
+        }
+        if (house.healthFactor(account) >= 1e18) return address(0);
+    }
+
+    function _alignPool(uint8 base, uint256 seed) private {
+        uint256 price = _price(base) * 1e18 / _price(USDC);
+        pools.moveTo(tokens[base], tokens[USDC], FEE_PIPS, price * bound(seed / 7, 9_700, 10_200) / 10_000);
+    }
+
+    function _tryKick(address account) private {
+        bytes memory call = abi.encodeCall(engine.kick, (account, _held(account)));
+        _try(keeper, address(engine), call, "kick");
+    }
+
+    // ------------------------------------------------------------------ calls
+
+    /// @dev Calls, counts the outcome, and lets only refusals pass that the interface names.
+    function _try(address caller, address target, bytes memory call, bytes32 outcome) private returns (bool success) {
+        bytes memory answer;
+        vm.prank(caller);
+        (success, answer) = target.call(call);
+        if (success) ++_counts[outcome];
+        else _assertExpected(answer);
+    }
+
+    function _assertExpected(bytes memory reason) private pure {
+        bytes4[16] memory expected = [
+            ILiquidationEngine.AccountHealthy.selector,
+            ILiquidationEngine.AccountUnhealthy.selector,
+            ILiquidationEngine.AuctionLapsed.selector,
+            ILiquidationEngine.AuctionMissing.selector,
+            ILiquidationEngine.AuctionRunning.selector,
+            ILiquidationEngine.CollateralInvalid.selector,
+            ILiquidationEngine.CoolingOff.selector,
+            ILiquidationEngine.DustLeft.selector,
+            ILiquidationEngine.NothingToKick.selector,
+            ILiquidationEngine.SliceEmpty.selector,
+            ILiquidationEngine.VenueBelowReserve.selector,
+            IVenue.ProceedsBelowMinimum.selector,
+            IClearingHouse.BorrowLimitExceeded.selector,
+            IClearingHouse.BorrowTooSmall.selector,
+            IClearingHouse.CashInsufficient.selector,
+            IClearingHouse.ZeroAmount.selector
+        ];
+        for (uint256 i = 0; i < expected.length; ++i) {
+            if (bytes4(reason) == expected[i]) return;
+        }
+        _assertReason(reason, bytes4(0));
+    }
+
+    function _assertReason(bytes memory reason, bytes4 expected) private pure {
+        assertEq(bytes32(bytes4(reason)), bytes32(expected), "an unexpected refusal");
+    }
+
+    // ------------------------------------------------------------------ readings
+
+    /// @dev Collaterals that are not owed as well, which a kick would net.
+    function _held(address account) private view returns (uint8[] memory ids) {
+        (uint64 collaterals, uint64 debts,,,) = house.accountInfo(account);
+        collaterals &= ~debts;
+        uint256 count;
+        for (uint8 assetId = 0; assetId < 3; ++assetId) {
+            if (collaterals >> assetId & 1 == 1) ++count;
+        }
+        ids = new uint8[](count);
+        for (uint8 assetId = 3; assetId > 0; --assetId) {
+            if (collaterals >> (assetId - 1) & 1 == 1) ids[--count] = assetId - 1;
+        }
+    }
+
+    function _price(uint8 assetId) private view returns (uint256) {
+        return oracle.price(address(tokens[assetId]));
+    }
+
+    /// @dev Value of a token unit, rounded up.
+    function _unitValue(uint8 assetId) private view returns (uint256) {
+        return _price(assetId) / 10 ** tokens[assetId].decimals() + 1;
+    }
+
+    /// @dev Token units worth `value` whole quote units.
+    function _amountOf(uint256 assetId, uint256 value) private view returns (uint256) {
+        return value * 1e18 * 10 ** tokens[assetId].decimals() / _price(uint8(assetId));
+    }
+
+    /// @dev Debt that the borrow limit still allows, token units.
+    function _roomToBorrow(address account, uint8 debtId) private view returns (uint256) {
+        IClearingHouse.AccountState memory state = house.accountState(account);
+        uint256 limit;
+        for (uint256 i = 0; i < state.legs.length; ++i) {
+            uint256 maxLtv = house.assetParameters(state.legs[i].assetId).maxLtvBps;
+            limit += state.legs[i].collateralValue * maxLtv / 10_000;
+        }
+        if (limit <= state.weightedDebt) return 0;
+        uint256 weight = house.assetParameters(debtId).debtWeightBps;
+        uint256 value = (limit - state.weightedDebt) * 10_000 / weight;
+        return value * 10 ** tokens[debtId].decimals() / _price(debtId);
+    }
+
+    function _actions() private pure returns (bytes4[] memory actions) {
+        actions = new bytes4[](6);
+        actions[0] = this.open.selector;
+        actions[1] = this.repay.selector;
+        actions[2] = this.market.selector;
+        actions[3] = this.kick.selector;
+        actions[4] = this.take.selector;
+        actions[5] = this.swap.selector;
+    }
+}
