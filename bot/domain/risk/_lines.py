@@ -71,7 +71,8 @@ def design(assets: Basket) -> Design:
         norm = np.maximum(np.einsum("mr,mr->m", gradient, gradient), 1e-300)
         target = ((np.einsum("mr,mr->m", gradient, z) - level) / norm)[:, None] * gradient
         moved = (target - z) * (1.0 if step < _ITERATIONS // 3 else 0.5)
-        z = z + np.clip(moved, -_EDGE, _EDGE)
+        # Volatilities near the largest float leave no slope to divide by.
+        z = z + np.clip(np.nan_to_num(moved), -_EDGE, _EDGE)
         level, gradient = _level(assets, z)
         if np.abs(moved).max() < _TOLERANCE:
             break

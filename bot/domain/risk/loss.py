@@ -1,15 +1,12 @@
 """What waiting costs: the debt that collateral is expected not to cover."""
 
-import math
-
 import numpy as np
-from scipy.special import erfcx, ndtr
+from scipy.special import ndtr
 
 from bot.domain import _validation as valid
 from bot.domain._validation import ArrayLike, FloatArray
 from bot.domain.risk import _units as units
 from bot.domain.risk._barrier import SMALLEST_DEVIATION
-from bot.domain.risk._normal import normal_density
 
 
 def expected_bad_debt(
@@ -53,9 +50,9 @@ def expected_bad_debt(
 
     Notes
     -----
-    Source: Black, Journal of Financial Economics 3, 1976. Where the debt is covered, the two terms are taken
-    through their Mills ratios, so that small losses keep their digits. No volatility or no lag gives ``max(0,
-    debt - F)`` exactly.
+    Source: Black, Journal of Financial Economics 3, 1976. Of put and call the one out of the money is
+    computed, so that small losses keep their digits. No volatility or no lag gives ``max(0, debt - F)``
+    exactly.
     """
     collateral, debt, excess, lost, sigma, seconds = valid.broadcast(
         collateral_value=valid.non_negative("collateral_value", collateral_value),
@@ -77,10 +74,5 @@ def _time_value(proceeds: FloatArray, debt: FloatArray, s: FloatArray) -> FloatA
     """Value of the put or the call, whichever is out of the money; the other is that and the difference."""
     low, high = np.minimum(proceeds, debt), np.maximum(proceeds, debt)
     distance = np.log(high / low) / s
-    far, near = distance + 0.5 * s, distance - 0.5 * s
-    root = math.sqrt(0.5)
-    density = normal_density(near)
-    by_mills = low * math.sqrt(0.5 * math.pi) * density * (erfcx(root * near) - erfcx(root * far))
-    # Deep in a large deviation erfcx overflows, and plain differences keep their digits.
-    plain = low * ndtr(-near) - high * ndtr(-far)
-    return np.asarray(np.maximum(np.where(near > -1.0, by_mills, plain), 0.0), dtype=np.float64)
+    value = low * ndtr(0.5 * s - distance) - high * ndtr(-0.5 * s - distance)
+    return np.asarray(np.maximum(value, 0.0), dtype=np.float64)

@@ -333,6 +333,19 @@ class TestGreeks:
         np.testing.assert_allclose(found.health_delta, health, rtol=1e-6)
         np.testing.assert_allclose(found.probability_delta, probability, rtol=2e-3)
 
+    def test_assets_that_move_against_each_other_have_slopes_too(self) -> None:
+        opposed = np.array([[1.0, -0.96, 0.85], [-0.96, 1.0, -0.85], [0.85, -0.85, 1.0]])
+        logs = np.log([38.0, 33.0, 29.0, 90.0])
+
+        def at(shift: np.ndarray) -> float:
+            worth = np.exp(logs + shift)
+            return float(portfolio_insolvency(worth[:-1], worth[-1], [1.8, 1.9, 0.9], opposed, 20 * DAY))
+
+        found = greeks(np.exp(logs[:-1]), 90.0, [1.8, 1.9, 0.9], opposed, 20 * DAY).probability_delta
+        # A wide step, beside which the noise of the sampled lines is small.
+        expected = [(at(h) - at(-h)) / 4e-2 for h in 2e-2 * np.eye(4)]
+        np.testing.assert_allclose(found, expected, rtol=0.05)
+
     def test_gamma_is_the_difference_of_delta(self) -> None:
         found = greeks(self.VALUES, 100.0, self.VOLATILITIES, self.CORRELATION, 30 * DAY)
         for i, step in enumerate(1e-5 * np.eye(4)):
