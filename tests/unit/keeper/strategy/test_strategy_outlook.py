@@ -185,10 +185,12 @@ def test_an_auction_that_runs_is_nearer_to_its_sale() -> None:
 
 def test_a_flag_that_only_has_to_fall_comes_last() -> None:
     scene = Scene()
-    row = scene.account({"WETH": 10_000}, {"USDC": 1_660_000 * 0.999})
+    row = scene.account({"WETH": 10**6}, {"USDC": 166_000_000 * 0.999})
     scene.auction(row, ["WETH"], age=120)
     scene.account({"WETH": 10}, {"USDC": 1_900})
-    assert order(scene, heard()) == [1, 0]
+    _, outlook = seen(scene, covariance=heard(10.0))
+    assert outlook.loss_of_waiting[row] > 10 * outlook.loss_of_waiting[1]
+    assert order(scene, heard(10.0)) == [1, 0]
 
 
 def test_the_order_is_total() -> None:
