@@ -9,6 +9,7 @@ import difflib
 import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -233,15 +234,7 @@ class RiskSettings(_Section):
 
     def outlook(self) -> OutlookSettings:
         """Return what `outlook_of` takes."""
-        return OutlookSettings(
-            horizon_s=self.horizon_s,
-            distance_horizon_s=self.distance_horizon_s,
-            floor=self.floor,
-            stable_floor=self.stable_floor,
-            prior=self.prior,
-            cap=self.cap,
-            stale_after_s=self.stale_after_s,
-        )
+        return OutlookSettings(**{entry.name: getattr(self, entry.name) for entry in fields(OutlookSettings)})
 
     def predictions(self) -> PredictionSettings:
         """Return what `RiskJournal` takes."""
