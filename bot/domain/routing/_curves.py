@@ -28,8 +28,6 @@ class Curve(Protocol):
     """``mu`` of the first unit of input."""
     offset: float
     """``start`` less that of the best venue."""
-    jumps: bool
-    """Whether the whole capacity has one marginal price."""
 
     def capacity(self) -> float:
         """Return the largest input, or any number that no trade reaches."""
@@ -58,12 +56,11 @@ class Hyperbola:
         One less the fee.
     """
 
-    __slots__ = ("jumps", "offset", "slope", "start")
+    __slots__ = ("offset", "slope", "start")
 
     def __init__(self, reserve_in: float, reserve_out: float, keep: float) -> None:
         self.start = math.sqrt(reserve_in / reserve_out / keep)
         self.slope = math.sqrt(reserve_in) * math.sqrt(reserve_out) / math.sqrt(keep)
-        self.jumps = False
         self.offset = 0.0
 
     def capacity(self) -> float:
@@ -87,13 +84,12 @@ class Hyperbola:
 class Step:
     """A quote: one price up to a capacity."""
 
-    __slots__ = ("_capacity", "jumps", "offset", "price", "start")
+    __slots__ = ("_capacity", "offset", "price", "start")
 
     def __init__(self, price: float, capacity: float) -> None:
         self.start = 1.0 / math.sqrt(price)
         self.price = price
         self._capacity = capacity
-        self.jumps = True
         self.offset = 0.0
 
     def capacity(self) -> float:
@@ -135,7 +131,6 @@ class Ranges:
         "_slopes",
         "_spent",
         "_to_mu",
-        "jumps",
         "offset",
         "start",
     )
@@ -146,7 +141,6 @@ class Ranges:
         self._to_mu: Callable[[int], float] = self._falling if zero_for_one else self._rising
         self._limit = limit
         self.start = self._to_mu(pool.sqrt_price_x96)
-        self.jumps = False
         self.offset = 0.0
         # by range: where it starts, less the pool's own start; its slope; input and output up to there
         self._gaps = [0.0]
