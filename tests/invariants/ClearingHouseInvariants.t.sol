@@ -210,8 +210,9 @@ contract ClearingHouseWalkTest is HouseWalk {
         for (uint256 i = 0; i < often.length; ++i) {
             _assertDone(often[i], 5);
         }
-        bytes32[9] memory seldom = [
-            bytes32("repay all"),
+        bytes32[10] memory seldom = [
+            bytes32("withdraw all"),
+            "repay all",
             "setFlag",
             "writeOff",
             "collectCredit",

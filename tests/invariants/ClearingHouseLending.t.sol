@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {IClearingHouse} from "../../contracts/interfaces/IClearingHouse.sol";
+import {InterestRate} from "../../contracts/libraries/InterestRate.sol";
 import {HouseFixture} from "./support/HouseFixture.sol";
 
 /// @title Pools: supply, withdraw, share transfers, interest
@@ -201,6 +202,22 @@ contract ClearingHouseLendingTest is HouseFixture {
         assertEq(m.totalSupplyAssets - 1_000_000e6, m.totalBorrowAssets - 450_000e6 - m.reserveAssets);
         assertEq(m.lastAccrual, block.timestamp);
         assertBooksBalance();
+    }
+
+    /// @dev In favour of the pool, and what of it is the reserve's in favour of the suppliers.
+    function test_interest_rounds_up_and_the_reserves_part_down(uint256 borrowed, uint256 elapsed) external {
+        deposit(borrower, WETH, 800e18);
+        borrowed = bound(borrowed, 500e6, 900_000e6);
+        borrow(borrower, USDC, borrowed);
+        uint256 rate = house.borrowRate(USDC);
+        elapsed = bound(elapsed, 1, 365 days);
+        skip(elapsed);
+        uint256 exact = borrowed * InterestRate.growthUp(rate, elapsed); // over 1e18
+        uint256 interest = (exact + 1e18 - 1) / 1e18;
+        IClearingHouse.Market memory m = house.market(USDC);
+        assertEq(m.totalBorrowAssets, borrowed + interest);
+        assertEq(m.reserveAssets, interest / 10);
+        assertEq(m.totalSupplyAssets, 1_000_000e6 + interest - interest / 10);
     }
 
     function test_the_market_shows_interest_before_it_accrues(uint256 elapsed) external {

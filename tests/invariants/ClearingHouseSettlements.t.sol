@@ -221,10 +221,11 @@ contract ClearingHouseSettlementsTest is HouseFixture {
         assertBooksBalance();
     }
 
-    function test_a_sale_below_its_minimum_reverts() external {
-        venue.setPays(1_899e6);
-        vm.expectRevert(abi.encodeWithSelector(IVenue.ProceedsBelowMinimum.selector, 1_899e6, 1_900e6));
-        double.sellAndSettle(_take(), 1_900e6, address(venue), "");
+    function test_a_sale_at_its_minimum_passes_and_below_it_reverts() external {
+        venue.setPays(1_920e6);
+        vm.expectRevert(abi.encodeWithSelector(IVenue.ProceedsBelowMinimum.selector, 1_920e6, 1_920e6 + 1));
+        double.sellAndSettle(_take(), 1_920e6 + 1, address(venue), "");
+        double.sellAndSettle(_take(), 1_920e6, address(venue), "");
     }
 
     function test_a_sale_is_booked_as_it_was_or_not_at_all() external {

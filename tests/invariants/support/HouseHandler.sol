@@ -89,12 +89,15 @@ contract HouseHandler is Test {
         uint256 held = _house.supplyShares(assetId, actor);
         uint256 claim = held * (uint256(m.totalSupplyAssets) + 1) / (uint256(m.totalSupplyShares) + 1e6);
         uint256 most = _min(claim, _liquidity(m));
-        if (most != 0) _withdraw(actor, assetId, bound(amount, 1, most));
+        if (most == 0) return;
+        if (most == claim && amount % 2 == 0) _withdraw(actor, assetId, 0, held);
+        else _withdraw(actor, assetId, bound(amount, 1, most), 0);
     }
 
-    function _withdraw(address actor, uint8 assetId, uint256 amount) private fair("withdraw") {
+    function _withdraw(address actor, uint8 assetId, uint256 assets, uint256 shares) private fair("withdraw") {
         vm.prank(actor);
-        _house.withdraw(assetId, amount, 0, actor, actor);
+        _house.withdraw(assetId, assets, shares, actor, actor);
+        if (assets == 0) ++done["withdraw all"];
     }
 
     function transferShares(uint256 fromSeed, uint256 toSeed, uint256 assetSeed, uint256 amount) external {
