@@ -90,6 +90,10 @@ def _tokens(asset: Asset, units: int) -> float:
     return units / asset.unit
 
 
+def _amount(tokens: float) -> str:
+    return f"{tokens:,.0f}" if tokens >= 1_000 else f"{tokens:.4g}"
+
+
 def _sale_plain(pair_sale: PairSale, assets: tuple[Asset, ...]) -> dict[str, Any]:
     collateral, debt = (assets[asset_id] for asset_id in pair_sale.pair)
     return {
@@ -188,7 +192,7 @@ def _where(report: StressReport, slippage: float) -> Table:
             collateral.symbol,
             debt.symbol,
             str(found.accounts),
-            f"{_tokens(collateral, found.wanted):,.4g}",
+            _amount(_tokens(collateral, found.wanted)),
             f"{found.value / WAD:,.0f}",
             *_impact(found),
         )

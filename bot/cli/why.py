@@ -77,7 +77,7 @@ def show(console: Console, found: ExplainedDecision, names: dict[int, AssetName]
     console.print(_headline(found), "")
     console.print(_lines("What was known", teller.account()), _assets(teller))
     options = teller.options()
-    console.print(_options(options), *_verdicts(options), _summary(entry), "")
+    console.print(_options(options), *_verdicts(options), _summary(entry), sep="\n")
     if not found.transactions and entry.chosen is not None:
         console.print("No transaction was recorded: the keeper ended before it planned one.")
     for transaction in found.transactions:

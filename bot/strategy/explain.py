@@ -160,7 +160,6 @@ def _friendly(name: str) -> str:
 
 
 _OUTLOOK: Final[Mapping[str, tuple[str, Callable[[object], str]]]] = {
-    "health": ("health factor, forecast's", _ratio),
     "solvency": ("collateral over debt", _ratio),
     "volatility": ("volatility of its health a year", _share),
     "liquidatable": ("probability that health touches 1", _share),
@@ -247,8 +246,8 @@ class Teller:
         ]
         told = {*_INPUTS, "holdings", "prices", "multipliers", "outlook"}
         outlook = self.inputs.get("outlook")
-        if isinstance(outlook, Mapping):
-            lines += _told(outlook, _OUTLOOK)
+        if isinstance(outlook, Mapping):  # its health is the health factor again, in floats
+            lines += _told({key: value for key, value in outlook.items() if key != "health"}, _OUTLOOK)
         lines += [
             Line(_friendly(key), _plain(value)) for key, value in self.inputs.items() if key not in told
         ]
@@ -335,21 +334,15 @@ class Teller:
         )
 
     def _details(self, pair: tuple[object, object], numbers: Plain) -> Iterator[Line]:
-        for key, value in numbers.items():
-            if key in _COLUMNS:
-                continue
-            if key in _COLLATERAL and pair[0] is not None:
-                yield Line(_COLLATERAL[key], self.amount(pair[0], value))
-            elif key in _DEBT and pair[1] is not None:
-                yield Line(_DEBT[key], self.amount(pair[1], value))
-            else:
-                yield from _told({key: value}, _NUMBERS)
+        left = {key: value for key, value in numbers.items() if key not in _COLUMNS}
+        for asset_id, words in zip(pair, (_COLLATERAL, _DEBT), strict=True):
+            for key, name in words.items():
+                if key in left and asset_id is not None:
+                    yield Line(name, self.amount(asset_id, left.pop(key)))
+        yield from _told(left, _NUMBERS)
 
 
 def _told(values: Plain, words: Mapping[str, tuple[str, Callable[[object], str]]]) -> list[Line]:
-    """Return figures in words where there are any, and under their own names where not."""
-    lines = []
-    for key, value in values.items():
-        name, tell = words.get(key, (_friendly(key), _plain))
-        lines.append(Line(name, tell(value)))
-    return lines
+    """Return figures in the order of the words for them, then the others under their own names."""
+    known = [Line(name, tell(values[key])) for key, (name, tell) in words.items() if key in values]
+    return known + [Line(_friendly(key), _plain(value)) for key, value in values.items() if key not in words]

@@ -84,6 +84,7 @@ def test_a_decision_to_wait_is_told_with_the_reasons(capsys: pytest.CaptureFixtu
     status, out, err = run(capsys, ACCOUNT, "--block", "10")
     assert status == 0, err
     assert "at block 10" in out
+    assert "\n1. " in out
     assert "The keeper waited" in out
     assert "pool pays less than the reserve" in " ".join(out.split())
 
