@@ -10,7 +10,7 @@ export APE_SILENCE_WARNINGS := 1
 
 CONTRACTS := $(shell find contracts -name '*.sol')
 
-.PHONY: help setup demo test test-contracts test-bot lint format node deploy keeper bench-domain bench-risk abi lock clean
+.PHONY: help setup demo test test-contracts test-bot test-long lint format node deploy keeper bench-domain bench-risk abi lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ test-contracts: setup ## contracts: forge fuzz and invariants, flows in ape
 
 test-bot: setup ## keeper, laboratory and mathematics: pytest
 	@python -m pytest -q
+
+test-long: setup ## the long campaigns: 100,000 quotes, 10,000 networks, large simulations
+	@python -m pytest -q -m slow
 
 lint: setup ## ruff, mypy, import-linter, forge fmt, solhint
 	@ruff check .
