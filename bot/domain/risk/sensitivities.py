@@ -55,8 +55,8 @@ def greeks(
 
     Notes
     -----
-    The probability's derivative is that of the exact integral along each line: to 1e-6 up to two risk factors,
-    to some 2 % beyond. Assets that do not move count as less debt.
+    The probability's derivative is that of the exact integral along each line: to 1e-6 up to two factors, to
+    some 2 % beyond. Assets that do not move count as less debt.
     """
     book = _basket.given(weighted_values, debt, volatilities, correlation, horizon, debt_bound="positive")
     shares = book.values / book.debt[:, None]
