@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import typer
 from rich.console import Console
@@ -24,7 +24,7 @@ from bot.sim.prices import parse_prices_option
 from bot.sim.replay import Progress, Stage, run_replay
 from bot.sim.report import Report
 from bot.sim.scenario import Scenario, ScenarioName, bundled, from_files, make_scenario, parse_time
-from bot.sim.schedule import default_budget
+from bot.sim.schedule import LONG_BUDGET, SHORT_BUDGET, default_budget
 from bot.sim.settings import (
     ACCOUNTS,
     ACKNOWLEDGE_TIMEOUT_S,
@@ -34,6 +34,8 @@ from bot.sim.settings import (
     Settings,
 )
 from bot.sim.world import LISTED_DECIMALS
+
+BUDGETS = f"{SHORT_BUDGET} for up to twelve hours, else {LONG_BUDGET}"
 
 SIGNALLED = 128
 """Added to a signal's number, as shells do."""
@@ -51,73 +53,89 @@ class _InterruptedError(BaseException):
         self.number = number
 
 
+ScenarioOption: TypeAlias = Annotated[
+    ScenarioName | None, typer.Option(help="A crash that Sluice carries.", show_default="black-thursday")
+]
+PricesOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ETH=FILE[,BTC=FILE]",
+        help="Your own prices: CSV with ts,open,high,low,close[,volume], ts in unix seconds. "
+        "BTC moves with ETH if it has no file.",
+    ),
+]
+StartOption: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="TIME", help="First block: 2020-03-12T20:00 (UTC) or unix seconds.")
+]
+EndOption: TypeAlias = Annotated[str | None, typer.Option(metavar="TIME", help="Last block.")]
+AccountsOption: TypeAlias = Annotated[
+    int | None, typer.Option(metavar="N", help="Accounts in a generated book.", show_default=str(ACCOUNTS))
+]
+BookOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Your own book: CSV with id,collateral_asset,collateral_amount,debt_asset,debt_amount.",
+    ),
+]
+SeedOption: TypeAlias = Annotated[
+    int, typer.Option(metavar="N", help="Of the path inside the bars, the book and the keys.")
+]
+PoolDepthOption: TypeAlias = Annotated[
+    float,
+    typer.Option(metavar="X", help="What selling over 2 % of a pool's price brings, over the book's debt."),
+]
+RecoveryOption: TypeAlias = Annotated[
+    float, typer.Option(metavar="SECONDS", help="Time in which arbitrage closes half of a pool's gap.")
+]
+GasPriceOption: TypeAlias = Annotated[float, typer.Option(metavar="GWEI", help="Base fee of every block.")]
+MaxBlocksOption: TypeAlias = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Most blocks.", show_default=BUDGETS),
+]
+OutOption: TypeAlias = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Where the report goes.", show_default="reports/SCENARIO")
+]
+JsonOption: TypeAlias = Annotated[
+    Path | None, typer.Option("--json", metavar="FILE", help="A second copy of report.json.")
+]
+PortOption: TypeAlias = Annotated[
+    int | None, typer.Option(help="Port of the node on 127.0.0.1.", show_default="a free one")
+]
+TimeoutOption: TypeAlias = Annotated[
+    float, typer.Option(metavar="SECONDS", help="Time that the keeper is given to act on a block.")
+]
+QuietOption: TypeAlias = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print nothing but errors and where the report is.")
+]
+
+
 @app.command()
 def replay(
-    scenario: Annotated[
-        ScenarioName | None, typer.Option(help="A crash that Sluice carries. [default: black-thursday]")
-    ] = None,
-    prices: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ETH=FILE[,BTC=FILE]",
-            help="Your own prices: CSV with ts,open,high,low,close[,volume], ts in unix seconds. "
-            "BTC moves with ETH if it has no file.",
-        ),
-    ] = None,
-    start: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="First block: 2020-03-12T20:00 (UTC) or unix seconds."),
-    ] = None,
-    end: Annotated[str | None, typer.Option(metavar="TIME", help="Last block.")] = None,
-    accounts: Annotated[
-        int | None, typer.Option(metavar="N", help=f"Accounts in a generated book. [default: {ACCOUNTS}]")
-    ] = None,
-    book: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Your own book: CSV with id,collateral_asset,collateral_amount,debt_asset,debt_amount.",
-        ),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Of the path inside the bars, the book and the keys.")] = 1,
-    pool_depth: Annotated[
-        float,
-        typer.Option(
-            metavar="X", help="What selling over 2 % of a pool's price brings, over the book's debt."
-        ),
-    ] = POOL_DEPTH,
-    recovery: Annotated[
-        float, typer.Option(metavar="SECONDS", help="Time in which arbitrage closes half of a pool's gap.")
-    ] = RECOVERY_S,
-    gas_price: Annotated[
-        float, typer.Option(metavar="GWEI", help="Base fee of every block.")
-    ] = GAS_PRICE_GWEI,
-    max_blocks: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Most blocks. [default: 1500 for up to twelve hours, else 3500]"),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where the report goes. [default: reports/SCENARIO]")
-    ] = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="A second copy of report.json.")
-    ] = None,
-    port: Annotated[
-        int | None, typer.Option(help="Port of the node on 127.0.0.1. [default: a free one]")
-    ] = None,
-    acknowledge_timeout: Annotated[
-        float, typer.Option(metavar="SECONDS", help="Time that the keeper is given to act on a block.")
-    ] = ACKNOWLEDGE_TIMEOUT_S,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print nothing but errors and where the report is.")
-    ] = False,
+    scenario: ScenarioOption = None,
+    prices: PricesOption = None,
+    start: StartOption = None,
+    end: EndOption = None,
+    accounts: AccountsOption = None,
+    book: BookOption = None,
+    seed: SeedOption = 1,
+    pool_depth: PoolDepthOption = POOL_DEPTH,
+    recovery: RecoveryOption = RECOVERY_S,
+    gas_price: GasPriceOption = GAS_PRICE_GWEI,
+    max_blocks: MaxBlocksOption = None,
+    out: OutOption = None,
+    json_file: JsonOption = None,
+    port: PortOption = None,
+    acknowledge_timeout: TimeoutOption = ACKNOWLEDGE_TIMEOUT_S,
+    quiet: QuietOption = False,
 ) -> None:
     """Play a crash over the real contracts and pools, the keeper acting on its own, and write a report.
 
-    A local node is started, Sluice and Uniswap V3 are deployed, a book of accounts is opened, and the keeper
-    runs as a separate process. Nothing of it is left when the replay ends, however it ends.
+    A local node is started, Sluice and Uniswap V3 are deployed, a book of
+    accounts is opened, and the keeper runs as a separate process. Nothing of it
+    is left when the replay ends, however it ends.
 
-    Example: [bold]sluice replay --scenario ftx --accounts 400 --pool-depth 0.05 --out reports/ftx[/bold]
+    Example: [bold]sluice replay --scenario ftx --accounts 400 --out reports/ftx[/bold]
     """
     played = _scenario(scenario, prices, start, end)
     settings = Settings(

@@ -82,7 +82,7 @@ class Actors:
             elif sent in self._moving:
                 pool, price = self._moving.pop(sent)
                 pool.recentring.moved(price)
-                pool.read_positions(NodeSender(self._world.anvil.rpc, pool.provider).call)
+                pool.read_positions(self._read_many)
             else:
                 continue
             if int(receipt["status"], 16) != 1:
@@ -110,6 +110,10 @@ class Actors:
         if pool.recentring.is_due(pool.geometry.price(seen), ts) and not moving:
             price = self._pending_price(pool)
             self._moving[self._send(pool.recentre(price))] = (pool, pool.geometry.price(price))
+
+    def _read_many(self, calls: Sequence[tuple[str, bytes]]) -> list[bytes]:
+        requests = [call_request(to, data) for to, data in calls]
+        return [to_bytes(result) for result in self._world.anvil.rpc.batch(requests)]
 
     def _pending_price(self, pool: PoolMarket) -> int:
         """Return a pool's price behind all that waits to be mined."""

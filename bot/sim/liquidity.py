@@ -203,16 +203,17 @@ def amounts(band: Range, sqrt_price_x96: int) -> tuple[int, int]:
 
 # ------------------------------------------------------------------------------------- providers
 
-LEAVES = 0.05
+LEAVES = 0.02
 """Providers act once the pool's price is this far from the centre of their bands..."""
 
-PATIENCE_S = 600
-"""...and has been for this long, in block time."""
+PATIENCE_S = 300
+"""...and has been for this long, in block time. The table is a mean around the price of each moment, so bands
+that never follow would not show it; bands that follow at once would hide what a crash leaves behind."""
 
 
 @dataclass
 class Recentring:
-    """The providers' rule: move the bands to the pool's price once it has left them for ten minutes.
+    """The providers' rule: move the bands to the pool's price once it has left them for five minutes.
 
     Each band gets the liquidity it had, whatever tokens that takes: providers top up what the crash took from
     them, so the depth in quote falls with the square root of the price.

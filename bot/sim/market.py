@@ -43,6 +43,9 @@ RECENTRE_GAS = 12_000_000
 Read: TypeAlias = Callable[[str, bytes], bytes]
 """Reads from a contract at the latest block."""
 
+ReadMany: TypeAlias = Callable[[Sequence[tuple[str, bytes]]], Sequence[bytes]]
+"""The same, many reads at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Position:
@@ -137,15 +140,18 @@ class PoolMarket:
             call_data("burn(uint256)", position.token_id),
         ]
 
-    def read_positions(self, read: Read) -> None:
+    def read_positions(self, read: ReadMany) -> None:
         """Read what liquidity there is."""
         manager = self.position_manager
-        count = int.from_bytes(read(manager, call_data("balanceOf(address)", self.provider)))
+        (count,) = read([(manager, call_data("balanceOf(address)", self.provider))])
+        listing = "tokenOfOwnerByIndex(address,uint256)"
+        indices = range(int.from_bytes(count))
+        listed = read([(manager, call_data(listing, self.provider, index)) for index in indices])
+        ids = [int.from_bytes(token_id) for token_id in listed]
+        found = read([(manager, call_data("positions(uint256)", token_id)) for token_id in ids])
         self.positions = []
-        for index in range(count):
-            listed = call_data("tokenOfOwnerByIndex(address,uint256)", self.provider, index)
-            token_id = int.from_bytes(read(manager, listed))
-            words = decode(POSITION_TYPES, read(manager, call_data("positions(uint256)", token_id)))
+        for token_id, data in zip(ids, found, strict=True):
+            words = decode(POSITION_TYPES, data)
             self.positions.append(Position(token_id, Range(words[5], words[6], words[7])))
 
     def depth(self, sqrt_price_x96: int, *, selling: bool = True) -> float:
@@ -233,7 +239,7 @@ def open_pool(sender: Sender, pool: PoolMarket) -> None:
     """Provide a pool's liquidity from its provider's account and read it back."""
     fill_purse(sender, pool, pool.position_manager)
     sender.send(pool.position_manager, pool.opening(read_sqrt_price(sender.call, pool.address)))
-    pool.read_positions(sender.call)
+    pool.read_positions(lambda calls: [sender.call(to, data) for to, data in calls])
 
 
 def read_sqrt_price(read: Read, pool: str) -> int:

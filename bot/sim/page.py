@@ -33,7 +33,7 @@ SECTIONS = (
         "sales",
         "What was sold, against depth",
         "Collateral sold in each five minutes, and what selling over 2 % of the pool's price would have "
-        "brought at that moment.",
+        "brought at that moment. What settlements of shorts bought is below zero.",
     ),
     (
         "cost",

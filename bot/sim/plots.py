@@ -174,27 +174,44 @@ def _health(axis: Axes, report: Report) -> None:
 
 
 def _sales_panel(pool: str) -> Panel:
-    base = pool.split("/", maxsplit=1)[0]
+    """Return a panel of what settlements sold into a pool, and bought out of it below zero."""
+    base, quote = pool.split("/", maxsplit=1)
 
     def panel(axis: Axes, report: Report) -> None:
-        depth = report.series.pools[pool].depth_selling_usd
-        axis.plot(_times(report.series.ts), depth, color=INK, linewidth=1.2, label=f"2 % depth of {pool}")
-        bottom = np.zeros(1)
-        for route, colour in _routes(report):
-            rows = [sale for sale in report.sales if sale.route == route and sale.collateral == base]
-            edges, sold = _buckets(report, rows)
-            bottom = bottom if bottom.any() else np.zeros(len(sold))
-            width = BUCKET_S / 3_600
-            axis.bar(
-                edges, sold, width, bottom=bottom, align="edge", color=colour, label=f"{base} sold, {route}"
-            )
-            bottom = bottom + sold
-        axis.set_title(f"{base} sold per five minutes, against the pool's depth")
+        times, series = _times(report.series.ts), report.series.pools[pool]
+        sold = [sale for sale in report.sales if sale.collateral == base]
+        bought = [sale for sale in report.sales if sale.collateral == quote and sale.debt == base]
+        axis.plot(times, series.depth_selling_usd, color=INK, linewidth=1.1, label=f"2 % depth of {pool}")
+        highest = max(*series.depth_selling_usd, *_bars(axis, report, sold, f"{base} sold", 1.0))
+        lowest = 0.0
+        if bought:
+            axis.plot(times, -np.array(series.depth_buying_usd), color=INK, linewidth=1.1)
+            lowest = -max(*series.depth_buying_usd, *_bars(axis, report, bought, f"{base} bought", -1.0))
+        axis.set_title(f"{base} {'sold and bought' if bought else 'sold'} per five minutes, against depth")
         _dollars(axis)
-        axis.set_ylim(0, 1.25 * max(*depth, *bottom))
+        axis.set_ylim(1.1 * lowest, 1.25 * highest)
         axis.legend(loc="upper right", ncols=3)
 
     return panel
+
+
+def _bars(axis: Axes, report: Report, rows: Sequence[SaleRow], label: str, sign: float) -> FloatArray:
+    """Stack five-minute bars of each route; return their heights."""
+    starts, heights = _buckets(report, [])
+    for route, colour in _routes(report):
+        _, sold = _buckets(report, [sale for sale in rows if sale.route == route])
+        axis.bar(
+            starts,
+            sign * sold,
+            BUCKET_S / 3_600,
+            bottom=sign * heights,
+            align="edge",
+            color=colour,
+            alpha=1.0 if sign > 0 else 0.6,
+            label=f"{label}, {route}",
+        )
+        heights = heights + sold
+    return heights
 
 
 def _cost(axis: Axes, report: Report) -> None:

@@ -135,6 +135,16 @@ def test_the_page_needs_nothing_else_and_shows_every_plot(sold: bool) -> None:
     assert page.svgs == 5
 
 
+def test_what_a_short_bought_is_drawn_below_zero() -> None:
+    made = report()
+    (sale,) = made.sales
+    short = sale.model_copy(update={"collateral": "USDC", "debt": "WETH"})
+    (panel,) = draw(made.model_copy(update={"sales": [short]}))["sales"].axes
+    lowest = min(patch.get_y() + min(patch.get_height(), 0) for patch in panel.patches)
+    assert lowest == pytest.approx(-sale.sold_usd)
+    assert "bought" in panel.get_title(loc="left")
+
+
 def test_the_page_escapes_what_came_from_outside() -> None:
     html = render_html(report(), draw(report()))
     assert "&lt;generated&gt;" in html
