@@ -185,7 +185,7 @@ abstract contract Settlements is Accounts {
         _pay(collateral, venue, seized);
         uint256 before = SafeTransferLib.balanceOf(debtToken, address(this));
         IVenue(venue).swap(collateral.token, debtToken, seized, minPayment, address(this), data);
-        payment = SafeTransferLib.balanceOf(debtToken, address(this)) - before;
+        payment = SafeTransferLib.balanceOf(debtToken, address(this)).zeroFloorSub(before);
         if (payment < minPayment) revert IVenue.ProceedsBelowMinimum(payment, minPayment);
     }
 
