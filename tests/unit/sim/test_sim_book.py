@@ -73,6 +73,14 @@ def test_every_account_is_within_its_borrow_limit_and_above_the_smallest_borrow(
         assert all(TERMS[symbol].value_up(amount) >= SMALLEST_BORROW for symbol, amount in account.debt)
 
 
+def test_accounts_that_could_not_borrow_start_at_their_limit() -> None:
+    strict = {**TERMS, "WETH": AssetTerms("WETH", 0, 18, TERMS["WETH"].price_wad, 7_000, 8_300, 10_800)}
+    accounts = generate_book(200, 1, strict, SMALLEST_BORROW).accounts
+    floors = [account for account in accounts if account.health_factor(strict) < 1.2]
+    assert floors
+    assert all(account.weighted_debt(strict) <= account.borrow_limit(strict) for account in accounts)
+
+
 def test_debts_raised_to_the_smallest_borrow_are_counted() -> None:
     book = made(200)
     at_bottom = int((debts_usd(book) < SMALLEST_BORROW / WAD * 1.001).sum())

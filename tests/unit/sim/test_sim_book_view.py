@@ -53,6 +53,15 @@ def test_one_unit_of_debt_at_the_threshold_decides_as_in_the_contract(debt: int,
     assert bool(view(account).health([MARKETS[0], MARKETS[1], exact]).unhealthy[0]) is unhealthy
 
 
+def test_a_debt_rounded_up_past_the_threshold_is_unhealthy_though_its_float_is_not() -> None:
+    market = MarketView(3_333_333, 0, WAD)  # a share is 3.333334 units
+    shares = 3_000_001  # 10,000,005.33 units, owed as 10,000,006
+    weth = 10_000_005_600_000 * 10**6 // 83  # counts for 10,000,005.6 units
+    health = view(AccountView((weth, 0, 0), (0, 0, shares))).health([MARKETS[0], MARKETS[1], market])
+    assert health.health[0] > 1
+    assert health.unhealthy[0]
+
+
 def test_bands_hold_all_debt_and_the_first_only_what_is_unhealthy() -> None:
     accounts = [owing(usdc * 10**6) for usdc in (90, 80, 70, 60, 50)]
     health = view(*accounts).health(MARKETS)
