@@ -2,8 +2,8 @@
 
 Run ``python -m benchmarks.domain_amm``; the peer's interpreter is made by
 ``benchmarks/peers/install-degenbot`` (``--peer-python`` names another). Rounds of ours and the peer's
-alternate in one run, and every output is first compared to the wei. Quotes are medians over the rounds. Splits
-are judged by processor time, since each network is timed once; the wall clock is printed beside it.
+alternate in one run, and every output is first compared to the wei. Quotes are medians over the rounds.
+Splits are judged by processor time, since each network is timed once; the wall clock is printed beside it.
 """
 
 import argparse
