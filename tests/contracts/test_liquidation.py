@@ -187,6 +187,7 @@ def test_a_halt_stops_settlements_and_lapses_the_auction(sluice, unhealthy, kick
     sluice.engine.setHalted(True, sender=governor)
     with ape.reverts(sluice.engine.Halted):
         take(sluice, unhealthy, taker)
+    sluice.wait(12)
     sluice.engine.setHalted(False, sender=governor)
     with ape.reverts(sluice.engine.AuctionLapsed):
         take(sluice, unhealthy, taker)
