@@ -235,15 +235,15 @@ library Sizing {
             uint256 cancelledValue = sale.cancelled.valueDown(position.debtPrice, position.debtUnit);
             result.debtValue = position.debtValue - cancelledValue;
             result.weightedDebt = position.weightedDebt - cancelledValue.mulDown(position.weight);
-        } else if (position.otherDebtValue > 0) {
+        } else {
             uint256 cancelledValue = sale.cancelled.valueUp(position.debtPrice, position.debtUnit);
             result.debtValue = position.otherDebtValue;
             result.weightedDebt = position.weightedDebt.zeroFloorSub(cancelledValue.mulUp(position.weight));
         }
     }
 
-    /// @dev Health after a sale: no lower than `lowest` and no higher than `highest`, which lie a token unit of each
-    /// side and `ROUNDING` apart on either side of the figure. Without debt both are the largest integer.
+    /// @dev Health after a sale, give or take two token units of each side and the roundings: no lower than `lowest`
+    /// and no higher than `highest`. Without debt both are the largest integer.
     function healthRange(Position memory position, Aftermath memory result)
         internal
         pure

@@ -3,6 +3,8 @@ pragma solidity ^0.8.28;
 
 import {IClearingHouse} from "../../contracts/interfaces/IClearingHouse.sol";
 import {ILiquidationEngine} from "../../contracts/interfaces/ILiquidationEngine.sol";
+import {IPriceOracle} from "../../contracts/interfaces/IPriceOracle.sol";
+import {FaucetToken} from "../../contracts/mocks/FaucetToken.sol";
 import {EngineFixture} from "../support/forge/EngineFixture.sol";
 
 /// @title Who loses what once the reserve no longer covers the debt
@@ -180,6 +182,29 @@ contract LiquidationEngineInsolvencyTest is EngineFixture {
         _assertBooksBalance();
     }
 
+    function test_proceeds_beyond_a_small_debt_stay_with_the_account_and_pay_no_incentive() external {
+        _fillReserve();
+        _depositOther(12_000e18);
+        _deposit(borrower, WETH, 10 * ONE_WETH);
+        _borrow(borrower, WBTC, 0.36e8);
+        _borrow(borrower, USDC, 1_000 * ONE_USDC);
+        skip(12);
+        _publish(WETH, 1_055e8); // 10,550 for sale and 12,000 beside it, against 22,600
+        _pool(WETH, 1_055e18, 200_000_000);
+        _kick(borrower, _ids(WETH));
+        skip(600); // m = 0.9414
+        uint256 debt = _debt(borrower, USDC);
+        uint256 reserve = house.market(USDC).reserveAssets;
+        (, uint256 payment) = _swap(WETH, USDC, NO_LIMIT, 0);
+        assertGt(payment, debt, "sized by the reserve, sold at the pool's price");
+        assertEq(_debt(borrower, USDC), 0);
+        assertEq(_collateral(borrower, USDC), payment - debt);
+        assertEq(house.creditOf(USDC, keeper), 0);
+        assertApproxEqAbs(house.market(USDC).reserveAssets, reserve, 1);
+        assertTrue(_flagged(borrower));
+        _assertBooksBalance();
+    }
+
     function test_a_partial_sale_in_insolvency_leaves_the_rest_as_insolvent_as_before() external {
         _kickLong(1_500e8);
         _pool(WETH, 1_500e18, 200_000_000);
@@ -202,6 +227,19 @@ contract LiquidationEngineInsolvencyTest is EngineFixture {
         _openLong();
         _publish(WETH, answer);
         _kick(borrower, _ids(WETH));
+    }
+
+    /// @dev Lists a fourth asset, worth 1, and deposits it.
+    function _depositOther(uint256 amount) private {
+        FaucetToken token = new FaucetToken("DAI", "DAI", 18);
+        oracle.setFeed(address(token), IPriceOracle.Feed(address(feeds[USDC]), 1 days, 1, 1e16));
+        IClearingHouse.AssetParameters memory parameters = house.assetParameters(USDC);
+        uint8 assetId = house.listAsset(address(token), parameters, house.rateModel(USDC));
+        token.mint(borrower, amount);
+        vm.startPrank(borrower);
+        token.approve(address(house), amount);
+        house.depositCollateral(assetId, amount, borrower);
+        vm.stopPrank();
     }
 
     /// @dev Interest of another borrower, paid, fills the reserve of USDC.

@@ -193,6 +193,15 @@ contract LiquidationEngineSwapTest is EngineFixture {
         engine.swap(borrower, WETH, USDC, NO_LIMIT, 0, address(generous), "");
     }
 
+    function test_a_sale_that_came_back_with_less_than_the_reserve_cannot_lower_health() external {
+        _kickLong(DEEP);
+        skip(120);
+        bytes memory call = abi.encodeWithSelector(house.sell.selector);
+        vm.mockCall(address(house), call, abi.encode(3_000 * ONE_USDC)); // for some 2.3 WETH
+        vm.expectPartialRevert(ILiquidationEngine.HealthOutOfRange.selector);
+        _swap(WETH, USDC, NO_LIMIT, 0);
+    }
+
     // ------------------------------------------------------------------ accounts
 
     function _kickLong(uint256 depth) private {

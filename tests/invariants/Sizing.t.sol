@@ -231,6 +231,23 @@ contract SizingTest is Test {
         assertApproxEqAbs(sale.surplus, 44_260_606, 2); // 4,381.8 / 0.99 - 4,381.8
     }
 
+    function test_a_closing_sale_closes_where_a_unit_is_worth_less_than_a_wei_of_value() external pure {
+        // found by drawing: 87.04 of a token at 0.0001 against 7,783.1 of one at 0.000001, insolvent
+        Sizing.Position memory position = _long();
+        (position.collateral, position.collateralPrice) = (87.04e18, 0.0001e18);
+        (position.collateralValue, position.weightedCollateral) = (8_704e12, 7_224.32e12);
+        (position.debtUnit, position.debtPrice) = (1e18, 0.000001e18);
+        _addOtherDebt(position, 30_000_000);
+        _owe(position, 7_783_116_086_936_137_000_000);
+        Sizing.Terms memory best = Sizing.terms(position, _rules(), 0.87e18);
+        Sizing.Terms memory low = Sizing.terms(position, _rules(), 0.839951887616859109e18);
+        uint256 seized = Sizing.saleSize(position, best, low, _rules());
+        assertLt(seized, position.collateral);
+        uint256 payment = Sizing.paymentUp(position, 0.868826603522413277e18, seized);
+        Sizing.Terms memory paid = Sizing.terms(position, _rules(), Sizing.multiplierDown(position, seized, payment));
+        assertEq(Sizing.realised(position, paid, seized, payment).cancelled, position.debt);
+    }
+
     function test_proceeds_beyond_a_debt_are_the_accounts_even_in_insolvency() external pure {
         Sizing.Position memory position = _long();
         _addOtherDebt(position, 19_900e18);

@@ -107,6 +107,11 @@ contract SizingPropertiesTest is Test {
         assertTrue(
             Exact.productLe(sale.cancelled, offer.reserveValue, sale.payment, position.debtValue), "cancels too much"
         );
+        Sizing.Sale memory largest = _largest(position, offer);
+        assertTrue(
+            Exact.productLe(largest.cancelled, offer.reserveValue, largest.payment, position.debtValue),
+            "the largest slice cancels too much"
+        );
         bool capped = sale.cancelled == position.debt;
         assertTrue(
             capped || Exact.productLe(sale.payment, position.debtValue, sale.cancelled + 1, offer.reserveValue),
