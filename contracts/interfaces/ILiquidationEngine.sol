@@ -154,10 +154,12 @@ interface ILiquidationEngine {
     /// @notice Flags an unhealthy account and starts a leg for each collateral named. Nets first: collateral in the
     /// same asset as a debt repays that debt; if health is 1 or more after that, no auction starts. On a flagged
     /// account it adds legs that do not run yet, without a second tip.
+    /// An account with less collateral than the dust value and than its debt is written off instead.
     /// @return kicked Whether an auction runs afterwards.
     function kick(address account, uint8[] calldata collateralIds) external returns (bool kicked);
 
-    /// @notice Starts a lapsed auction of a still unhealthy account again, with a fresh curve and a new epoch.
+    /// @notice Starts a lapsed auction of a still unhealthy account again, with a fresh curve, a new epoch and the
+    /// caller as its kicker. Nets and writes off as `kick` does.
     function redo(address account, uint8[] calldata collateralIds) external;
 
     /// @notice Ends the auction of an account whose health factor is 1 or more. Anyone may.
@@ -188,7 +190,9 @@ interface ILiquidationEngine {
 
     /// @notice Sells up to `maxSeized` of a collateral through a venue and repays debt with the proceeds.
     /// @dev Sized as if all sold at the venue's marginal price, which no sale exceeds, so health never passes the
-    /// target at the realised price. The sale brings at least the reserve and at least `minPrice`.
+    /// target at the realised price. The sale brings at least the reserve and at least `minPrice`. A sale that closes a
+    /// debt is sized by the higher of those two, and what it brings beyond debt and penalty is credited to the account.
+    /// @dev Warning: between the reserve and the venue's spot price only `minPrice` guards the sale.
     /// @param minPrice Lower limit of the realised price, WAD quote units per whole collateral token.
     /// @param data Passed to the venue (for Uniswap V3: `abi.encode(uint24 feePips)`).
     /// @return seized Collateral sold. @return payment What it brought.
@@ -225,7 +229,7 @@ interface ILiquidationEngine {
     function auctionLeg(address account, uint8 assetId) external view returns (AuctionLeg memory);
     /// @notice Parameters of the engine.
     function parameters() external view returns (EngineParameters memory);
-    /// @notice Curve that new legs of a collateral get.
+    /// @notice Curve that new legs of a collateral get; the default until one is set.
     function curve(uint8 assetId) external view returns (Curve memory);
     /// @notice Whether a venue is allowed.
     function isVenue(address venue) external view returns (bool);
