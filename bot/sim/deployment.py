@@ -11,8 +11,8 @@ from bot.sim.anvil import Anvil, end_process, project_root
 TIMEOUT_S = 600.0
 """Enough for a first compilation of every contract."""
 
-TAIL = 2_000
-"""Characters of the script's output that an error shows."""
+TAIL_LINES = 8
+"""Last lines of the script's output that an error shows."""
 
 
 def deploy(anvil: Anvil, prices: Mapping[str, float], keeper: str, folder: Path) -> tuple[Manifest, Path]:
@@ -69,5 +69,5 @@ def run(command: list[str], log: Path) -> None:
     finally:
         end_process(process)
     if status != 0:
-        said = log.read_text(errors="replace").strip()[-TAIL:]
+        said = "\n".join(log.read_text(errors="replace").strip().splitlines()[-TAIL_LINES:])
         raise SetupError(f"{' '.join(command[:3])} ended with status {status}:\n{said}")
