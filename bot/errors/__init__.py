@@ -1,0 +1,152 @@
+"""The exceptions of Sluice, one tree.
+
+::
+
+    SluiceError
+    ├── DomainError (ValueError)            an input outside the domain of a formula
+    │   ├── InvalidInputError               not finite, negative, zero, wrong shape
+    │   ├── TargetHealthUnreachableError    no repayment reaches the target health factor
+    │   │   └── CollateralExhaustedError    all that lifts health, sold, still falls short of the target
+    │   ├── LiquidityExhaustedError         a trade is larger than what a pool holds
+    │   └── CorrelationError                not a correlation matrix
+    ├── ChainError                          talking to a node
+    │   ├── EndpointInvalidError            an URL that names no node
+    │   ├── EndpointUnreachableError        no connection, no answer in time, connection lost
+    │   ├── WrongChainError                 the endpoint serves another chain
+    │   ├── RpcError                        the node answered with an error
+    │   ├── MalformedAnswerError            the node answered with something else than asked for
+    │   ├── HeadChainBrokenError            heads that do not link, again and again
+    │   ├── HeadGapError                    more heads were missed than are made up
+    │   └── ReorgTooDeepError               no common ancestor among the heads remembered
+    ├── ProtocolError                       what a protocol's contracts and manifest say
+    │   ├── ManifestError                   a manifest that is missing, malformed, or of another chain
+    │   ├── LogMalformedError               a log that is not the event it claims to be
+    │   └── BookDivergedError               the book kept from logs contradicts the chain
+    ├── ReplayError                         the laboratory: input files, processes, set-up
+    │   ├── PriceFileError                  a row of a price file that cannot be a price
+    │   ├── BookFileError                   a row of a book that cannot be an account
+    │   ├── ReplayOptionError               an option outside what it may be
+    │   ├── LocalNodeError                  the replay's own node: missing, port in use, ended
+    │   ├── SetupError                      deployment or seeding did not go through
+    │   ├── KeeperProcessError              the keeper's process ended or never spoke
+    │   └── MeasurementError                what was measured contradicts the chain
+    ├── ConfigError                         what the operator set
+    │   ├── ConfigFileError                 a file that is missing, unreadable or malformed
+    │   ├── ConfigValueError                a value that its setting does not take
+    │   └── UnknownSettingError             a setting that does not exist
+    ├── OpsError                            running the daemon
+    │   └── AcknowledgerUnreachableError    whoever drives the chain does not listen
+    ├── ExecutionError                      landing transactions
+    │   ├── KeystoreInvalidError            no file, or no keystore
+    │   ├── KeystorePasswordError           the password does not open the keystore
+    │   ├── KeystoreMissingError            no keystore is named, and a key is needed
+    │   ├── KeystoreExistsError             a keystore would be overwritten
+    │   └── PrivateKeyInvalidError          what was to be imported is no private key
+    └── LedgerError                         the database of decisions and transactions
+        ├── LedgerUnavailableError          locked, full, not writable, not a database
+        ├── LedgerInUseError                another keeper holds it
+        ├── LedgerMismatchError             written by another version, or for another chain
+        ├── DuplicateTransactionError       a nonce or a key would be used twice
+        └── DecisionNotFoundError           no decision on that account, or none on that block
+
+Every error carries the value that caused it and, where there is one, the fix.
+"""
+
+from bot.errors.chain import (
+    ChainError,
+    EndpointInvalidError,
+    EndpointUnreachableError,
+    HeadChainBrokenError,
+    HeadGapError,
+    MalformedAnswerError,
+    ReorgTooDeepError,
+    RpcError,
+    WrongChainError,
+)
+from bot.errors.config import ConfigError, ConfigFileError, ConfigValueError, UnknownSettingError
+from bot.errors.domain import (
+    CollateralExhaustedError,
+    CorrelationError,
+    DomainError,
+    InvalidInputError,
+    LiquidityExhaustedError,
+    TargetHealthUnreachableError,
+)
+from bot.errors.execution import (
+    ExecutionError,
+    KeystoreExistsError,
+    KeystoreInvalidError,
+    KeystoreMissingError,
+    KeystorePasswordError,
+    PrivateKeyInvalidError,
+)
+from bot.errors.laboratory import (
+    BookFileError,
+    KeeperProcessError,
+    LocalNodeError,
+    MeasurementError,
+    PriceFileError,
+    ReplayError,
+    ReplayOptionError,
+    SetupError,
+)
+from bot.errors.ledger import (
+    DecisionNotFoundError,
+    DuplicateTransactionError,
+    LedgerError,
+    LedgerInUseError,
+    LedgerMismatchError,
+    LedgerUnavailableError,
+)
+from bot.errors.ops import AcknowledgerUnreachableError, OpsError
+from bot.errors.protocols import BookDivergedError, LogMalformedError, ManifestError, ProtocolError
+from bot.errors.root import SluiceError
+
+__all__ = [
+    "AcknowledgerUnreachableError",
+    "BookDivergedError",
+    "BookFileError",
+    "ChainError",
+    "CollateralExhaustedError",
+    "ConfigError",
+    "ConfigFileError",
+    "ConfigValueError",
+    "CorrelationError",
+    "DecisionNotFoundError",
+    "DomainError",
+    "DuplicateTransactionError",
+    "EndpointInvalidError",
+    "EndpointUnreachableError",
+    "ExecutionError",
+    "HeadChainBrokenError",
+    "HeadGapError",
+    "InvalidInputError",
+    "KeeperProcessError",
+    "KeystoreExistsError",
+    "KeystoreInvalidError",
+    "KeystoreMissingError",
+    "KeystorePasswordError",
+    "LedgerError",
+    "LedgerInUseError",
+    "LedgerMismatchError",
+    "LedgerUnavailableError",
+    "LiquidityExhaustedError",
+    "LocalNodeError",
+    "LogMalformedError",
+    "MalformedAnswerError",
+    "ManifestError",
+    "MeasurementError",
+    "OpsError",
+    "PriceFileError",
+    "PrivateKeyInvalidError",
+    "ProtocolError",
+    "ReorgTooDeepError",
+    "ReplayError",
+    "ReplayOptionError",
+    "RpcError",
+    "SetupError",
+    "SluiceError",
+    "TargetHealthUnreachableError",
+    "UnknownSettingError",
+    "WrongChainError",
+]

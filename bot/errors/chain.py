@@ -1,0 +1,132 @@
+"""Talking to a node."""
+
+from bot.errors.root import SluiceError
+
+
+class ChainError(SluiceError):
+    """Talking to a node went wrong. Messages carry the endpoint's label, never its URL."""
+
+
+class EndpointInvalidError(ChainError, ValueError):
+    """The endpoint's URL cannot be used. The URL itself is not shown: it may hold a key."""
+
+    def __init__(self, fault: str) -> None:
+        super().__init__(
+            f"the endpoint's URL is not usable: {fault}; "
+            "it must read like ws://127.0.0.1:8545 or https://node.example/KEY"
+        )
+        self.fault = fault
+
+
+class EndpointUnreachableError(ChainError):
+    """The endpoint refused the connection, dropped it, or did not answer in time.
+
+    Parameters
+    ----------
+    endpoint : str
+        Label: scheme, host and port.
+    detail : str
+        What happened.
+    """
+
+    def __init__(self, endpoint: str, detail: str) -> None:
+        super().__init__(
+            f"cannot reach {endpoint}: {detail}; check that the node runs and that chain.endpoint names it"
+        )
+        self.endpoint = endpoint
+        self.detail = detail
+
+
+class WrongChainError(ChainError):
+    """The endpoint serves another chain than the configuration says."""
+
+    def __init__(self, endpoint: str, expected: int, actual: int) -> None:
+        super().__init__(
+            f"{endpoint} serves chain {actual}, the configuration wants chain {expected}; "
+            "correct chain.endpoint or chain.chain_id"
+        )
+        self.endpoint = endpoint
+        self.expected = expected
+        self.actual = actual
+
+
+class RpcError(ChainError):
+    """The node answered a request with an error.
+
+    Parameters
+    ----------
+    method : str
+        The request.
+    code : int
+        JSON-RPC error code; 3 is a revert on most nodes.
+    message : str
+        The node's words.
+    data : object
+        What came with it; for a revert usually the hex revert data.
+    """
+
+    def __init__(self, method: str, code: int, message: str, data: object = None) -> None:
+        super().__init__(f"{method} was refused with code {code}: {message}")
+        self.method = method
+        self.code = code
+        self.message = message
+        self.data = data
+
+
+class MalformedAnswerError(ChainError):
+    """An answer is not what the request asked for.
+
+    Parameters
+    ----------
+    what : str
+        The request or the field.
+    value : object
+        What came; shortened in the message.
+    requirement : str
+        What should have come.
+    """
+
+    def __init__(self, what: str, value: object, requirement: str) -> None:
+        shown = repr(value)
+        shown = shown if len(shown) <= 80 else f"{shown[:77]}..."
+        super().__init__(f"{what} must be {requirement}, the node sent {shown}")
+        self.what = what
+        self.value = value
+        self.requirement = requirement
+
+
+class HeadChainBrokenError(ChainError):
+    """The node keeps serving headers that do not link to each other."""
+
+    def __init__(self, endpoint: str, number: int, attempts: int) -> None:
+        super().__init__(
+            f"{endpoint} served {attempts} times headers below block {number} that do not link; "
+            "use an endpoint that is one node, or wait until it has synced"
+        )
+        self.endpoint = endpoint
+        self.number = number
+
+
+class HeadGapError(ChainError):
+    """More heads were missed than the feed makes up."""
+
+    def __init__(self, endpoint: str, number: int, largest_gap: int) -> None:
+        super().__init__(
+            f"{endpoint} is at block {number}, more than {largest_gap} heads ahead of the last one seen; "
+            "start the keeper again: it reads its state anew"
+        )
+        self.endpoint = endpoint
+        self.number = number
+        self.largest_gap = largest_gap
+
+
+class ReorgTooDeepError(ChainError):
+    """The chain changed below every head that is remembered."""
+
+    def __init__(self, number: int, depth: int) -> None:
+        super().__init__(
+            f"the chain changed below block {number}, deeper than the {depth} heads remembered; "
+            "start the keeper again: it reads its state anew"
+        )
+        self.number = number
+        self.depth = depth

@@ -1,0 +1,20 @@
+"""Running the daemon."""
+
+from bot.errors.root import SluiceError
+
+
+class OpsError(SluiceError):
+    """Running the daemon."""
+
+
+class AcknowledgerUnreachableError(OpsError):
+    """Whoever was to be told of each head does not listen."""
+
+    def __init__(self, host: str, port: int, detail: str) -> None:
+        super().__init__(
+            f"cannot report to {host}:{port}: {detail}; replay.acknowledge_to names the replay that drives "
+            "the chain, leave it out where there is none"
+        )
+        self.host = host
+        self.port = port
+        self.detail = detail

@@ -1,0 +1,5 @@
+"""The root of the tree."""
+
+
+class SluiceError(Exception):
+    """Root of every error that Sluice raises on purpose."""
