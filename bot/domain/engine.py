@@ -3,7 +3,8 @@
 Symbols, as in docs/mechanism.md: for one account, V and D value of collateral and debt, A and D_w the
 weighted ones, HF = A / D_w; for the collateral sold k its liquidation threshold and m the multiplier over
 the oracle price; for the debt repaid d its amount and w its debt weight; h the target health factor, p
-the penalty, b = (1 + p) / m the incentive factor; S = sum of V_i m_i over all collaterals.
+the penalty, b = (1 + p) / m the incentive factor; M the highest multiplier among the collaterals, where one
+that does not run counts 1 and one below the dust value not at all, and S = V M.
 
 Amounts are token units, prices WAD quote units per whole token, values WAD quote units, fractions WAD;
 all of them non-negative. The rounding of each step is the contract's, and stated where it is taken. Only
@@ -25,6 +26,11 @@ from bot.domain.wad import (
     mul_down,
     mul_up,
 )
+
+_ROUNDING: Final = 1_000
+"""More than all roundings of one sale together, wei of value."""
+_ROUNDING_WAD: Final = 10
+"""The same, in parts in 10^18 of the value."""
 
 UNBOUNDED: Final = 2**256 - 1
 """The health factor of an account without debt; the amount that means "all"."""
@@ -189,8 +195,8 @@ class Position(NamedTuple):
     ----------
     balance : Balance
         All of the account.
-    other_reserve_value : int
-        Sum of V_i m_i over the other collaterals, rounded down.
+    highest_multiplier : int
+        M, WAD; at least that of the collateral sold.
     collateral, debt : int
         Token units held and owed.
     sold, owed : AssetTerms
@@ -198,7 +204,7 @@ class Position(NamedTuple):
     """
 
     balance: Balance
-    other_reserve_value: int
+    highest_multiplier: int
     collateral: int
     debt: int
     sold: AssetTerms
@@ -211,7 +217,7 @@ class Terms(NamedTuple):
     Parameters
     ----------
     multiplier, penalty : int
-        m' and p', WAD.
+        m', or M in insolvency, and p', WAD.
     reserve_value : int
         S.
     insolvent : bool
@@ -250,15 +256,14 @@ def terms_at(position: Position, multiplier: int, penalty: int) -> Terms:
     """Return m', p' and S of a sale at ``multiplier``: the curve's, or what the sale really brings.
 
     While solvent, b is capped by ``B = min(HF w / k, V / D)``: ``m' = max(m, 1 / B)``, ``p' = min(p, m' B
-    - 1)``. Rounding: S down, so that insolvency is not overlooked; 1 / B up and p' down, so that b stays
-    below its cap.
+    - 1)``. Where the multiplier is above M, S counts what is sold at it and the rest at M. Rounding: S down,
+    so that insolvency is not overlooked; 1 / B up and p' down, so that b stays below its cap.
     """
-    balance = position.balance
-    reserve_value = position.other_reserve_value + mul_down(
-        position.sold.value_down(position.collateral), multiplier
-    )
+    balance, highest = position.balance, position.highest_multiplier
+    sold, price = position.sold.value_down(position.collateral), max(multiplier, highest)
+    reserve_value = mul_down(sold, price) + mul_down(balance.collateral_value - sold, highest)
     if reserve_value < balance.debt_value:
-        return Terms(multiplier, 0, reserve_value, insolvent=True)
+        return Terms(price, 0, reserve_value, insolvent=True)
     numerator = balance.weighted_collateral * position.owed.weight
     divisor = position.sold.threshold * balance.weighted_debt
     paid = max(
@@ -308,7 +313,8 @@ def sale_size(position: Position, best: Terms, low: Terms, target: int, dust: in
     """Return the collateral that a venue sale may sell where its price will lie between two offers.
 
     Up to the target the best price sizes, so that the target is not passed; a closing sale is sized by
-    the lowest, so that it closes whatever it brings. Rounding: down to the target; a closing sale UP.
+    the lowest, so that it closes whatever it brings. Rounding: down to the target; a closing sale UP, by
+    more than all roundings that follow.
     """
     sale = _to_target(position, best, target, dust)
     if sale is not None:
@@ -318,6 +324,7 @@ def sale_size(position: Position, best: Terms, low: Terms, target: int, dust: in
     else:
         payment = position.debt + mul_up(position.debt, low.penalty)
     value = div_up(position.owed.value_up(payment), low.multiplier)
+    value += _ROUNDING + mul_up(value, _ROUNDING_WAD)
     return min(mul_div_up(value, position.sold.unit, position.sold.price), position.collateral)
 
 
@@ -405,6 +412,7 @@ def position_of(
     multipliers: Mapping[int, int],
     collateral_id: int,
     debt_id: int,
+    dust: int,
 ) -> Position:
     """Return an account as the sizing sees it from one collateral and one debt.
 
@@ -418,20 +426,21 @@ def position_of(
         m_i of the running legs, WAD; a collateral without a leg counts at 1.
     collateral_id, debt_id : int
         What is sold, and for which debt.
+    dust : int
+        The engine's dust value: other collaterals below it do not count in M.
     """
-    other_reserve = collateral = debt = 0
+    highest = multipliers.get(collateral_id, WAD)
+    collateral = debt = 0
     for holding in holdings:
-        asset = terms[holding.asset_id]
         if holding.asset_id == collateral_id:
             collateral = holding.collateral
-        else:
-            value = asset.value_down(holding.collateral)
-            other_reserve += mul_down(value, multipliers.get(holding.asset_id, WAD))
+        elif holding.collateral and terms[holding.asset_id].value_down(holding.collateral) >= dust:
+            highest = max(highest, multipliers.get(holding.asset_id, WAD))
         if holding.asset_id == debt_id:
             debt = holding.debt
     return Position(
         balance_of(holdings, terms),
-        other_reserve,
+        highest,
         collateral,
         debt,
         terms[collateral_id],

@@ -124,4 +124,5 @@ class Case:
     def position(self, collateral_id: int, debt_id: int) -> Position:
         """Return the account as the sizing sees it from one pair."""
         multipliers = {holding.asset_id: self.multiplier(holding.asset_id) for holding in self.holdings}
-        return position_of(self.holdings, self.terms, multipliers, collateral_id, debt_id)
+        dust = self.snapshot.engine.dust
+        return position_of(self.holdings, self.terms, multipliers, collateral_id, debt_id, dust)

@@ -149,7 +149,7 @@ class _Chooser:
         rules, holdings = self._snapshot.engine, engine.netted(case.holdings)
         best = 0
         for collateral_id, debt_id in case.pairs():
-            position = engine.position_of(holdings, case.terms, {}, collateral_id, debt_id)
+            position = engine.position_of(holdings, case.terms, {}, collateral_id, debt_id, rules.dust)
             if not position.collateral or not position.debt or not position.balance.weighted_collateral:
                 continue
             offer = engine.terms_at(position, WAD, rules.penalty)

@@ -245,7 +245,7 @@ def slices_of(
     left, found = engine.netted(holdings), []
     # Ends: each slice reaches the target, or uses up one side of its pair.
     while (pair := _cheapest(left, terms, rules)) is not None:
-        position = engine.position_of(left, terms, {}, *pair)
+        position = engine.position_of(left, terms, {}, *pair, rules.dust)
         offer = engine.terms_at(position, WAD, rules.penalty)
         sale = engine.largest_take(position, offer, rules.target, rules.dust)
         if sale.seized == 0 or sale.cancelled == 0:
@@ -382,16 +382,16 @@ def _price_move(pool: Pool, after: int, zero_for_one: bool) -> float:
 
 def _uncovered(case: Case, slices: Iterable[Slice], paid: Mapping[Pair, PairSale]) -> int:
     """Return the debt that proceeds and what collateral is left do not cover, WAD quote units."""
-    holdings, penalty = engine.netted(case.holdings), case.snapshot.engine.penalty
+    holdings, rules = engine.netted(case.holdings), case.snapshot.engine
     for slice_ in slices:
         pair_sale = paid[slice_.pair]
         seized = mul_div_up(slice_.seized, pair_sale.sale.sold, pair_sale.wanted)
         payment = mul_div_down(slice_.seized, pair_sale.sale.proceeds, pair_sale.wanted)
-        position = engine.position_of(holdings, case.terms, {}, *slice_.pair)
+        position = engine.position_of(holdings, case.terms, {}, *slice_.pair, rules.dust)
         if payment == 0 or not position.balance.weighted_debt:
             continue
         multiplier = engine.multiplier_down(position, seized, payment)
-        offer = engine.terms_at(position, multiplier, penalty)
+        offer = engine.terms_at(position, multiplier, rules.penalty)
         sale = engine.realised(position, offer, seized, payment)
         holdings = _after(holdings, slice_.pair, seized, sale.repaid, sale.surplus)
     left = engine.balance_of(holdings, case.terms)

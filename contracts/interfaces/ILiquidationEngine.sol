@@ -62,7 +62,8 @@ interface ILiquidationEngine {
     /// @notice The largest settlement possible now.
     /// @param seized Collateral, token units. @param payment Debt asset owed for it at the reserve, before the chip.
     /// @param repaid Debt repaid by it. @param cancelled Debt cancelled; above `repaid` only in insolvency.
-    /// @param multiplierWad Multiplier paid: the curve, or higher where the curve would lower health.
+    /// @param multiplierWad Multiplier paid: the curve, or higher where the curve would lower health or, in insolvency,
+    /// where another leg is behind.
     /// @param insolvent Whether the account is insolvent at this reserve.
     struct Slice {
         uint256 seized;
@@ -219,7 +220,9 @@ interface ILiquidationEngine {
 
     // ------------------------------------------------------------------ views
 
-    /// @notice Reserve of a running leg now, WAD quote units per whole token; reverts as `take` would.
+    /// @notice Curve of a running leg now over the oracle price, WAD quote units per whole token; reverts as `take`
+    /// would. A take costs more where the curve would lower health, or where in insolvency another leg is behind:
+    /// `largestSlice` has the multiplier that is paid.
     function reservePrice(address account, uint8 collateralId) external view returns (uint256);
     /// @notice The largest `take` possible now; reverts as `take` would.
     function largestSlice(address account, uint8 collateralId, uint8 debtId) external view returns (Slice memory);

@@ -7,18 +7,25 @@ import {WAD, WadMath} from "./WadMath.sol";
 /// @notice Symbols, as in docs/mechanism.md: for one account, V and D value of collateral and debt, A and D_w the
 /// weighted ones, HF = A / D_w; for the collateral sold k its liquidationThreshold and m the multiplier over the oracle
 /// price; for the debt repaid d its amount and w its debtWeight; h the target health, p the penalty,
-/// b = (1 + p) / m the incentiveFactor; S = sum of V_i * m_i over all collaterals, at the multipliers of this moment.
+/// b = (1 + p) / m the incentiveFactor; M the highest multiplier among the account's collaterals, where one that does
+/// not run counts 1 and one below the dust value not at all, and S = V * M.
 /// @dev Pure, in steps of `mulDiv` alone, so that a twin elsewhere can follow it to the wei.
 ///
 /// While S >= D the account is solvent at the reserve. A slice raises health iff k * b <= HF * w and keeps V / D iff
 /// b <= V / D, so b is capped by B = min(HF * w / k, V / D):
 ///   m' = max(m, 1 / B)       where even p = 0 would be toxic at the curve, the price rises to the cap;
 ///   p' = min(p, m' * B - 1)  near insolvency the penalty shrinks to nothing while the price stays on the curve.
-/// Both are continuous in m, and at S = D they meet the insolvent branch, so that no price lies dead between them.
 ///
-/// While S < D each 1 paid cancels D / S of debt, without penalty; the difference is a deficit. The ratio is the same
-/// for every debt of the account, hence pro rata, and it stays the same after a slice, hence no slice is better than
-/// its pieces.
+/// While S < D the price is M for every collateral, and each 1 paid cancels D / S of debt, without penalty; the
+/// difference is a deficit. The ratio is the same for every debt of the account, hence pro rata, and it stays the same
+/// after a slice, hence no slice is better than its pieces. At S = D, where M = D / V, price and ratio meet those of
+/// the solvent account, so that no price lies dead between them.
+///
+/// Why M, and not each collateral's own m: a collateral whose price is held above its curve by the cap cannot be
+/// bought, so its clock runs down without having asked anybody. Were it to count at its own m, then whoever kicks such
+/// a
+/// collateral alone could wait until it makes a solvent account insolvent, and buy it at that price, at the expense of
+/// the owner and the lenders. M is a price at which everything that matters has been for sale.
 ///
 /// A slice may end above the target only in these cases (dust), all of them the same closing slice:
 ///   1. it would leave a debt of less than the dust value;
@@ -35,7 +42,7 @@ library Sizing {
 
     /// @notice One account, seen from one collateral that is sold for one debt.
     /// @param collateralValue V. @param debtValue D. @param weightedCollateral A. @param weightedDebt D_w.
-    /// @param otherReserveValue Sum of V_i * m_i over the account's other collaterals, rounded down.
+    /// @param highestMultiplier M, at the curves of this moment; at least that of the collateral sold.
     /// @param otherDebtValue Value of the account's other debts.
     /// @param collateral Token units held. @param collateralUnit 10**decimals. @param collateralPrice Of a whole token.
     /// @param threshold k, WAD.
@@ -46,7 +53,7 @@ library Sizing {
         uint256 debtValue;
         uint256 weightedCollateral;
         uint256 weightedDebt;
-        uint256 otherReserveValue;
+        uint256 highestMultiplier;
         uint256 otherDebtValue;
         uint256 collateral;
         uint256 collateralUnit;
@@ -59,7 +66,8 @@ library Sizing {
     }
 
     /// @notice What a sale at one multiplier is booked at.
-    /// @param multiplier m', WAD. @param penalty p', WAD. @param reserveValue S. @param insolvent Whether S < D.
+    /// @param multiplier m', or M in insolvency, WAD. @param penalty p', WAD. @param reserveValue S.
+    /// @param insolvent Whether S < D.
     struct Terms {
         uint256 multiplier;
         uint256 penalty;
@@ -98,16 +106,20 @@ library Sizing {
 
     // ------------------------------------------------------------------ price
 
-    /// @dev m', p' and S for a sale at `multiplier` (the curve, or what a sale really brings).
+    /// @dev m', p' and S for a sale at `multiplier`: the curve of the collateral sold, or what its sale really brings.
+    /// Where that is above M, S counts what is sold at it and the rest at M.
     /// Rounding: S down, so that insolvency is not overlooked; 1 / B up and p' down, so that b stays below the cap.
     function terms(Position memory position, Rules memory rules, uint256 multiplier)
         internal
         pure
         returns (Terms memory result)
     {
-        result.reserveValue = position.otherReserveValue + _collateralValue(position).mulDown(multiplier);
+        uint256 sold = position.collateral.valueDown(position.collateralPrice, position.collateralUnit);
+        uint256 price = multiplier.max(position.highestMultiplier);
+        result.reserveValue =
+            sold.mulDown(price) + (position.collateralValue - sold).mulDown(position.highestMultiplier);
         if (result.reserveValue < position.debtValue) {
-            result.multiplier = multiplier;
+            result.multiplier = price;
             result.insolvent = true;
             return result;
         }
@@ -327,10 +339,5 @@ library Sizing {
         uint256 value = repaid.valueDown(position.debtPrice, position.debtUnit);
         uint256 seizedValue = value.mulDivDown(WAD + offer.penalty, offer.multiplier);
         return seizedValue.mulDivDown(position.collateralUnit, position.collateralPrice);
-    }
-
-    /// @dev Value of all of the collateral that is sold, rounded down.
-    function _collateralValue(Position memory position) private pure returns (uint256) {
-        return position.collateral.valueDown(position.collateralPrice, position.collateralUnit);
     }
 }

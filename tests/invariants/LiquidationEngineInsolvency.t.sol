@@ -82,7 +82,7 @@ contract LiquidationEngineInsolvencyTest is EngineFixture {
         _assertBooksBalance();
     }
 
-    function test_a_collateral_that_does_not_run_counts_in_full_and_is_left_alone() external {
+    function test_a_collateral_that_does_not_run_holds_the_price_at_the_oracles() external {
         _deposit(borrower, WETH, 10 * ONE_WETH);
         _deposit(borrower, WBTC, 0.2e8);
         _borrow(borrower, USDC, 24_000 * ONE_USDC);
@@ -92,12 +92,45 @@ contract LiquidationEngineInsolvencyTest is EngineFixture {
         skip(120);
         ILiquidationEngine.Slice memory slice = engine.largestSlice(borrower, WETH, USDC);
         assertTrue(slice.insolvent);
-        uint256 reserve = 11_000e18 * slice.multiplierWad / 1e18 + 12_000e18;
-        assertApproxEqRel(slice.cancelled * 1e18 / slice.payment, 24_000e18 * 1e18 / reserve, 1e12);
+        assertEq(slice.multiplierWad, 1e18);
+        assertApproxEqRel(slice.cancelled * 1e18 / slice.payment, 24_000e18 * uint256(1e18) / 23_000e18, 1e12);
         assertEq(slice.seized, 10 * ONE_WETH);
+        _kick(borrower, _ids(WBTC));
+        skip(120);
+        slice = engine.largestSlice(borrower, WETH, USDC);
+        assertEq(slice.multiplierWad, engine.reservePrice(borrower, WBTC) / 60_000, "the slower clock");
         _take(WETH, USDC, NO_LIMIT);
         assertEq(_collateral(borrower, WBTC), 0.2e8);
         assertTrue(_flagged(borrower), "the rest is still for sale");
+        _assertBooksBalance();
+    }
+
+    function test_a_leg_kicked_alone_cannot_make_a_solvent_account_insolvent() external {
+        _deposit(borrower, USDC, 12_000 * ONE_USDC);
+        _deposit(borrower, WBTC, 0.4e8);
+        _borrow(borrower, WETH, 12.9e18);
+        skip(12);
+        _publish(WETH, 2_657e8); // 36,000 against 34,275; what is stable must cost more than the oracle says
+        _kick(borrower, _ids(USDC));
+        skip(2_400); // its curve is at the floor, and nobody could have bought on the way there
+        ILiquidationEngine.Slice memory slice = engine.largestSlice(borrower, USDC, WETH);
+        assertFalse(slice.insolvent, "12,000 * 0.8 + 24,000 is less than the debt");
+        assertGt(slice.multiplierWad, 1.04e18, "k * D_w / (A * w)");
+        _kick(borrower, _ids(WBTC));
+        slice = engine.largestSlice(borrower, USDC, WETH);
+        assertFalse(slice.insolvent, "the other leg has only begun");
+        assertGt(slice.multiplierWad, 1.04e18);
+    }
+
+    function test_a_gift_of_dust_does_not_hold_an_auction_up() external {
+        _kickLong(1_500e8);
+        skip(120);
+        uint256 multiplier = engine.largestSlice(borrower, WETH, USDC).multiplierWad;
+        assertLt(multiplier, 1e18);
+        _fund(taker, WBTC, 0.001e8);
+        vm.prank(taker);
+        house.depositCollateral(WBTC, 0.001e8, borrower); // 60
+        assertEq(engine.largestSlice(borrower, WETH, USDC).multiplierWad, multiplier);
     }
 
     function test_what_is_left_below_dust_is_written_off_after_the_sale() external {
@@ -190,8 +223,8 @@ contract LiquidationEngineInsolvencyTest is EngineFixture {
         _borrow(borrower, USDC, 1_000 * ONE_USDC);
         skip(12);
         _publish(WETH, 1_055e8); // 10,550 for sale and 12,000 beside it, against 22,600
-        _pool(WETH, 1_055e18, 200_000_000);
-        _kick(borrower, _ids(WETH));
+        _pool(WETH, 1_070e18, 200_000_000);
+        _kick(borrower, _ids(WETH, 3));
         skip(600); // m = 0.9414
         uint256 debt = _debt(borrower, USDC);
         uint256 reserve = house.market(USDC).reserveAssets;

@@ -11,7 +11,7 @@ import {Vm} from "../support/forge/Vm.sol";
 
 /// @title What holds after any order of actions on the engine
 /// @notice The run is steered toward the rare: an action that needs an unhealthy account moves a price until there is
-/// one. Each outcome is counted, and a run that has seen too few of them fails.
+/// one. Each outcome is counted, and one long walk must see all of them.
 contract LiquidationEngineInvariantsTest is EngineFixture {
     /// @dev What a settlement is checked against.
     struct Before {
@@ -62,12 +62,6 @@ contract LiquidationEngineInvariantsTest is EngineFixture {
                 _assertReason(reason, ILiquidationEngine.AuctionMissing.selector);
             }
         }
-    }
-
-    /// @dev A run that settled nothing has shown nothing.
-    function afterInvariant() external view {
-        assertGt(_counts["kick"], 0, "no auction");
-        assertGt(_counts["take"] + _counts["swap"], 0, "no settlement");
     }
 
     /// @dev The same actions in one long fixed walk, to see that the rare outcomes are within their reach.

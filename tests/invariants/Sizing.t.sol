@@ -38,14 +38,26 @@ contract SizingTest is Test {
     }
 
     function test_the_price_rises_where_the_curve_would_sell_solvency() external pure {
-        // V / D = 1.05, this leg at 0.9 while the other one does not run: 1,050 * (0.9 + 1) / 2 = 997.5 < 1,000 is
-        // insolvent, at 0.91 it is solvent but below D / V
-        Sizing.Position memory position = _halves();
-        assertTrue(Sizing.terms(position, _rules(), 0.9e18).insolvent);
-        Sizing.Terms memory offer = Sizing.terms(position, _rules(), 0.91e18);
+        // V / D = 1.05; this leg at 0.9, the other one not yet for sale
+        Sizing.Terms memory offer = Sizing.terms(_halves(1e18), _rules(), 0.9e18);
         assertFalse(offer.insolvent);
         assertEq(offer.multiplier, uint256(1_000e18).divUp(1_050e18));
         assertEq(offer.penalty, 0);
+    }
+
+    function test_insolvency_waits_for_the_slowest_clock() external pure {
+        assertFalse(Sizing.terms(_halves(0.96e18), _rules(), 0.8e18).insolvent, "1,050 * 0.96 = 1,008");
+        Sizing.Terms memory offer = Sizing.terms(_halves(0.94e18), _rules(), 0.8e18);
+        assertTrue(offer.insolvent, "1,050 * 0.94 = 987");
+        assertEq(offer.multiplier, 0.94e18, "the price that all of it was for sale at");
+        assertEq(offer.reserveValue, 987e18);
+    }
+
+    function test_a_sale_above_the_reserve_counts_at_what_it_brought() external pure {
+        // 525 sold at 1 and 525 at 0.94 make 1,018.5
+        Sizing.Terms memory paid = Sizing.terms(_halves(0.94e18), _rules(), 1e18);
+        assertFalse(paid.insolvent);
+        assertEq(paid.reserveValue, 1_018.5e18);
     }
 
     function test_a_start_above_one_keeps_an_account_solvent_that_it_pays_for() external pure {
@@ -119,7 +131,7 @@ contract SizingTest is Test {
     function test_a_slice_that_would_leave_a_dusty_collateral_takes_it_all() external pure {
         Sizing.Position memory position = _long();
         position.collateral = 2.3e18; // 4,370 of the 19,000; the target asks for some 4,300
-        position.otherReserveValue = 14_630e18;
+        position.highestMultiplier = 1e18;
         Sizing.Sale memory sale = Sizing.largest(position, Sizing.terms(position, _rules(), 1e18), _rules());
         assertEq(sale.seized, position.collateral, "the whole collateral");
         assertEq(sale.payment, 4_370e6);
@@ -129,7 +141,7 @@ contract SizingTest is Test {
     function test_a_collateral_below_the_slice_is_taken_whole() external pure {
         Sizing.Position memory position = _long();
         position.collateral = 1e18;
-        position.otherReserveValue = 17_100e18;
+        position.highestMultiplier = 1e18;
         Sizing.Sale memory sale = Sizing.largest(position, Sizing.terms(position, _rules(), 1e18), _rules());
         assertEq(sale.seized, 1e18);
         assertEq(sale.payment, 1_900e6);
@@ -178,17 +190,18 @@ contract SizingTest is Test {
         assertEq(sale.seized, 4e18);
     }
 
-    function test_in_insolvency_a_collateral_that_does_not_run_counts_in_full() external pure {
+    function test_in_insolvency_a_collateral_that_does_not_run_holds_the_price_at_one() external pure {
         Sizing.Position memory position = _long();
         position.collateral = 5e18; // half of it elsewhere, not for sale
-        position.otherReserveValue = 9_500e18;
+        position.highestMultiplier = 1e18;
         _owe(position, 20_000e6);
         Sizing.Terms memory offer = Sizing.terms(position, _rules(), 0.8e18);
-        assertEq(offer.reserveValue, 17_100e18);
+        assertEq(offer.reserveValue, 19_000e18);
+        assertEq(offer.multiplier, 1e18);
         Sizing.Sale memory sale = Sizing.largest(position, offer, _rules());
         assertEq(sale.seized, 5e18);
-        assertEq(sale.payment, 7_600e6);
-        assertEq(sale.cancelled, 8_888_888_888); // 7,600 * 20,000 / 17,100, down
+        assertEq(sale.payment, 9_500e6);
+        assertEq(sale.cancelled, 10_000e6);
     }
 
     function test_worthless_collateral_gives_an_empty_slice() external pure {
@@ -322,7 +335,7 @@ contract SizingTest is Test {
         position.collateral = 1_000e6;
         position.collateralValue = 2_000e18;
         position.weightedCollateral = 1_400e18;
-        position.otherReserveValue = 1_000e18;
+        position.highestMultiplier = 1e18;
         position.debtUnit = 1e18;
         position.debtPrice = 1e18;
         position.weight = 1e18;
@@ -330,12 +343,12 @@ contract SizingTest is Test {
     }
 
     /// @dev Two collaterals of 525 each and of one threshold, against 1,000.
-    function _halves() private pure returns (Sizing.Position memory position) {
+    function _halves(uint256 highestMultiplier) private pure returns (Sizing.Position memory position) {
         position = _short();
         position.collateral = 525e6;
         position.collateralValue = 1_050e18;
         position.weightedCollateral = 945e18;
-        position.otherReserveValue = 525e18;
+        position.highestMultiplier = highestMultiplier;
         position.debtUnit = 1e18;
         position.debtPrice = 1e18;
         position.weight = 1e18;

@@ -240,7 +240,8 @@ contract SizingPropertiesTest is Test {
         uint256 secondThreshold = bound(seed.otherThreshold, 3_000, 9_000) * WAD_PER_BP;
         position.collateralValue = first + second;
         position.weightedCollateral = first.mulDown(position.threshold) + second.mulDown(secondThreshold);
-        position.otherReserveValue = second.mulDown(bound(seed.otherMultiplier, 0.8e18, 1.01e18));
+        uint256 multiplier = bound(seed.multiplier, 0.8e18, 1.01e18);
+        position.highestMultiplier = multiplier.max(second == 0 ? 0 : bound(seed.otherMultiplier, 0.8e18, 1.01e18));
     }
 
     function _drawDebt(Sizing.Position memory position, Seed memory seed) private pure {

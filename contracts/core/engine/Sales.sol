@@ -55,7 +55,8 @@ abstract contract Sales is Auctions {
         context.reserve = Sizing.terms(context.position, context.rules, multiplier);
     }
 
-    /// @dev Fills the position from the account's legs; returns the multiplier of the collateral that is sold.
+    /// @dev Fills the position from the account's legs; returns the multiplier of the collateral that is sold. Among
+    /// the others a collateral below the dust value does not count, lest a gift of it holds an auction up.
     function _read(Context memory context, IClearingHouse.AccountState memory state)
         private
         view
@@ -71,10 +72,11 @@ abstract contract Sales is Auctions {
             IClearingHouse.Leg memory leg = state.legs[i];
             if (leg.assetId == context.collateralId) {
                 (running, multiplier) = _multiplier(context.account, leg.assetId, state.epoch, context.settings);
+                position.highestMultiplier = position.highestMultiplier.max(multiplier);
                 _readCollateral(position, leg);
-            } else if (leg.collateral != 0) {
+            } else if (leg.collateralValue >= context.rules.dust) {
                 (, uint256 other) = _multiplier(context.account, leg.assetId, state.epoch, context.settings);
-                position.otherReserveValue += leg.collateralValue.mulDown(other);
+                position.highestMultiplier = position.highestMultiplier.max(other);
             }
             if (leg.assetId == context.debtId) {
                 context.surplusThreshold = leg.liquidationThresholdWad;
