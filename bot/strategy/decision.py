@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from bot.domain.engine import Holding
 from bot.strategy.outlook import AccountOutlook, Outlook
+from bot.strategy.quotes import OpenQuote
 
 
 class Kind(StrEnum):
@@ -26,6 +27,8 @@ class Kind(StrEnum):
     """Let the engine sell through a pool, for the chip."""
     TAKE = "take"
     """Buy at the reserve and sell in a pool, for the difference and the chip."""
+    FILL = "fill"
+    """Let a dealer buy at its firm quote, for the chip."""
 
 
 class Reason(StrEnum):
@@ -55,6 +58,12 @@ class Reason(StrEnum):
     """The same settlement is expected to bring more a block later, rivals and the account's risk weighed."""
     OUTBID = "outbid"
     """Another candidate for the same account brings more."""
+    QUOTE_VOID = "quote_void"
+    """The quote is spent, expired, of another auction, or for another filler."""
+    QUOTE_BELOW_RESERVE = "quote_below_reserve"
+    """The dealer pays less than the reserve."""
+    QUOTE_TOO_SMALL = "quote_too_small"
+    """What the account needs, or the dealer can pay, is less than the quote's smallest fill."""
     BLOCK_FULL = "block_full"
     """The block's actions went to more urgent accounts."""
 
@@ -81,6 +90,8 @@ class Action:
         Of the pool sold through.
     min_profit : int
         Least profit of a take, units of the debt asset.
+    quote : OpenQuote or None
+        What a fill is made on.
     """
 
     kind: Kind
@@ -91,6 +102,7 @@ class Action:
     limit_price: int = 0
     fee_pips: int = 0
     min_profit: int = 0
+    quote: OpenQuote | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +122,7 @@ class Candidate:
     reserve_multiplier : int
         The reserve over the oracle price, WAD.
     realised_multiplier : int
-        What the pool pays over the oracle price, WAD.
+        What the pool or the dealer pays over the oracle price, WAD.
     """
 
     action: Action

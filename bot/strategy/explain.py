@@ -22,6 +22,7 @@ KINDS: Final[Mapping[str, str]] = {
     Kind.NET: "repay debt with the same asset",
     Kind.SWAP: "let the engine sell through the pool",
     Kind.TAKE: "buy at the reserve, sell in the pool",
+    Kind.FILL: "let a dealer buy at its quote",
 }
 """What each kind of action does."""
 
@@ -42,6 +43,12 @@ REASONS: Final[Mapping[str, str]] = {
     Reason.WAITING_PAYS: "the same sale is expected to bring more a block later, even with the risk that a "
     "rival is faster or that the account gets worse",
     Reason.OUTBID: "another candidate for this account brings more",
+    Reason.QUOTE_VOID: "the dealer's quote no longer holds: it is spent, expired, of an earlier auction, or "
+    "made out to another filler",
+    Reason.QUOTE_BELOW_RESERVE: "the dealer pays less than the reserve price; the reserve falls with time, "
+    "so a later quote may do",
+    Reason.QUOTE_TOO_SMALL: "what the account needs, or what the dealer can pay now, is less than the "
+    "smallest fill that the quote allows",
     Reason.BLOCK_FULL: "this block's actions all went to more urgent accounts",
 }
 """Why a candidate lost, for people who see the word for the first time."""

@@ -22,6 +22,7 @@ class GasEstimates:
     net: int = 180_000
     swap: int = 340_000
     take: int = 340_000
+    fill: int = 260_000
 
     def of(self, kind: Kind) -> int:
         """Return the gas of an action."""

@@ -4,7 +4,7 @@ Amounts are token units, prices WAD quote units per whole token, values WAD quot
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from bot.domain.engine import AssetTerms, EngineParameters, Holding, Leg
 from bot.domain.lending import Market, assets_up
 from bot.domain.uint128 import UInt128Array
 from bot.domain.volatility import LiveCovariance
+from bot.strategy.quotes import OpenQuote
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,8 @@ class Snapshot:
         Where collateral can be sold.
     covariance : LiveCovariance or None
         How the feeds have moved, by asset id; None where nothing is estimated.
+    quotes : mapping of bytes to tuple of OpenQuote
+        Verified quotes of dealers, by account.
     """
 
     block: int
@@ -157,6 +160,7 @@ class Snapshot:
     take_open: bool
     pools: tuple[PoolView, ...]
     covariance: LiveCovariance | None = None
+    quotes: Mapping[bytes, tuple[OpenQuote, ...]] = field(default_factory=dict)
 
     def holdings(self, row: int) -> tuple[Holding, ...]:
         """Return what an account holds and owes, by rising asset id; debt rounded up, interest included."""

@@ -11,6 +11,7 @@ from eth_utils.address import to_checksum_address
 
 from bot import abi
 from bot.ports import Address, Call
+from bot.protocols.sluice.fills import fill_data
 from bot.protocols.sluice.manifest import Manifest
 from bot.strategy.decision import Action, Kind
 
@@ -99,6 +100,8 @@ class CallBuilder:
                 return Call(self._engine, self._swap(account, action))
             case Kind.TAKE:
                 return Call(self._taker, self._take(account, action))
+            case Kind.FILL:
+                return Call(self._engine, fill_data(action))
 
     def _swap(self, account: str, action: Action) -> bytes:
         return _SWAP.data(
