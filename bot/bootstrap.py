@@ -15,7 +15,7 @@ from bot.domain.volatility import LiveCovariance
 from bot.errors import ConfigFileError, KeystoreMissingError, ManifestError
 from bot.execution.executor import TransactionExecutor
 from bot.execution.signer import KeystoreSigner, keystore_address
-from bot.ledger.sqlite import SqliteLedger
+from bot.ledger.store import SqlLedger
 from bot.ops.acknowledger import SilentAcknowledger, TcpAcknowledger
 from bot.ports import (
     Address,
@@ -119,7 +119,7 @@ async def run_keeper(settings: Settings, signer: KeystoreSigner | None, options:
         await SluiceProtocol(client, manifest).check(settings.manifest)
         genesis = await _genesis(client)
         ledger = await stack.enter_async_context(
-            await SqliteLedger.open(
+            await SqlLedger.open(
                 settings.ledger.path, chain_id=settings.chain.chain_id, genesis_hash=genesis
             )
         )
@@ -149,7 +149,7 @@ async def run_keeper(settings: Settings, signer: KeystoreSigner | None, options:
 def _executor(
     settings: Settings,
     client: RpcClient,
-    ledger: SqliteLedger,
+    ledger: SqlLedger,
     protocol: SluiceProtocol,
     sender: Address,
     signer: KeystoreSigner | None,
@@ -292,7 +292,7 @@ async def read_predictions(file: Path, last: int) -> list[PredictionRecord]:
     LedgerUnavailableError, LedgerMismatchError
         If there is none, or of another version.
     """
-    async with await SqliteLedger.open_to_read(file) as ledger:
+    async with await SqlLedger.open_to_read(file) as ledger:
         return await ledger.risk.predictions(last)
 
 
@@ -349,7 +349,7 @@ async def read_status(settings: Settings, last: int) -> Status:
     head, snapshot = await read_snapshot(settings)
     if not settings.ledger.path.exists():
         return Status(head, snapshot, (), ())
-    async with await SqliteLedger.open_to_read(settings.ledger.path) as ledger:
+    async with await SqlLedger.open_to_read(settings.ledger.path) as ledger:
         transactions = await ledger.recent_transactions(last)
         decisions = await ledger.recent_decisions(last)
     return Status(head, snapshot, tuple(transactions), tuple(decisions))
@@ -374,7 +374,7 @@ async def read_decision(file: Path, account: str, block: int | None) -> Explaine
     LedgerUnavailableError, LedgerMismatchError
         If there is no such ledger, or of another version.
     """
-    async with await SqliteLedger.open_to_read(file) as ledger:
+    async with await SqlLedger.open_to_read(file) as ledger:
         return await ledger.history.decision(account, block)
 
 

@@ -9,8 +9,8 @@ from bot.ledger.schema import decisions, heads, transactions
 from bot.ports import DecisionRecord, ExplainedDecision, Hash32, Transaction
 
 
-class SqliteHistory:
-    """Reads decisions; reached as `bot.ledger.sqlite.SqliteLedger.history`."""
+class SqlHistory:
+    """Reads decisions; reached as `bot.ledger.store.SqlLedger.history`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

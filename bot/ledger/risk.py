@@ -1,4 +1,4 @@
-"""Forecasts in the ledger: `bot.ports.RiskMemory` over the same SQLite file."""
+"""Forecasts in the ledger: `bot.ports.RiskMemory` over the same database."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -66,8 +66,8 @@ predictions = Table(
 _PARTS = ("liquidatable", "insolvency")
 
 
-class SqliteRiskMemory:
-    """See `bot.ports.RiskMemory`; reached as `bot.ledger.sqlite.SqliteLedger.risk`."""
+class SqlRiskMemory:
+    """See `bot.ports.RiskMemory`; reached as `bot.ledger.store.SqlLedger.risk`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -16,7 +16,7 @@ from bot.execution.executor import TransactionExecutor
 from bot.execution.fees import FeePolicy
 from bot.execution.options import ExecutorOptions
 from bot.execution.signer import KeystoreSigner
-from bot.ledger.sqlite import SqliteLedger
+from bot.ledger.store import SqlLedger
 from bot.ports import Address, Call, Execution, Hash32, Head, Intent, Outcome, Receipt, Transaction
 from tests.support.anvil import Client
 
@@ -87,7 +87,7 @@ class Keeper:
     """An executor with its ledger and its connection."""
 
     executor: TransactionExecutor
-    ledger: SqliteLedger
+    ledger: SqlLedger
 
 
 @asynccontextmanager
@@ -103,7 +103,7 @@ async def running(
     endpoint = Endpoint.parse(f"ws://127.0.0.1:{port}")
     async with (
         RpcClient(endpoint, CHAIN_ID) as rpc,
-        await SqliteLedger.open(path, chain_id=CHAIN_ID, genesis_hash=GENESIS) as ledger,
+        await SqlLedger.open(path, chain_id=CHAIN_ID, genesis_hash=GENESIS) as ledger,
     ):
         executor = TransactionExecutor(
             wrap(rpc),

@@ -10,7 +10,7 @@ from eth_utils.address import to_checksum_address
 
 from bot.cli.main import app
 from bot.domain.wad import WAD
-from bot.ledger.sqlite import SqliteLedger
+from bot.ledger.store import SqlLedger
 from bot.ports import Hash32, Head, Outcome, Settlement, Verdict
 from bot.service import entry_of
 from bot.strategy.decide import decide
@@ -37,7 +37,7 @@ def scene(pool_price: float) -> Scene:
     return found
 
 
-async def decided(ledger: SqliteLedger, head: Head, pool_price: float) -> int:
+async def decided(ledger: SqlLedger, head: Head, pool_price: float) -> int:
     (decision,) = decide(scene(pool_price).shoot(), StrategySettings()).decisions
     (row,) = await ledger.record_decisions(head, [entry_of("sluice", decision)])
     await ledger.record_head(head)
@@ -46,7 +46,7 @@ async def decided(ledger: SqliteLedger, head: Head, pool_price: float) -> int:
 
 async def fill(path: Path) -> None:
     """Write a decision that waited at block 10, and one that acted at block 20 and landed."""
-    async with await SqliteLedger.open(path, chain_id=31337, genesis_hash=Hash32("0x" + "00" * 32)) as ledger:
+    async with await SqlLedger.open(path, chain_id=31337, genesis_hash=Hash32("0x" + "00" * 32)) as ledger:
         await decided(ledger, WAITED, 150)
         row = await decided(ledger, ACTED, 200)
         intent = dataclasses.replace(
@@ -135,7 +135,7 @@ def test_a_block_that_a_reorg_undid_is_marked(capsys: pytest.CaptureFixture[str]
     async def undo() -> None:
         path = here / "sluice.sqlite"
         genesis = Hash32("0x" + "00" * 32)
-        async with await SqliteLedger.open(path, chain_id=31337, genesis_hash=genesis) as ledger:
+        async with await SqlLedger.open(path, chain_id=31337, genesis_hash=genesis) as ledger:
             await ledger.roll_back(WAITED)
 
     asyncio.run(undo())

@@ -9,7 +9,7 @@ import pytest
 from bot.cli.main import app
 from bot.cli.risk import answers
 from bot.domain import scoring
-from bot.ledger.sqlite import SqliteLedger
+from bot.ledger.store import SqlLedger
 from bot.ports import Hash32, PredictionRecord
 from bot.strategy.predictions import Fate, Fates, Prediction
 from tests.support.keeper import a_head
@@ -36,7 +36,7 @@ def made(count: int) -> dict[Prediction, Fates]:
 
 def write(path: Path, predictions: dict[Prediction, Fates]) -> None:
     async def writing() -> None:
-        async with await SqliteLedger.open(path, chain_id=1, genesis_hash=GENESIS) as ledger:
+        async with await SqlLedger.open(path, chain_id=1, genesis_hash=GENESIS) as ledger:
             ids = await ledger.risk.record_predictions("sluice", a_head(10), list(predictions), 10**6)
             fates = dict(zip(ids, predictions.values(), strict=True))
             await ledger.risk.settle_predictions(a_head(400), fates)

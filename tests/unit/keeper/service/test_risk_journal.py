@@ -9,7 +9,7 @@ import pytest
 from bot.bootstrap import warmed
 from bot.domain.volatility import Limits, LiveCovariance
 from bot.errors import ConfigFileError
-from bot.ledger.sqlite import SqliteLedger
+from bot.ledger.store import SqlLedger
 from bot.ports import Hash32, Head
 from bot.service import RiskJournal, entry_of
 from bot.strategy.decide import decide
@@ -24,9 +24,9 @@ SETTINGS = PredictionSettings(interval_blocks=10, longest_gap=400)
 
 
 @pytest.fixture
-async def ledger(tmp_path: Path) -> AsyncIterator[SqliteLedger]:
+async def ledger(tmp_path: Path) -> AsyncIterator[SqlLedger]:
     path = tmp_path / "ledger.sqlite"
-    async with await SqliteLedger.open(path, chain_id=31337, genesis_hash=GENESIS) as opened:
+    async with await SqlLedger.open(path, chain_id=31337, genesis_hash=GENESIS) as opened:
         yield opened
 
 
@@ -43,7 +43,7 @@ async def act(journal: RiskJournal, head: Head, shot: Scene) -> None:
     await journal.record(head, snapshot, outlook_of(snapshot, OutlookSettings(), 0.02))
 
 
-async def test_predictions_are_made_and_answered(ledger: SqliteLedger) -> None:
+async def test_predictions_are_made_and_answered(ledger: SqlLedger) -> None:
     journal = RiskJournal("sluice", ledger.risk, SETTINGS)
     for number in range(5, 32):
         await act(journal, a_head(number), scene(200.0 if number < 25 else 180.0))
@@ -52,7 +52,7 @@ async def test_predictions_are_made_and_answered(ledger: SqliteLedger) -> None:
     assert {record.fates.liquidatable for record in records} == {Fate.HAPPENED}
 
 
-async def test_a_restart_goes_on_with_what_was_open(ledger: SqliteLedger) -> None:
+async def test_a_restart_goes_on_with_what_was_open(ledger: SqlLedger) -> None:
     await act(RiskJournal("sluice", ledger.risk, SETTINGS), a_head(10), scene())
     await ledger.record_head(a_head(10))
     await act(RiskJournal("sluice", ledger.risk, SETTINGS), a_head(320), scene())
@@ -60,7 +60,7 @@ async def test_a_restart_goes_on_with_what_was_open(ledger: SqliteLedger) -> Non
     assert [record.fates.liquidatable for record in records] == [Fate.PENDING, Fate.DID_NOT]
 
 
-async def test_what_happened_while_it_was_down_for_long_is_unknown(ledger: SqliteLedger) -> None:
+async def test_what_happened_while_it_was_down_for_long_is_unknown(ledger: SqlLedger) -> None:
     await act(RiskJournal("sluice", ledger.risk, SETTINGS), a_head(10), scene())
     await ledger.record_head(a_head(10))
     await act(RiskJournal("sluice", ledger.risk, SETTINGS), a_head(501), scene(180.0))
@@ -68,7 +68,7 @@ async def test_what_happened_while_it_was_down_for_long_is_unknown(ledger: Sqlit
     assert record.fates.liquidatable is Fate.UNSEEN
 
 
-async def test_a_reorg_opens_the_answer_again(ledger: SqliteLedger) -> None:
+async def test_a_reorg_opens_the_answer_again(ledger: SqlLedger) -> None:
     journal = RiskJournal("sluice", ledger.risk, SETTINGS)
     await act(journal, a_head(10), scene())
     await act(journal, a_head(11), scene(180.0))
@@ -81,7 +81,7 @@ async def test_a_reorg_opens_the_answer_again(ledger: SqliteLedger) -> None:
     assert record.fates.liquidatable is Fate.HAPPENED
 
 
-async def test_checkpoints_are_kept_at_the_interval_and_come_back(ledger: SqliteLedger) -> None:
+async def test_checkpoints_are_kept_at_the_interval_and_come_back(ledger: SqlLedger) -> None:
     journal = RiskJournal("sluice", ledger.risk, SETTINGS, checkpoint_interval=4)
     for number in range(1, 11):
         await act(journal, a_head(number), scene())
@@ -91,7 +91,7 @@ async def test_checkpoints_are_kept_at_the_interval_and_come_back(ledger: Sqlite
     assert LiveCovariance.restored(kept[0].state) == expected
 
 
-async def test_without_an_estimate_nothing_is_written(ledger: SqliteLedger) -> None:
+async def test_without_an_estimate_nothing_is_written(ledger: SqlLedger) -> None:
     await RiskJournal("sluice", ledger.risk, SETTINGS).record(a_head(10), scene().shoot(), None)
     assert await ledger.risk.predictions(9) == []
     assert await ledger.risk.checkpoints("sluice") == []

@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.errors import DuplicateTransactionError
 from bot.ledger import schema
 from bot.ledger.database import Database
-from bot.ledger.history import SqliteHistory
-from bot.ledger.risk import SqliteRiskMemory
+from bot.ledger.history import SqlHistory
+from bot.ledger.risk import SqlRiskMemory
 from bot.ledger.schema import decisions, heads, transactions
 from bot.ports import (
     Address,
@@ -33,7 +33,7 @@ _OPEN = [outcome.value for outcome in Outcome if outcome.is_open]
 _SETTLED = [Outcome.INCLUDED.value, Outcome.REVERTED.value, Outcome.DROPPED.value]
 
 
-class SqliteLedger:
+class SqlLedger:
     """See `bot.ports.Ledger`; open it with `open`, or `open_to_read` beside a running keeper."""
 
     def __init__(self, database: Database) -> None:
@@ -50,14 +50,14 @@ class SqliteLedger:
         return cls(await Database.read(path))
 
     @property
-    def risk(self) -> SqliteRiskMemory:
+    def risk(self) -> SqlRiskMemory:
         """Forecasts, in the same file."""
-        return SqliteRiskMemory(self._database)
+        return SqlRiskMemory(self._database)
 
     @property
-    def history(self) -> SqliteHistory:
+    def history(self) -> SqlHistory:
         """What was decided and why, for people."""
-        return SqliteHistory(self._database)
+        return SqlHistory(self._database)
 
     async def __aenter__(self) -> Self:
         return self

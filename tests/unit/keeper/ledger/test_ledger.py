@@ -14,7 +14,7 @@ from bot.errors import (
     LedgerMismatchError,
     LedgerUnavailableError,
 )
-from bot.ledger.sqlite import SqliteLedger
+from bot.ledger.store import SqlLedger
 from bot.ports import DecisionEntry, Hash32, Head, Outcome, Settlement, Transaction, Verdict
 from tests.support.keeper import KEEPER, a_head, a_receipt, a_signature, an_intent
 
@@ -27,12 +27,12 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def ledger(path: Path) -> AsyncIterator[SqliteLedger]:
-    async with await SqliteLedger.open(path, chain_id=31337, genesis_hash=GENESIS) as opened:
+async def ledger(path: Path) -> AsyncIterator[SqlLedger]:
+    async with await SqlLedger.open(path, chain_id=31337, genesis_hash=GENESIS) as opened:
         yield opened
 
 
-async def submitted(ledger: SqliteLedger, *nonces: int) -> list[Transaction]:
+async def submitted(ledger: SqlLedger, *nonces: int) -> list[Transaction]:
     """Return transactions that went as far as the node."""
     intents = [an_intent(key=f"key {nonce}") for nonce in nonces]
     planned = await ledger.plan(intents, KEEPER, a_head(10))
@@ -40,7 +40,7 @@ async def submitted(ledger: SqliteLedger, *nonces: int) -> list[Transaction]:
     return await ledger.conclude([Verdict(row.id, Outcome.SUBMITTED) for row in planned])
 
 
-async def test_an_intent_comes_back_as_it_was_planned(ledger: SqliteLedger) -> None:
+async def test_an_intent_comes_back_as_it_was_planned(ledger: SqlLedger) -> None:
     intent = an_intent(expected_profit=-(10**40), value=10**30, gas_limit=1_000_000)
     (row,) = await ledger.plan([intent], KEEPER, a_head(7))
     assert row.intent == intent
@@ -48,7 +48,7 @@ async def test_an_intent_comes_back_as_it_was_planned(ledger: SqliteLedger) -> N
     assert await ledger.open_transactions(KEEPER) == [row]
 
 
-async def test_amounts_beyond_64_bits_are_exact(ledger: SqliteLedger) -> None:
+async def test_amounts_beyond_64_bits_are_exact(ledger: SqlLedger) -> None:
     (row,) = await submitted(ledger, 0)
     receipt = dataclasses.replace(a_receipt(a_signature(0).hash, 11), effective_gas_price=2**70 + 1)
     (settled,) = await ledger.conclude(settlements=[Settlement(row.id, receipt, 2**90 + 1)])
@@ -56,17 +56,17 @@ async def test_amounts_beyond_64_bits_are_exact(ledger: SqliteLedger) -> None:
     assert settled.effective_gas_price == 2**70 + 1
 
 
-async def test_what_was_journalled_survives_the_process(ledger: SqliteLedger, path: Path) -> None:
+async def test_what_was_journalled_survives_the_process(ledger: SqlLedger, path: Path) -> None:
     (row,) = await ledger.plan([an_intent()], KEEPER, a_head(10))
     await ledger.journal({row.id: a_signature(3)})
     await ledger.close()
-    async with await SqliteLedger.open(path, chain_id=31337, genesis_hash=GENESIS) as reopened:
+    async with await SqlLedger.open(path, chain_id=31337, genesis_hash=GENESIS) as reopened:
         (found,) = await reopened.open_transactions(KEEPER)
     assert found.outcome is Outcome.SIGNED
     assert found.signed == a_signature(3)
 
 
-async def test_a_nonce_is_never_signed_twice(ledger: SqliteLedger) -> None:
+async def test_a_nonce_is_never_signed_twice(ledger: SqlLedger) -> None:
     await submitted(ledger, 5)
     (second,) = await ledger.plan([an_intent(key="other")], KEEPER, a_head(10))
     with pytest.raises(DuplicateTransactionError, match="nonce"):
@@ -74,7 +74,7 @@ async def test_a_nonce_is_never_signed_twice(ledger: SqliteLedger) -> None:
 
 
 @pytest.mark.parametrize("given_up", [Outcome.REJECTED, Outcome.ABANDONED])
-async def test_a_nonce_given_back_can_be_signed_again(ledger: SqliteLedger, given_up: Outcome) -> None:
+async def test_a_nonce_given_back_can_be_signed_again(ledger: SqlLedger, given_up: Outcome) -> None:
     (row,) = await submitted(ledger, 5)
     await ledger.conclude([Verdict(row.id, given_up)])
     (second,) = await ledger.plan([an_intent(key="other")], KEEPER, a_head(10))
@@ -85,7 +85,7 @@ async def test_a_nonce_given_back_can_be_signed_again(ledger: SqliteLedger, give
     ]
 
 
-async def test_a_key_is_never_planned_twice_while_the_first_may_land(ledger: SqliteLedger) -> None:
+async def test_a_key_is_never_planned_twice_while_the_first_may_land(ledger: SqlLedger) -> None:
     (row,) = await submitted(ledger, 0)
     with pytest.raises(DuplicateTransactionError, match="key 0"):
         await ledger.plan([an_intent(key="fresh"), an_intent(key="key 0")], KEEPER, a_head(11))
@@ -95,7 +95,7 @@ async def test_a_key_is_never_planned_twice_while_the_first_may_land(ledger: Sql
         await ledger.plan([an_intent(key="twin"), an_intent(key="twin")], KEEPER, a_head(11))
 
 
-async def test_a_key_that_reverted_may_be_tried_again(ledger: SqliteLedger) -> None:
+async def test_a_key_that_reverted_may_be_tried_again(ledger: SqlLedger) -> None:
     (row,) = await submitted(ledger, 0)
     receipt = a_receipt(a_signature(0).hash, 11, succeeded=False)
     await ledger.conclude(settlements=[Settlement(row.id, receipt, None)])
@@ -103,13 +103,13 @@ async def test_a_key_that_reverted_may_be_tried_again(ledger: SqliteLedger) -> N
     assert again.outcome is Outcome.PLANNED
 
 
-async def test_open_transactions_come_in_order_of_their_nonces(ledger: SqliteLedger) -> None:
+async def test_open_transactions_come_in_order_of_their_nonces(ledger: SqlLedger) -> None:
     await submitted(ledger, 8, 7, 9)
     rows = await ledger.open_transactions(KEEPER)
     assert [row.signed.nonce for row in rows if row.signed] == [7, 8, 9]
 
 
-async def test_a_replacement_takes_the_nonce_over(ledger: SqliteLedger) -> None:
+async def test_a_replacement_takes_the_nonce_over(ledger: SqlLedger) -> None:
     (old,) = await submitted(ledger, 4)
     dearer = dataclasses.replace(a_signature(4), hash=Hash32("0x" + "dd" * 32), max_fee_per_gas=10**12)
     new = await ledger.replace(old.id, dearer)
@@ -119,7 +119,7 @@ async def test_a_replacement_takes_the_nonce_over(ledger: SqliteLedger) -> None:
     assert [row.outcome for row in rows] == [Outcome.REPLACED, Outcome.SIGNED]
 
 
-async def test_the_cheaper_of_two_rivals_may_be_the_one_that_lands(ledger: SqliteLedger) -> None:
+async def test_the_cheaper_of_two_rivals_may_be_the_one_that_lands(ledger: SqlLedger) -> None:
     (old,) = await submitted(ledger, 4)
     new = await ledger.replace(old.id, dataclasses.replace(a_signature(4), hash=Hash32("0x" + "dd" * 32)))
     landed = Settlement(old.id, a_receipt(a_signature(4).hash, 11), 1)
@@ -131,7 +131,7 @@ async def test_the_cheaper_of_two_rivals_may_be_the_one_that_lands(ledger: Sqlit
     assert [row.outcome for row in rows] == [Outcome.SUBMITTED, Outcome.REPLACED]
 
 
-async def test_a_reorg_opens_what_it_undid_and_nothing_below(ledger: SqliteLedger) -> None:
+async def test_a_reorg_opens_what_it_undid_and_nothing_below(ledger: SqlLedger) -> None:
     low, high = await submitted(ledger, 0, 1)
     await ledger.conclude(
         settlements=[
@@ -144,7 +144,7 @@ async def test_a_reorg_opens_what_it_undid_and_nothing_below(ledger: SqliteLedge
     assert await ledger.open_transactions(KEEPER) == [high]
 
 
-async def test_heads_above_a_reorg_are_void_until_they_return(ledger: SqliteLedger) -> None:
+async def test_heads_above_a_reorg_are_void_until_they_return(ledger: SqlLedger) -> None:
     assert await ledger.recent_heads(5) == []
     for number in (10, 11, 12):
         await ledger.record_head(a_head(number))
@@ -158,7 +158,7 @@ async def test_heads_above_a_reorg_are_void_until_they_return(ledger: SqliteLedg
     assert await ledger.recent_heads(5) == [a_head(11), a_head(10)]
 
 
-async def test_a_decision_keeps_every_rejected_candidate_with_its_reason(ledger: SqliteLedger) -> None:
+async def test_a_decision_keeps_every_rejected_candidate_with_its_reason(ledger: SqlLedger) -> None:
     entry = DecisionEntry(
         protocol="sluice",
         account="0xabc",
@@ -176,39 +176,39 @@ async def test_a_decision_keeps_every_rejected_candidate_with_its_reason(ledger:
     assert record.decision.rejected == [{"route": "dry_run", "reason": "profit 1 below 2", "profit": -1}]
 
 
-async def test_a_second_writer_is_refused_and_a_reader_is_not(ledger: SqliteLedger, path: Path) -> None:
+async def test_a_second_writer_is_refused_and_a_reader_is_not(ledger: SqlLedger, path: Path) -> None:
     await submitted(ledger, 0)
     with pytest.raises(LedgerInUseError, match=r"ledger\.sqlite is in use"):
-        await SqliteLedger.open(path, chain_id=31337, genesis_hash=GENESIS)
-    async with await SqliteLedger.open_to_read(path) as reader:
+        await SqlLedger.open(path, chain_id=31337, genesis_hash=GENESIS)
+    async with await SqlLedger.open_to_read(path) as reader:
         (row,) = await reader.recent_transactions(10)
         assert row.outcome is Outcome.SUBMITTED
         with pytest.raises(LedgerUnavailableError, match="readonly"):
             await reader.record_head(a_head(1))
 
 
-async def test_the_lock_is_free_again_once_the_ledger_is_closed(ledger: SqliteLedger, path: Path) -> None:
+async def test_the_lock_is_free_again_once_the_ledger_is_closed(ledger: SqlLedger, path: Path) -> None:
     await ledger.close()
-    async with await SqliteLedger.open(path, chain_id=31337, genesis_hash=GENESIS):
+    async with await SqlLedger.open(path, chain_id=31337, genesis_hash=GENESIS):
         pass
 
 
 @pytest.mark.parametrize(("chain_id", "genesis"), [(1, GENESIS), (31337, Hash32("0x" + "11" * 32))])
 async def test_a_ledger_of_another_chain_is_refused(
-    ledger: SqliteLedger, path: Path, chain_id: int, genesis: Hash32
+    ledger: SqlLedger, path: Path, chain_id: int, genesis: Hash32
 ) -> None:
     await ledger.close()
     with pytest.raises(LedgerMismatchError, match=f"31337.*this run wants {chain_id}, genesis {genesis}"):
-        await SqliteLedger.open(path, chain_id=chain_id, genesis_hash=genesis)
+        await SqlLedger.open(path, chain_id=chain_id, genesis_hash=genesis)
 
 
-async def test_a_ledger_of_another_version_is_refused(ledger: SqliteLedger, path: Path) -> None:
+async def test_a_ledger_of_another_version_is_refused(ledger: SqlLedger, path: Path) -> None:
     await ledger.close()
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE meta SET value = '99' WHERE name = 'version'")
     connection.close()
     with pytest.raises(LedgerMismatchError, match="version 99"):
-        await SqliteLedger.open(path, chain_id=31337, genesis_hash=GENESIS)
+        await SqlLedger.open(path, chain_id=31337, genesis_hash=GENESIS)
 
 
 @pytest.fixture
@@ -219,28 +219,28 @@ def no_database(path: Path) -> Path:
 
 async def test_a_file_that_is_no_database_is_named(no_database: Path) -> None:
     with pytest.raises(LedgerUnavailableError, match="not a database"):
-        await SqliteLedger.open(no_database, chain_id=31337, genesis_hash=GENESIS)
+        await SqlLedger.open(no_database, chain_id=31337, genesis_hash=GENESIS)
 
 
 async def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(LedgerUnavailableError, match="file"):
-        await SqliteLedger.open(tmp_path / "file" / "ledger.sqlite", chain_id=1, genesis_hash=GENESIS)
+        await SqlLedger.open(tmp_path / "file" / "ledger.sqlite", chain_id=1, genesis_hash=GENESIS)
 
 
 async def test_reading_a_ledger_that_is_not_there_makes_none(path: Path) -> None:
     with pytest.raises(LedgerUnavailableError, match="no such file"):
-        await SqliteLedger.open_to_read(path)
+        await SqlLedger.open_to_read(path)
     assert os.listdir(path.parent) == []
 
 
-async def test_commits_are_synced_to_the_disk(ledger: SqliteLedger) -> None:
+async def test_commits_are_synced_to_the_disk(ledger: SqlLedger) -> None:
     async with ledger._database.transaction() as connection:
         assert (await connection.exec_driver_sql("PRAGMA journal_mode")).scalar() == "wal"
         assert (await connection.exec_driver_sql("PRAGMA synchronous")).scalar() == 2
 
 
-async def test_an_unserialisable_decision_is_refused_whole(ledger: SqliteLedger) -> None:
+async def test_an_unserialisable_decision_is_refused_whole(ledger: SqlLedger) -> None:
     good = DecisionEntry("sluice", "a", {}, None, [])
     bad = DecisionEntry("sluice", "b", {"x": object()}, None, [])
     with pytest.raises(TypeError, match="no rule to write"):

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.ledger.risk import CHECKPOINTS_KEPT, SqliteRiskMemory
-from bot.ledger.sqlite import SqliteLedger
+from bot.ledger.risk import CHECKPOINTS_KEPT, SqlRiskMemory
+from bot.ledger.store import SqlLedger
 from bot.ports import Checkpoint, Hash32
 from bot.strategy.predictions import Fate, Fates, Prediction, Watched
 from tests.support.keeper import a_hash, a_head
@@ -16,14 +16,14 @@ GENESIS = Hash32("0x" + "00" * 32)
 
 
 @pytest.fixture
-async def ledger(tmp_path: Path) -> AsyncIterator[SqliteLedger]:
+async def ledger(tmp_path: Path) -> AsyncIterator[SqlLedger]:
     path = tmp_path / "ledger.sqlite"
-    async with await SqliteLedger.open(path, chain_id=31337, genesis_hash=GENESIS) as opened:
+    async with await SqlLedger.open(path, chain_id=31337, genesis_hash=GENESIS) as opened:
         yield opened
 
 
 @pytest.fixture
-def memory(ledger: SqliteLedger) -> SqliteRiskMemory:
+def memory(ledger: SqlLedger) -> SqlRiskMemory:
     return ledger.risk
 
 
@@ -32,7 +32,7 @@ def a_prediction(block: int = 10, account: int = 1) -> Prediction:
     return Prediction(account.to_bytes(20), block, 1_600_000_000, 3_600, health, 1.3, 0.1, 1e-12, "ab")
 
 
-async def test_a_prediction_comes_back_as_it_was_made(memory: SqliteRiskMemory) -> None:
+async def test_a_prediction_comes_back_as_it_was_made(memory: SqlRiskMemory) -> None:
     made = [a_prediction(account=1), a_prediction(account=2)]
     ids = await memory.record_predictions("sluice", a_head(10), made, keep=100)
     assert await memory.open_predictions("sluice") == [
@@ -43,7 +43,7 @@ async def test_a_prediction_comes_back_as_it_was_made(memory: SqliteRiskMemory) 
     assert await memory.record_predictions("sluice", a_head(10), [], keep=100) == []
 
 
-async def test_each_part_settles_once_and_a_settled_prediction_is_not_open(memory: SqliteRiskMemory) -> None:
+async def test_each_part_settles_once_and_a_settled_prediction_is_not_open(memory: SqlRiskMemory) -> None:
     (id_,) = await memory.record_predictions("sluice", a_head(10), [a_prediction()], keep=100)
     await memory.settle_predictions(a_head(11), {id_: Fates(Fate.HAPPENED, Fate.PENDING)})
     (open_,) = await memory.open_predictions("sluice")
@@ -54,7 +54,7 @@ async def test_each_part_settles_once_and_a_settled_prediction_is_not_open(memor
     assert record.fates == Fates(Fate.HAPPENED, Fate.CHANGED)
 
 
-async def test_a_reorg_opens_what_it_undid_and_forgets_what_was_made_on_it(memory: SqliteRiskMemory) -> None:
+async def test_a_reorg_opens_what_it_undid_and_forgets_what_was_made_on_it(memory: SqlRiskMemory) -> None:
     (old,) = await memory.record_predictions("sluice", a_head(10), [a_prediction()], keep=100)
     await memory.settle_predictions(a_head(11), {old: Fates(Fate.HAPPENED, Fate.PENDING)})
     await memory.record_predictions("sluice", a_head(12), [a_prediction(12)], keep=100)
@@ -69,14 +69,14 @@ async def test_a_reorg_opens_what_it_undid_and_forgets_what_was_made_on_it(memor
     assert left.fates == Fates()
 
 
-async def test_only_the_newest_predictions_are_kept(memory: SqliteRiskMemory) -> None:
+async def test_only_the_newest_predictions_are_kept(memory: SqlRiskMemory) -> None:
     for block in range(10, 20):
         pair = [a_prediction(block, 1), a_prediction(block, 2)]
         await memory.record_predictions("sluice", a_head(block), pair, keep=5)
     assert [record.prediction.block for record in await memory.predictions(99)] == [19, 19, 18, 18, 17]
 
 
-async def test_checkpoints_come_back_exact_and_newest_first(memory: SqliteRiskMemory) -> None:
+async def test_checkpoints_come_back_exact_and_newest_first(memory: SqlRiskMemory) -> None:
     for number in range(1, CHECKPOINTS_KEPT + 4):
         checkpoint = Checkpoint(number, a_hash(number), {"sums": [[0.1 + 0.2, 1e-300]]})
         await memory.save_checkpoint("sluice", checkpoint)
@@ -87,7 +87,7 @@ async def test_checkpoints_come_back_exact_and_newest_first(memory: SqliteRiskMe
     assert found[0].state == {"sums": [[0.1 + 0.2, 1e-300]]}
 
 
-async def test_the_last_height_is_that_of_a_head_that_stands(ledger: SqliteLedger) -> None:
+async def test_the_last_height_is_that_of_a_head_that_stands(ledger: SqlLedger) -> None:
     assert await ledger.risk.last_height() is None
     for number in (5, 6, 7):
         await ledger.record_head(a_head(number))
@@ -98,8 +98,8 @@ async def test_the_last_height_is_that_of_a_head_that_stands(ledger: SqliteLedge
 
 async def test_a_reader_sees_what_was_written(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
-    async with await SqliteLedger.open(path, chain_id=1, genesis_hash=GENESIS) as writer:
+    async with await SqlLedger.open(path, chain_id=1, genesis_hash=GENESIS) as writer:
         await writer.risk.record_predictions("sluice", a_head(3), [a_prediction(3)], keep=9)
-        async with await SqliteLedger.open_to_read(path) as reader:
+        async with await SqlLedger.open_to_read(path) as reader:
             (record,) = await reader.risk.predictions(9)
     assert record.prediction == replace(a_prediction(3))
