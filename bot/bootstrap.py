@@ -8,8 +8,8 @@ from pathlib import Path
 import structlog
 
 from bot.chain import codec
-from bot.chain.client import RpcClient
 from bot.chain.feed import ChainHeadFeed
+from bot.chain.pool import EndpointPool
 from bot.config import RiskSettings, Settings, StrategySettings, read_password
 from bot.domain.volatility import LiveCovariance
 from bot.errors import ConfigFileError, KeystoreMissingError, ManifestError
@@ -119,9 +119,7 @@ async def run_keeper(settings: Settings, signer: KeystoreSigner | None, options:
         await SluiceProtocol(client, manifest).check(settings.manifest)
         genesis = await _genesis(client)
         ledger = await stack.enter_async_context(
-            await SqlLedger.open(
-                settings.ledger.path, chain_id=settings.chain.chain_id, genesis_hash=genesis
-            )
+            await SqlLedger.open(settings.ledger.path, chain_id=settings.chain.chain_id, genesis_hash=genesis)
         )
         covariance = await _learnt(settings.risk, client, ledger.risk, manifest)
         protocol = SluiceProtocol(client, manifest, sender, covariance=covariance)
@@ -148,7 +146,7 @@ async def run_keeper(settings: Settings, signer: KeystoreSigner | None, options:
 
 def _executor(
     settings: Settings,
-    client: RpcClient,
+    client: EndpointPool,
     ledger: SqlLedger,
     protocol: SluiceProtocol,
     sender: Address,
@@ -197,9 +195,8 @@ def strategy_limits(settings: StrategySettings, tip: int) -> StrategyLimits:
     )
 
 
-def _client(settings: Settings) -> RpcClient:
-    chain = settings.chain
-    return RpcClient(chain.parsed_endpoint(), chain.chain_id, chain.client_options())
+def _client(settings: Settings) -> EndpointPool:
+    return EndpointPool(settings.chain.clients(), settings.chain.pool_options())
 
 
 def _sender(settings: Settings, signer: KeystoreSigner | None) -> Address:
@@ -208,7 +205,7 @@ def _sender(settings: Settings, signer: KeystoreSigner | None) -> Address:
     return keystore_address(settings.signer.keystore) if settings.signer.keystore else NOBODY
 
 
-async def _genesis(client: RpcClient) -> Hash32:
+async def _genesis(client: EndpointPool) -> Hash32:
     answer = await client.request("eth_getBlockByNumber", ("0x0", False))
     return codec.hash32(codec.mapping(answer, "block 0").get("hash"), "hash of block 0")
 
@@ -217,7 +214,7 @@ async def _genesis(client: RpcClient) -> Hash32:
 
 
 async def _learnt(
-    settings: RiskSettings, client: RpcClient, memory: RiskMemory, manifest: Manifest
+    settings: RiskSettings, client: EndpointPool, memory: RiskMemory, manifest: Manifest
 ) -> LiveCovariance:
     """Return what is known of the feeds before their logs are read.
 
@@ -279,7 +276,7 @@ def warmed(fresh: LiveCovariance, folder: Path, symbols: Sequence[str], until: i
     return state
 
 
-async def _block_hash(client: RpcClient, number: int) -> object:
+async def _block_hash(client: EndpointPool, number: int) -> object:
     answer = await client.request("eth_getBlockByNumber", (hex(number), False))
     return None if answer is None else codec.mapping(answer, f"block {number}").get("hash")
 

@@ -31,9 +31,10 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from bot.chain.client import ClientOptions
+from bot.chain.client import ClientOptions, RpcClient
 from bot.chain.endpoint import Endpoint
-from bot.chain.feed import FeedOptions
+from bot.chain.feed import POLL_AFTER_BLOCKS, FeedOptions
+from bot.chain.pool import PoolOptions
 from bot.errors import ConfigFileError, ConfigValueError, UnknownSettingError
 from bot.execution.fees import FeePolicy
 from bot.execution.options import ExecutorOptions
@@ -65,49 +66,92 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
+class EndpointSettings(_Section):
+    """A further endpoint of the chain.
+
+    Parameters
+    ----------
+    url : SecretStr
+        As `ChainSettings.endpoint`.
+    requests_per_second : int or None
+        Its budget; that of the section if not set.
+    """
+
+    url: Annotated[SecretStr, AfterValidator(_usable_url)]
+    requests_per_second: int | None = Field(default=None, gt=0)
+
+
 class ChainSettings(_Section):
-    """The node.
+    """The node, or several.
 
     Parameters
     ----------
     endpoint : SecretStr
-        ws, wss, http or https. Secret, because providers put keys into it.
+        ws, wss, http, https, or ipc with the path of a local socket. Secret: providers put keys into it.
+    endpoints : tuple of EndpointSettings
+        Further ones, in order of preference: ``[[chain.endpoints]]`` with ``url``.
     chain_id : int
         The chain that must be served there.
     requests_per_second : int
         Budget; each element of a batch counts. The default suits a node of your own; hosted ones allow less.
-    request_timeout_s, connect_timeout_s, poll_interval_s, silence_s
+    request_timeout_s, connect_timeout_s, poll_interval_s
         See `bot.chain.client.ClientOptions`.
+    block_time_s : float
+        Seconds between two blocks, as a rule. Without a new head for 2.5 of them the newest is asked for, for
+        5 another endpoint is turned to, and if none has one, nothing that adds risk is started.
+    hedge_after_s : float
+        Seconds after which a read that has no answer is asked of a second endpoint too.
     give_up_after_s : float
         Seconds without a node after which the keeper ends with an error.
     """
 
     endpoint: Annotated[SecretStr, AfterValidator(_usable_url)] = SecretStr("ws://127.0.0.1:8545")
+    endpoints: tuple[EndpointSettings, ...] = ()
     chain_id: int = Field(default=31337, gt=0)
     requests_per_second: int = Field(default=2_000, gt=0)
     request_timeout_s: float = Field(default=10.0, gt=0)
     connect_timeout_s: float = Field(default=5.0, gt=0)
     poll_interval_s: float = Field(default=0.5, gt=0)
-    silence_s: float = Field(default=30.0, gt=0)
+    block_time_s: float = Field(default=12.0, gt=0, allow_inf_nan=False)
+    hedge_after_s: float = Field(default=0.25, gt=0)
     give_up_after_s: float = Field(default=120.0, ge=0)
 
     def parsed_endpoint(self) -> Endpoint:
         """Return the endpoint with its printable label."""
         return Endpoint.parse(self.endpoint.get_secret_value())
 
-    def client_options(self) -> ClientOptions:
-        """Return what `RpcClient` takes."""
+    def client_options(self, requests_per_second: int | None = None) -> ClientOptions:
+        """Return what `RpcClient` takes; its budget, unless it is the section's."""
         return ClientOptions(
-            requests_per_second=self.requests_per_second,
+            requests_per_second=requests_per_second or self.requests_per_second,
             request_timeout_s=self.request_timeout_s,
             connect_timeout_s=self.connect_timeout_s,
             poll_interval_s=self.poll_interval_s,
-            silence_s=self.silence_s,
+            silence_s=POLL_AFTER_BLOCKS * self.block_time_s,
         )
+
+    def clients(self) -> list[RpcClient]:
+        """Return a client for each endpoint, in order of preference; none is connected yet."""
+        first = RpcClient(self.parsed_endpoint(), self.chain_id, self.client_options())
+        return [first, *(self._further(entry) for entry in self.endpoints)]
+
+    def _further(self, entry: EndpointSettings) -> RpcClient:
+        endpoint = Endpoint.parse(entry.url.get_secret_value())
+        return RpcClient(endpoint, self.chain_id, self.client_options(entry.requests_per_second))
+
+    def pool_options(self) -> PoolOptions:
+        """Return what `EndpointPool` takes."""
+        return PoolOptions(hedge_after_s=self.hedge_after_s)
 
     def feed_options(self) -> FeedOptions:
         """Return what `ChainHeadFeed` takes."""
-        return FeedOptions(give_up_after_s=self.give_up_after_s)
+        return FeedOptions(give_up_after_s=self.give_up_after_s, block_time_s=self.block_time_s)
+
+    def secrets(self) -> list[str]:
+        """Return the URLs that hold more than their label shows."""
+        urls = [self.endpoint, *(entry.url for entry in self.endpoints)]
+        parsed = [Endpoint.parse(url.get_secret_value()) for url in urls]
+        return [endpoint.url for endpoint in parsed if endpoint.url.rstrip("/") != endpoint.label]
 
 
 class LedgerSettings(_Section):
@@ -306,8 +350,7 @@ class Settings(BaseSettings):
 
     def secrets(self) -> list[str]:
         """Return the values that no log line may hold."""
-        endpoint = self.chain.parsed_endpoint()
-        return [endpoint.url] if endpoint.url.rstrip("/") != endpoint.label else []
+        return self.chain.secrets()
 
 
 def load_settings(file: Path | None = None, overrides: Mapping[str, object] | None = None) -> Settings:
@@ -354,14 +397,24 @@ def render(settings: Settings) -> str:
 def _line(name: str, value: object) -> str:
     if value is None:
         return f"# {name} is not set"
+    return f"{name} = {_toml(value)}"
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, BaseModel):
+        given = {name: getattr(value, name) for name in type(value).model_fields}
+        pairs = (f"{name} = {_toml(item)}" for name, item in given.items() if item is not None)
+        return f"{{ {', '.join(pairs)} }}"
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_toml, value))}]"
     if isinstance(value, SecretStr):
-        return f'{name} = "{_masked(value.get_secret_value())}"'
+        return f'"{_masked(value.get_secret_value())}"'
     if isinstance(value, bool):
-        return f"{name} = {str(value).lower()}"
+        return str(value).lower()
     if isinstance(value, int | float | Decimal):
-        return f"{name} = {value}"
+        return str(value)
     text = str(value).replace("\\", "\\\\").replace('"', '\\"')
-    return f'{name} = "{text}"'
+    return f'"{text}"'
 
 
 def _masked(url: str) -> str:
@@ -412,7 +465,7 @@ def _validated(given: dict[str, Any], overrides: dict[str, Any]) -> Settings:
 def _problem(entry: Any) -> tuple[str, str, str]:
     """Return name, value and fault of a value that pydantic refused."""
     name = ".".join(str(part) for part in entry["loc"])
-    value = HIDDEN if name == "chain.endpoint" else repr(entry["input"])
+    value = HIDDEN if name.startswith("chain.endpoint") else repr(entry["input"])
     return name, value, str(entry["msg"]).removeprefix("Value error, ")
 
 

@@ -174,6 +174,9 @@ class KeeperService:
             return False
         await (self._executor.track if self._reconciled else self._executor.reconcile)(head)
         self._reconciled = True
+        if self._feed.stale:
+            _log.error("not_acting", block=head.number, reason="no endpoint brings new heads")
+            return False
         await self._audit(head)
         snapshot = self._protocol.snapshot(head)
         decisions = self._decide(snapshot)

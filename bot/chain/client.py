@@ -6,13 +6,19 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
+import structlog
+
 from bot.chain import codec
 from bot.chain.endpoint import Endpoint
 from bot.chain.http import HttpConnection
+from bot.chain.ipc import IpcConnection
+from bot.chain.stream import StreamConnection
 from bot.chain.throttle import RequestBudget
 from bot.chain.websocket import WebSocketConnection
 from bot.errors import ChainError, EndpointUnreachableError, MalformedAnswerError, RpcError, WrongChainError
 from bot.ports import Head, Json, RpcCall
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +136,7 @@ class RpcClient:
         """
         try:
             connection = await self._open_connection()
-            if isinstance(connection, WebSocketConnection):
+            if isinstance(connection, StreamConnection):
                 await self._subscribe(connection)
                 yield [await self.newest_head()]
                 while True:
@@ -142,13 +148,28 @@ class RpcClient:
             await self.close()  # a subscription that misbehaved ends with its connection
             raise
 
-    async def _subscribe(self, connection: WebSocketConnection) -> None:
+    def refreshed(self) -> None:
+        """Note that the chain grew; nothing follows from it for one endpoint."""
+
+    async def rotate(self, reason: str) -> bool:
+        """Drop the connection, so that the next one is fresh; there is no other endpoint to turn to.
+
+        Returns
+        -------
+        bool
+            Whether an endpoint is left that was not tried since the last new head: never.
+        """
+        _log.warning("endpoint_dropped", endpoint=self.label, reason=reason)
+        await self.close()
+        return False
+
+    async def _subscribe(self, connection: StreamConnection) -> None:
         answer = await self._exchange(connection, [RpcCall("eth_subscribe", ["newHeads"])])
         result = _result("eth_subscribe", answer[0])
         if isinstance(result, RpcError):
             raise result
 
-    async def _next_announced(self, connection: WebSocketConnection) -> list[Head]:
+    async def _next_announced(self, connection: StreamConnection) -> list[Head]:
         try:
             async with asyncio.timeout(self._options.silence_s):
                 announced = await connection.notifications()
@@ -172,6 +193,10 @@ class RpcClient:
                 self._endpoint,
                 connect_timeout_s=self._options.connect_timeout_s,
                 ping_timeout_s=self._options.request_timeout_s,
+            )
+        elif self._endpoint.transport == "ipc":
+            connection = await IpcConnection.open(
+                self._endpoint, connect_timeout_s=self._options.connect_timeout_s
             )
         else:
             connection = await HttpConnection.open(

@@ -31,6 +31,12 @@ _REORG_CHUNK = 8
 _LINK_ATTEMPTS = 5
 """How often a chain that moves while it is read is read again."""
 
+POLL_AFTER_BLOCKS = 2.5
+"""Block times of silence after which an endpoint is asked for its newest head."""
+
+ROTATE_AFTER_BLOCKS = 5.0
+"""Block times without a new head after which another endpoint is turned to."""
+
 
 @dataclass(frozen=True, slots=True)
 class FeedOptions:
@@ -44,16 +50,19 @@ class FeedOptions:
         Seconds without a connection after which the feed ends with the error.
     largest_gap : int
         Heads made up at most; a wider gap is for a fresh start, which reads state, not history.
+    block_time_s : float
+        Seconds between two heads, as a rule: the measure of the watchdog.
     """
 
     backoff_start_s: float = 0.1
     backoff_limit_s: float = 5.0
     give_up_after_s: float = 120.0
     largest_gap: int = 20_000
+    block_time_s: float = 12.0
 
 
 class HeadSource(Protocol):
-    """What a feed needs of an endpoint; `bot.chain.client.RpcClient` is one."""
+    """What a feed needs of an endpoint; `RpcClient` is one, `bot.chain.pool.EndpointPool` several in one."""
 
     @property
     def label(self) -> str:
@@ -68,6 +77,14 @@ class HeadSource(Protocol):
         """Ask for the newest head."""
         ...
 
+    def refreshed(self) -> None:
+        """Note that the chain grew."""
+        ...
+
+    async def rotate(self, reason: str) -> bool:
+        """Turn to another endpoint; False if all were tried since the chain last grew."""
+        ...
+
     async def batch(self, calls: Sequence[RpcCall]) -> list[Json | RpcError]:
         """Send many requests at once."""
         ...
@@ -78,7 +95,10 @@ class _ChainMovedError(Exception):
 
 
 class ChainHeadFeed:
-    """`bot.ports.HeadFeed` over one endpoint. Iterate over it once.
+    """`bot.ports.HeadFeed` over one endpoint or several. Iterate over it once.
+
+    A watchdog by the monotonic clock turns to another endpoint when no new head has come for
+    `ROTATE_AFTER_BLOCKS` block times, and calls the feed stale once none of them brings one.
 
     Parameters
     ----------
@@ -92,20 +112,43 @@ class ChainHeadFeed:
         self._source = source
         self._options = options if options is not None else FeedOptions()
         self._chain = HeadChain()
+        self._watchdog = _Watchdog(ROTATE_AFTER_BLOCKS * self._options.block_time_s)
+
+    @property
+    def stale(self) -> bool:
+        """See `bot.ports.HeadFeed.stale`."""
+        return self._watchdog.stale
 
     async def __aiter__(self) -> AsyncIterator[HeadEvent]:
         """Iterate over the events; see `bot.ports.HeadFeed.__aiter__`."""
-        patience = _Patience(self._source.label, self._options)
+        patience = _Patience(self._source, self._options)
+        self._watchdog.start()
         while True:
             try:
                 async with aclosing(self._source.announced_heads()) as bunches:
                     async for bunch in bunches:
                         events = await self._follow(bunch)
                         patience.restore()
+                        if await self._is_overdue(events):
+                            break
                         for event in events:
                             yield event
             except (EndpointUnreachableError, HeadChainBrokenError, MalformedAnswerError, RpcError) as error:
+                self._watchdog.check_lost()
                 await patience.wait(error)
+
+    async def _is_overdue(self, events: Sequence[HeadEvent]) -> bool:
+        """Look at the clock; True after another endpoint was turned to."""
+        if events:
+            self._watchdog.fed()
+            self._source.refreshed()
+            return False
+        silent_s = self._watchdog.overdue_s()
+        if silent_s is None:
+            return False
+        if not await self._source.rotate(f"no new head for {silent_s:.1f} s"):
+            self._watchdog.exhausted()
+        return True
 
     async def _follow(self, bunch: Sequence[Head]) -> list[HeadEvent]:
         """Return the events that lead from the tip to the newest head of a bunch."""
@@ -176,11 +219,56 @@ class ChainHeadFeed:
             _log.info("heads_backfilled", count=len(events) - 1)
 
 
+class _Watchdog:
+    """Measures the time since the chain last grew; by the monotonic clock, which nobody can set.
+
+    Parameters
+    ----------
+    limit_s : float
+        Seconds without a new head that are too many.
+    """
+
+    def __init__(self, limit_s: float) -> None:
+        self._limit_s = limit_s
+        self._fed_at = 0.0
+        self._due_at = 0.0
+        self.stale = False
+
+    def start(self) -> None:
+        """Begin to measure."""
+        self._fed_at = asyncio.get_running_loop().time()
+        self._due_at = self._fed_at + self._limit_s
+
+    def fed(self) -> None:
+        """Note a new head."""
+        self.start()
+        if self.stale:
+            self.stale = False
+            _log.info("heads_back")
+
+    def overdue_s(self) -> float | None:
+        """Return the seconds without a new head, if they are too many; else None."""
+        now = asyncio.get_running_loop().time()
+        return now - self._fed_at if now > self._due_at else None
+
+    def exhausted(self) -> None:
+        """Note that no endpoint has a new head; they are given as much time again."""
+        self._due_at = asyncio.get_running_loop().time() + self._limit_s
+        if not self.stale:
+            self.stale = True
+            _log.error("heads_stale", limit_s=self._limit_s)
+
+    def check_lost(self) -> None:
+        """Note that a connection is lost, which for long enough is as bad as silence."""
+        if self.overdue_s() is not None:
+            self.exhausted()
+
+
 class _Patience:
     """Waits longer after each failure in a row, and gives up at last."""
 
-    def __init__(self, label: str, options: FeedOptions) -> None:
-        self._label = label
+    def __init__(self, source: HeadSource, options: FeedOptions) -> None:
+        self._source = source
         self._options = options
         self._delay_s = options.backoff_start_s
         self._lost_at: float | None = None
@@ -188,17 +276,17 @@ class _Patience:
     def restore(self) -> None:
         """Start anew: the endpoint answered."""
         if self._lost_at is not None:
-            _log.info("endpoint_back", endpoint=self._label)
+            _log.info("endpoint_back", endpoint=self._source.label)
         self._lost_at = None
         self._delay_s = self._options.backoff_start_s
 
     async def wait(self, error: ChainError) -> None:
         """Wait before the next attempt, or raise the error if there were enough of them."""
-        now = asyncio.get_running_loop().time()
+        now, label = asyncio.get_running_loop().time(), self._source.label
         self._lost_at = now if self._lost_at is None else self._lost_at
         if now + self._delay_s - self._lost_at > self._options.give_up_after_s:
-            _log.error("endpoint_given_up", endpoint=self._label, after_s=self._options.give_up_after_s)
+            _log.error("endpoint_given_up", endpoint=label, after_s=self._options.give_up_after_s)
             raise error
-        _log.warning("endpoint_lost", endpoint=self._label, error=str(error), retry_in_s=self._delay_s)
+        _log.warning("endpoint_lost", endpoint=label, error=str(error), retry_in_s=self._delay_s)
         await asyncio.sleep(self._delay_s)
         self._delay_s = min(2 * self._delay_s, self._options.backoff_limit_s)

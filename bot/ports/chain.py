@@ -80,6 +80,11 @@ HeadEvent: TypeAlias = NewHead | Reorg
 class HeadFeed(Protocol):
     """An endless, contiguous chain of heads."""
 
+    @property
+    def stale(self) -> bool:
+        """Whether no endpoint has brought a new head for too long: nothing that adds risk may be started."""
+        ...
+
     def __aiter__(self) -> AsyncIterator[HeadEvent]:
         """Iterate over the events, beginning with the newest head known to the endpoint.
 

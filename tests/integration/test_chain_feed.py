@@ -3,12 +3,14 @@
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
 from bot.chain.client import ClientOptions, RpcClient
 from bot.chain.endpoint import Endpoint
 from bot.chain.feed import ChainHeadFeed, FeedOptions
+from bot.chain.pool import EndpointPool
 from bot.errors import EndpointUnreachableError, RpcError, WrongChainError
 from bot.ports import HeadEvent, NewHead, Reorg, RpcCall
 from tests.support.anvil import Client, anvil
@@ -168,3 +170,34 @@ async def test_an_error_answer_is_typed_with_its_code_and_message(node: Client, 
     async with RpcClient(Endpoint.parse(f"{scheme}://127.0.0.1:{port_of(node)}"), CHAIN_ID) as client:
         with pytest.raises(RpcError, match="eth_call was refused with code -32602"):
             await client.request("eth_call", ["nonsense"])
+
+
+async def test_heads_follow_the_chain_over_a_local_socket(tmp_path: Path) -> None:
+    path = tmp_path / "node.ipc"
+    with anvil("--no-mining", "--hardfork", "prague", "--ipc", str(path)) as node:
+        async with RpcClient(Endpoint.parse(f"ipc://{path}"), CHAIN_ID) as client:
+            events = aiter(ChainHeadFeed(client))
+            await new_heads(events, 1)
+            mine(node, 3)
+            assert [event.head.number for event in await new_heads(events, 3)] == [1, 2, 3]
+            calls = [RpcCall("eth_getBlockByNumber", [hex(n), True]) for n in range(4)] * 50
+            assert len(await client.batch(calls)) == 200
+
+
+async def test_another_endpoint_takes_over_and_no_head_is_lost(node: Client, tmp_path: Path) -> None:
+    mine(node, 5)
+    async with relay(port_of(node)) as wire:
+        urls = [f"ws://127.0.0.1:{wire.port}", f"http://127.0.0.1:{port_of(node)}"]
+        options = ClientOptions(poll_interval_s=0.02)
+        clients = [RpcClient(Endpoint.parse(url), CHAIN_ID, options) for url in urls]
+        async with EndpointPool(clients) as pool:
+            events = aiter(ChainHeadFeed(pool, QUICK))
+            await new_heads(events, 1)
+            mine(node)
+            await new_heads(events, 1)
+            await wire.cut(refuse=True)
+            mine(node, 40)
+            heads = await new_heads(events, 40)
+            assert [event.head.number for event in heads] == list(range(7, 47))
+            assert pool.label == clients[1].label
+            assert await pool.request("eth_blockNumber") == hex(46)

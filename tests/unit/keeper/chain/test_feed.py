@@ -49,6 +49,16 @@ class Node:
         self.sessions = list(sessions)
         self.batches: list[int] = []
         self.faults: list[Exception] = []
+        self.rotations: list[str] = []
+        self.untried = 0
+
+    def refreshed(self) -> None:
+        self.untried = 1
+
+    async def rotate(self, reason: str) -> bool:
+        self.rotations.append(reason)
+        self.untried -= 1
+        return self.untried >= 0
 
     async def announced_heads(self) -> AsyncGenerator[list[Head], None]:
         if not self.sessions:
@@ -190,3 +200,59 @@ async def test_a_shallow_reorg_reads_few_headers() -> None:
     events = await followed(node)
     assert events[2] == Reorg(a_head(398), (a_head(399),))
     assert node.batches == [128]
+
+
+IMPATIENT_WATCH = FeedOptions(
+    backoff_start_s=0.001, backoff_limit_s=0.002, give_up_after_s=0.5, block_time_s=0.004
+)
+
+
+class QuietNode(Node):
+    """Announces one head again and again, as an endpoint does whose chain stands still."""
+
+    async def announced_heads(self) -> AsyncGenerator[list[Head], None]:
+        while True:
+            yield [await self.newest_head()]
+            await asyncio.sleep(0.002)
+
+
+async def test_silence_turns_to_other_endpoints_and_then_counts_as_stale() -> None:
+    node = QuietNode(CHAIN[:200], [])
+    feed = ChainHeadFeed(node, IMPATIENT_WATCH)
+    events = aiter(feed)
+    assert numbers([await anext(events)]) == [199]
+    waiting = asyncio.ensure_future(anext(events))
+    await asyncio.sleep(0.01)
+    assert not node.rotations
+    assert not feed.stale
+    while len(node.rotations) < 2:  # noqa: ASYNC110  # a list of the stand-in, which is no event
+        await asyncio.sleep(0.002)
+    assert feed.stale
+    assert "no new head for 0.0" in node.rotations[0]
+    node.by_number[200] = a_head(200)
+    assert numbers([await waiting]) == [200]
+    assert not feed.stale
+
+
+async def test_an_endpoint_that_is_gone_for_too_long_counts_as_stale() -> None:
+    node = Node(CHAIN, [[[a_head(200)]]])
+    feed = ChainHeadFeed(node, IMPATIENT_WATCH)
+    events = aiter(feed)
+    assert numbers([await anext(events)]) == [200]
+    waiting = asyncio.ensure_future(anext(events))
+    while not feed.stale:  # noqa: ASYNC110  # a flag, which is no event
+        await asyncio.sleep(0.002)
+    node.sessions.append([[a_head(201)]])
+    assert numbers([await waiting]) == [201]
+    assert not feed.stale
+
+
+async def test_a_chain_that_grows_is_never_rotated_away_from() -> None:
+    node = QuietNode(CHAIN[:200], [])
+    feed = ChainHeadFeed(node, IMPATIENT_WATCH)
+    events = aiter(feed)
+    for number in range(200, 230):
+        node.by_number[number] = a_head(number)
+        await asyncio.sleep(0.002)
+        await anext(events)
+    assert not node.rotations

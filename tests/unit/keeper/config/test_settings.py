@@ -32,12 +32,12 @@ def test_without_a_file_the_defaults_stand() -> None:
 def test_environment_outranks_file_and_command_line_outranks_both(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = written(tmp_path, "[chain]\nchain_id = 2\nrequests_per_second = 7\nsilence_s = 9\n")
+    file = written(tmp_path, "[chain]\nchain_id = 2\nrequests_per_second = 7\nblock_time_s = 9\n")
     monkeypatch.setenv("SLUICE_CHAIN__CHAIN_ID", "3")
-    monkeypatch.setenv("SLUICE_CHAIN__SILENCE_S", "8")
+    monkeypatch.setenv("SLUICE_CHAIN__BLOCK_TIME_S", "8")
     settings = load_settings(file, {"chain": {"chain_id": 4}})
     assert settings.chain.chain_id == 4
-    assert settings.chain.silence_s == 8
+    assert settings.chain.block_time_s == 8
     assert settings.chain.requests_per_second == 7
 
 
@@ -112,10 +112,10 @@ def test_a_wrong_value_is_named_with_what_its_setting_takes(
 
 def test_every_wrong_value_is_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigValueError) as caught:
-        load_settings(written(tmp_path, "[chain]\nchain_id = 0\nsilence_s = 0\n[log]\nlevel = 'loud'\n"))
+        load_settings(written(tmp_path, "[chain]\nchain_id = 0\nblock_time_s = 0\n[log]\nlevel = 'loud'\n"))
     assert [name for name, _, _ in caught.value.problems] == [
         "chain.chain_id",
-        "chain.silence_s",
+        "chain.block_time_s",
         "log.level",
     ]
 
@@ -161,6 +161,37 @@ def test_no_text_of_the_settings_holds_the_endpoint(tmp_path: Path) -> None:
     settings = load_settings(written(tmp_path, "[chain]\nendpoint = 'wss://node.example/secret-key'\n"))
     assert "secret-key" not in repr(settings) + str(settings) + repr(settings.chain.parsed_endpoint())
     assert settings.secrets() == ["wss://node.example/secret-key"]
+
+
+TWO_MORE = """
+[chain]
+endpoint = "ws://127.0.0.1:8545"
+requests_per_second = 900
+[[chain.endpoints]]
+url = "https://node.example/v2/secret-key"
+requests_per_second = 20
+[[chain.endpoints]]
+url = "ipc:///run/node.ipc"
+"""
+
+
+def test_further_endpoints_follow_the_first_each_with_its_budget(tmp_path: Path) -> None:
+    chain = load_settings(written(tmp_path, TWO_MORE)).chain
+    labels = ["ws://127.0.0.1:8545", "https://node.example", "ipc:///run/node.ipc"]
+    assert [client.label for client in chain.clients()] == labels
+    assert chain.client_options(chain.endpoints[0].requests_per_second).requests_per_second == 20
+    assert chain.client_options(chain.endpoints[1].requests_per_second).requests_per_second == 900
+
+
+def test_no_text_of_further_endpoints_is_shown(tmp_path: Path) -> None:
+    settings = load_settings(written(tmp_path, TWO_MORE))
+    assert settings.secrets() == ["https://node.example/v2/secret-key"]
+    assert "secret-key" not in render(settings) + repr(settings)
+    shown = tomllib.loads(render(settings))["chain"]["endpoints"]
+    assert shown[0] == {"url": "https://node.example/**********", "requests_per_second": 20}
+    with pytest.raises(ConfigValueError, match=r"chain\.endpoints\.0\.url") as caught:
+        load_settings(written(tmp_path, "[[chain.endpoints]]\nurl = 'ftp://secret-key/x'\n"))
+    assert "secret-key" not in str(caught.value)
 
 
 def test_gas_is_set_in_gwei_and_used_in_exact_wei(tmp_path: Path) -> None:

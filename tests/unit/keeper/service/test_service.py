@@ -47,6 +47,7 @@ class Stage:
     outcome: Outcome = Outcome.SUBMITTED
     name: str = "sluice"
     busy: asyncio.Event | None = None
+    stale: bool = False
 
     async def __aiter__(self) -> AsyncIterator[HeadEvent]:
         for event in self.events:
@@ -246,6 +247,11 @@ async def test_only_what_the_node_accepted_counts_as_sent() -> None:
     script = await stage.play()
     assert script[-1] == ("acknowledge", 7, 0)
     assert ("explain", b"\1\2") in script
+
+
+async def test_nothing_is_started_while_no_endpoint_brings_new_heads() -> None:
+    stage = Stage(heads(7), unhealthy(), stale=True)
+    assert await stage.play() == [("sync", 7), ("reconcile", 7)]
 
 
 async def test_an_intent_names_its_decision_and_is_new_on_every_head() -> None:
