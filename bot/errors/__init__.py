@@ -42,10 +42,25 @@
     │   ├── KeystoreMissingError            no keystore is named, and a key is needed
     │   ├── KeystoreExistsError             a keystore would be overwritten
     │   └── PrivateKeyInvalidError          what was to be imported is no private key
+    ├── RfqError                            dealers: asking for quotes, and giving them
+    │   ├── QuoteMessageError               a message that is not what the protocol says
+    │   ├── QuoteDeclinedError              a dealer gives no quote
+    │   ├── QuoteInvalidError               a quote that was altered, forged, replayed, or cannot be paid
+    │   ├── DealerUnreachableError          no answer in time, or none at all
+    │   ├── DealerLedgerError               the dealer's own ledger cannot be used
+    │   └── HedgeError                      no pool to hedge in, or none deep enough
     └── LedgerError                         the database of decisions and transactions
-        ├── LedgerUnavailableError          locked, full, not writable, not a database
-        ├── LedgerInUseError                another keeper holds it
+        ├── LedgerUnavailableError          not there, not writable, not a database
+        │   ├── LedgerLockedError           another process keeps a lock for too long
+        │   └── LedgerFullError             the disk under it is full
+        ├── LedgerInUseError                another keeper holds the lease, and this one is not to wait
+        ├── LeaseLostError                  this process may not write, or no longer
         ├── LedgerMismatchError             written by another version, or for another chain
+        │   ├── LedgerNewerError            its tables are a newer program's
+        │   └── LedgerOutdatedError         its tables are an older program's, and it is only to be read
+        ├── LedgerHalfMigratedError         its tables are not those of the revision that it names
+        ├── LedgerValueError                a value that does not fit its column
+        ├── LedgerCorruptError              a row that is not what was written there
         ├── DuplicateTransactionError       a nonce or a key would be used twice
         └── DecisionNotFoundError           no decision on that account, or none on that block
 
@@ -93,13 +108,30 @@ from bot.errors.laboratory import (
 from bot.errors.ledger import (
     DecisionNotFoundError,
     DuplicateTransactionError,
+    LeaseLostError,
+    LedgerCorruptError,
     LedgerError,
+    LedgerFullError,
+    LedgerHalfMigratedError,
     LedgerInUseError,
+    LedgerLockedError,
     LedgerMismatchError,
+    LedgerNewerError,
+    LedgerOutdatedError,
     LedgerUnavailableError,
+    LedgerValueError,
 )
 from bot.errors.ops import AcknowledgerUnreachableError, OpsError
 from bot.errors.protocols import BookDivergedError, LogMalformedError, ManifestError, ProtocolError
+from bot.errors.rfq import (
+    DealerLedgerError,
+    DealerUnreachableError,
+    HedgeError,
+    QuoteDeclinedError,
+    QuoteInvalidError,
+    QuoteMessageError,
+    RfqError,
+)
 from bot.errors.root import SluiceError
 
 __all__ = [
@@ -112,6 +144,8 @@ __all__ = [
     "ConfigFileError",
     "ConfigValueError",
     "CorrelationError",
+    "DealerLedgerError",
+    "DealerUnreachableError",
     "DecisionNotFoundError",
     "DomainError",
     "DuplicateTransactionError",
@@ -120,16 +154,25 @@ __all__ = [
     "ExecutionError",
     "HeadChainBrokenError",
     "HeadGapError",
+    "HedgeError",
     "InvalidInputError",
     "KeeperProcessError",
     "KeystoreExistsError",
     "KeystoreInvalidError",
     "KeystoreMissingError",
     "KeystorePasswordError",
+    "LeaseLostError",
+    "LedgerCorruptError",
     "LedgerError",
+    "LedgerFullError",
+    "LedgerHalfMigratedError",
     "LedgerInUseError",
+    "LedgerLockedError",
     "LedgerMismatchError",
+    "LedgerNewerError",
+    "LedgerOutdatedError",
     "LedgerUnavailableError",
+    "LedgerValueError",
     "LiquidityExhaustedError",
     "LocalNodeError",
     "LogMalformedError",
@@ -140,9 +183,13 @@ __all__ = [
     "PriceFileError",
     "PrivateKeyInvalidError",
     "ProtocolError",
+    "QuoteDeclinedError",
+    "QuoteInvalidError",
+    "QuoteMessageError",
     "ReorgTooDeepError",
     "ReplayError",
     "ReplayOptionError",
+    "RfqError",
     "RpcError",
     "SetupError",
     "SluiceError",

@@ -1,1 +1,1 @@
-"""Durable memory in SQLite: heads acted on, decisions with their reasons, transactions to the receipt."""
+"""Durable memory in SQL: heads acted on, decisions with their reasons, transactions to the receipt."""

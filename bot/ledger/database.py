@@ -1,86 +1,86 @@
-"""Opening a SQLite ledger: one writer, durable commits, the right version and the right chain."""
+"""Opening a ledger, and transactions on it: durable, and of the right chain and schema."""
 
-import fcntl
-import os
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
-from typing import IO, Any, Self
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Protocol, Self
 
-from sqlalchemy import event, insert, select
-from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from bot.errors import (
-    DuplicateTransactionError,
-    LedgerInUseError,
-    LedgerMismatchError,
-    LedgerUnavailableError,
-)
-from bot.ledger import schema
+from bot.errors import LedgerMismatchError, LedgerUnavailableError
+from bot.ledger import migration, schema
+from bot.ledger.address import LedgerAddress, LedgerPlace
+from bot.ledger.engines import engine_for, for_writing
+from bot.ledger.faults import told
 
-_BUSY_TIMEOUT_MS = 5_000
 
-_WRITER_PRAGMAS = (
-    "PRAGMA journal_mode=WAL",  # a reader, such as `sluice status`, never blocks the keeper
-    "PRAGMA synchronous=FULL",  # a commit is on disk before the next step, even if the power fails
-    "PRAGMA foreign_keys=ON",
-    f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}",
-)
+class Fence(Protocol):
+    """Stands before every write of a process that needs a lease for it."""
+
+    async def check(self, connection: AsyncConnection) -> None:
+        """Raise `bot.errors.LeaseLostError` unless this process may write, until the transaction ends."""
+        ...
 
 
 class Database:
-    """A SQLite file with the ledger's tables. Open it with `write` or `read`."""
+    """A database with the ledger's tables. Open it with `write` or `read`."""
 
-    def __init__(self, path: Path, engine: AsyncEngine, lock: IO[bytes] | None) -> None:
-        self._path = path
+    def __init__(self, address: LedgerAddress, engine: AsyncEngine) -> None:
+        self.address = address
+        self.fence: Fence | None = None
         self._engine = engine
-        self._lock = lock
+        self._writing = for_writing(engine)
 
     @classmethod
-    async def write(cls, path: Path, *, chain_id: int, genesis_hash: str) -> Self:
-        """Open for writing, alone; a new file is created with its tables.
+    async def write(cls, place: LedgerPlace, *, chain_id: int, genesis_hash: str) -> Self:
+        """Open for writing; a new database gets its tables, an older one the revisions that it lacks.
 
         Raises
         ------
-        LedgerInUseError
-            If another process has it open for writing.
         LedgerMismatchError
-            If it is of another version, or another chain: a development node that was started anew is
-            another chain though its id is the same, which the genesis hash tells.
+            If it is of another chain: a development node that was started anew is another chain though
+            its id is the same, which the genesis hash tells.
+        LedgerNewerError
+            If a newer program has changed its tables.
+        LedgerHalfMigratedError
+            If its tables are not those of the revision that it names.
         LedgerUnavailableError
-            If it cannot be opened or is no ledger.
+            If it cannot be opened, is locked or full, or is no ledger.
         """
-        lock = _lock(path)
-        database = cls(path, _engine(path, _WRITER_PRAGMAS), lock)
+        address = LedgerAddress.of(place)
+        with told(address.label):
+            if address.path is not None:
+                address.path.parent.mkdir(parents=True, exist_ok=True)
+        database = cls(address, engine_for(address, writable=True))
         try:
-            async with database.transaction() as connection:
-                await connection.run_sync(schema.metadata.create_all)
-                await database._check(connection, "version", str(schema.SCHEMA_VERSION))
-                await database._check(connection, "chain", f"{chain_id}, genesis {genesis_hash}")
+            async with database.writing() as connection:
+                await connection.run_sync(migration.bring_up, address.label)
+                await database._claim(connection, f"{chain_id}, genesis {genesis_hash}")
         except BaseException:
             await database.close()
             raise
         return database
 
     @classmethod
-    async def read(cls, path: Path) -> Self:
+    async def read(cls, place: LedgerPlace) -> Self:
         """Open for reading, beside a keeper that writes.
 
         Raises
         ------
-        LedgerMismatchError
-            If it is of another version.
+        LedgerNewerError, LedgerOutdatedError
+            If its tables are those of another program.
+        LedgerHalfMigratedError
+            If its tables are not those of the revision that it names.
         LedgerUnavailableError
-            If there is no such file or it is no ledger.
+            If there is no such database or it is no ledger.
         """
-        if not path.is_file():  # noqa: ASYNC240  # one stat at start-up
-            raise LedgerUnavailableError(str(path), "there is no such file")
-        engine = _engine(path, ("PRAGMA query_only=ON", f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}"))
-        database = cls(path, engine, None)
+        address = LedgerAddress.of(place)
+        if address.path is not None and not address.path.is_file():
+            raise LedgerUnavailableError(address.label, "there is no such file")
+        database = cls(address, engine_for(address, writable=False))
         try:
             async with database.transaction() as connection:
-                await database._check(connection, "version", str(schema.SCHEMA_VERSION))
+                await connection.run_sync(migration.check, address.label)
         except BaseException:
             await database.close()
             raise
@@ -88,70 +88,50 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """Run statements as one transaction: on disk when the block ends, undone if it raises.
+        """Run statements that read as one transaction.
+
+        Raises
+        ------
+        LedgerUnavailableError
+            If the database fails.
+        """
+        with told(self.address.label):
+            async with self._engine.begin() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def writing(self, *, fenced: bool = True) -> AsyncIterator[AsyncConnection]:
+        """Run statements that write as one transaction: on disk when the block ends, undone if it raises.
+
+        Parameters
+        ----------
+        fenced : bool
+            Whether the lease, if there is one, must be held; only the lease itself is kept without.
 
         Raises
         ------
         DuplicateTransactionError
             If a nonce or key would be used twice.
+        LeaseLostError
+            If another process may write by now.
         LedgerUnavailableError
             If the database fails.
         """
-        try:
-            async with self._engine.begin() as connection:
+        with told(self.address.label):
+            async with self._writing.begin() as connection:
+                if fenced and self.fence is not None:
+                    await self.fence.check(connection)
                 yield connection
-        except IntegrityError as error:
-            raise DuplicateTransactionError(str(error.orig)) from error
-        except DBAPIError as error:
-            raise LedgerUnavailableError(str(self._path), str(error.orig)) from error
 
     async def close(self) -> None:
-        """Close the file and let another process write."""
+        """Close every connection."""
         await self._engine.dispose()
-        if self._lock is not None:
-            self._lock.close()
 
-    async def _check(self, connection: AsyncConnection, name: str, wanted: str) -> None:
-        """Compare what the ledger says of itself; a new ledger is told."""
-        query = select(schema.meta.c.value).where(schema.meta.c.name == name)
+    async def _claim(self, connection: AsyncConnection, chain: str) -> None:
+        """Compare what the ledger says of its chain; a new ledger is told."""
+        query = select(schema.meta.c.value).where(schema.meta.c.name == "chain")
         found = (await connection.execute(query)).scalar()
         if found is None:
-            await connection.execute(insert(schema.meta).values(name=name, value=wanted))
-        elif found != wanted:
-            raise LedgerMismatchError(str(self._path), name, str(found), wanted)
-
-
-def _lock(path: Path) -> IO[bytes]:
-    """Hold a lock file for as long as it is open; the kernel frees it however the process ends."""
-    with _as_unavailable(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
-    lock = os.fdopen(descriptor, "r+b")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        lock.close()
-        raise LedgerInUseError(str(path)) from None
-    return lock
-
-
-@contextmanager
-def _as_unavailable(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise LedgerUnavailableError(str(path), error.strerror or str(error)) from error
-
-
-def _engine(path: Path, pragmas: tuple[str, ...]) -> AsyncEngine:
-    # One connection: statements queue in order, and the process never waits for a lock of its own.
-    engine = create_async_engine(f"sqlite+aiosqlite:///{path}", pool_size=1, max_overflow=0)
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def _set_pragmas(connection: Any, _record: object) -> None:
-        cursor = connection.cursor()
-        for pragma in pragmas:
-            cursor.execute(pragma)
-        cursor.close()
-
-    return engine
+            await connection.execute(insert(schema.meta).values(name="chain", value=chain))
+        elif found != chain:
+            raise LedgerMismatchError(self.address.label, "chain", str(found), chain)

@@ -8,7 +8,6 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Float,
-    Integer,
     PrimaryKeyConstraint,
     RowMapping,
     String,
@@ -22,11 +21,10 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from bot.ledger.database import Database
 from bot.ledger.encoding import from_json, to_json
-from bot.ledger.schema import heads, metadata
+from bot.ledger.schema import Identity, heads, insert_into, metadata
 from bot.ports import Checkpoint, Hash32, Head, PredictionRecord
 from bot.strategy.predictions import Fate, Fates, Prediction, Watched
 
@@ -45,7 +43,7 @@ checkpoints = Table(
 predictions = Table(
     "predictions",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Identity, primary_key=True),
     Column("protocol", String, nullable=False),
     Column("account", String, nullable=False),
     Column("block_number", BigInteger, nullable=False, index=True),
@@ -80,7 +78,6 @@ class SqlRiskMemory:
             "block_hash": checkpoint.block_hash,
             "state": to_json(checkpoint.state),
         }
-        statement = sqlite_insert(checkpoints).values(row).on_conflict_do_nothing()
         ours = checkpoints.c.protocol == protocol
         newest = (
             select(checkpoints.c.block_hash)
@@ -88,8 +85,10 @@ class SqlRiskMemory:
             .order_by(checkpoints.c.block_number.desc())
             .limit(CHECKPOINTS_KEPT)
         )
-        async with self._database.transaction() as connection:
-            await connection.execute(statement)
+        async with self._database.writing() as connection:
+            await connection.execute(
+                insert_into(connection, checkpoints).values(row).on_conflict_do_nothing()
+            )
             await connection.execute(delete(checkpoints).where(ours, checkpoints.c.block_hash.not_in(newest)))
 
     async def checkpoints(self, protocol: str) -> list[Checkpoint]:
@@ -106,14 +105,14 @@ class SqlRiskMemory:
             return []
         statement = insert(predictions).returning(predictions.c.id, sort_by_parameter_order=True)
         rows = [_row(protocol, head, prediction) for prediction in predictions_]
-        async with self._database.transaction() as connection:
+        async with self._database.writing() as connection:
             ids = list((await connection.execute(statement, rows)).scalars())
             await connection.execute(delete(predictions).where(predictions.c.id <= max(ids) - keep))
             return ids
 
     async def settle_predictions(self, head: Head, fates: Mapping[int, Fates]) -> None:
         """See `bot.ports.RiskMemory.settle_predictions`."""
-        async with self._database.transaction() as connection:
+        async with self._database.writing() as connection:
             for part in _PARTS:
                 column, block = predictions.c[f"{part}_fate"], f"{part}_block"
                 settled = {row: getattr(item, part) for row, item in fates.items()}
@@ -152,7 +151,7 @@ class SqlRiskMemory:
 
     async def forget_above(self, ancestor: Head) -> None:
         """See `bot.ports.RiskMemory.forget_above`."""
-        async with self._database.transaction() as connection:
+        async with self._database.writing() as connection:
             for table in (predictions, checkpoints):
                 await connection.execute(delete(table).where(table.c.block_number > ancestor.number))
             for part in _PARTS:

@@ -21,7 +21,9 @@ from sqlalchemy import (
     Table,
     Text,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeDecorator
 
 from bot.ledger.encoding import from_json, to_json
@@ -39,9 +41,6 @@ from bot.ports import (
     Transaction,
 )
 
-SCHEMA_VERSION = 2
-"""Raised whenever a table changes; a ledger of another version is refused, not guessed at."""
-
 OCCUPIES_NONCE = (Outcome.SIGNED, Outcome.SUBMITTED, Outcome.INCLUDED, Outcome.REVERTED)
 """Of these at most one row exists per signer and nonce; an index holds it."""
 
@@ -51,6 +50,10 @@ OCCUPIES_KEY = (Outcome.PLANNED, Outcome.SIGNED, Outcome.SUBMITTED, Outcome.INCL
 No index holds this, because a reorg may open a settled transaction again beside its successor; the
 ledger has one writer, which looks before it plans.
 """
+
+
+Identity = BigInteger().with_variant(Integer(), "sqlite")
+"""Type of row ids: SQLite numbers only rows of its own INTEGER, PostgreSQL's ends at 32 bits."""
 
 
 class ExactInt(TypeDecorator[int]):
@@ -66,6 +69,19 @@ class ExactInt(TypeDecorator[int]):
     def process_result_value(self, value: str | None, dialect: Dialect) -> int | None:
         """Read the digits."""
         return None if value is None else int(value)
+
+
+class Words(TypeDecorator[str]):
+    """Text that a stranger may have written, such as a node's reason: what a database refuses is replaced."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Replace NUL, which PostgreSQL does not take, and halves of characters, which are no UTF-8."""
+        if value is None:
+            return None
+        return value.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
 
 
 metadata = MetaData()
@@ -91,7 +107,7 @@ heads = Table(
 decisions = Table(
     "decisions",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Identity, primary_key=True),
     Column("block_number", BigInteger, nullable=False, index=True),
     Column("block_hash", String(66), nullable=False),
     Column("protocol", String, nullable=False),
@@ -104,11 +120,11 @@ decisions = Table(
 transactions = Table(
     "transactions",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Identity, primary_key=True),
     Column("key", String, nullable=False),
     Column("protocol", String, nullable=False),
     Column("account", String, nullable=False, index=True),
-    Column("decision_id", Integer, ForeignKey("decisions.id")),
+    Column("decision_id", Identity, ForeignKey("decisions.id")),
     Column("call_to", String(42), nullable=False),
     Column("call_data", LargeBinary, nullable=False),
     Column("call_value", ExactInt, nullable=False),
@@ -117,7 +133,7 @@ transactions = Table(
     Column("signer", String(42)),
     Column("planned_block", BigInteger, nullable=False),
     Column("outcome", String, nullable=False, index=True),
-    Column("reason", Text, nullable=False),
+    Column("reason", Words, nullable=False),
     Column("raw", LargeBinary),
     Column("hash", String(66), index=True),
     Column("nonce", BigInteger),
@@ -137,6 +153,16 @@ Index(
     transactions.c.nonce,
     unique=True,
     sqlite_where=transactions.c.outcome.in_([outcome.value for outcome in OCCUPIES_NONCE]),
+    postgresql_where=transactions.c.outcome.in_([outcome.value for outcome in OCCUPIES_NONCE]),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("holder", String, nullable=False),
+    Column("token", BigInteger, nullable=False),
+    Column("expires_at_ms", BigInteger, nullable=False),
 )
 
 
@@ -299,3 +325,8 @@ def _array(text: str) -> list[object]:
     if not isinstance(value, list):
         raise TypeError(f"the ledger holds {text!r} where a JSON array belongs")
     return value
+
+
+def insert_into(connection: AsyncConnection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """Return an insert that can say what happens where the row is there; dialects differ in the words."""
+    return (postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert)(table)

@@ -1,16 +1,15 @@
-"""The ledger: `bot.ports.Ledger` over SQLAlchemy and SQLite."""
+"""The ledger: `bot.ports.Ledger` over SQLAlchemy, in SQLite or PostgreSQL."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from sqlalchemy import ColumnElement, Table, bindparam, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import DuplicateTransactionError
 from bot.ledger import schema
+from bot.ledger.address import LedgerPlace
 from bot.ledger.database import Database
 from bot.ledger.history import SqlHistory
 from bot.ledger.risk import SqlRiskMemory
@@ -40,18 +39,18 @@ class SqlLedger:
         self._database = database
 
     @classmethod
-    async def open(cls, path: Path, *, chain_id: int, genesis_hash: Hash32) -> Self:
+    async def open(cls, place: LedgerPlace, *, chain_id: int, genesis_hash: Hash32) -> Self:
         """Open for writing; see `Database.write`."""
-        return cls(await Database.write(path, chain_id=chain_id, genesis_hash=genesis_hash))
+        return cls(await Database.write(place, chain_id=chain_id, genesis_hash=genesis_hash))
 
     @classmethod
-    async def open_to_read(cls, path: Path) -> Self:
+    async def open_to_read(cls, place: LedgerPlace) -> Self:
         """Open for reading; see `Database.read`."""
-        return cls(await Database.read(path))
+        return cls(await Database.read(place))
 
     @property
     def risk(self) -> SqlRiskMemory:
-        """Forecasts, in the same file."""
+        """Forecasts, in the same database."""
         return SqlRiskMemory(self._database)
 
     @property
@@ -68,13 +67,13 @@ class SqlLedger:
         await self.close()
 
     async def close(self) -> None:
-        """Close the file."""
+        """Close the database."""
         await self._database.close()
 
     async def record_head(self, head: Head) -> None:
         """See `bot.ports.Ledger.record_head`."""
-        statement = sqlite_insert(heads).values(schema.head_row(head))
-        async with self._database.transaction() as connection:
+        async with self._database.writing() as connection:
+            statement = schema.insert_into(connection, heads).values(schema.head_row(head))
             # A head that a reorg voided may become canonical again.
             await connection.execute(
                 statement.on_conflict_do_update(index_elements=["hash"], set_={"canonical": True})
@@ -90,7 +89,7 @@ class SqlLedger:
     async def record_decisions(self, head: Head, entries: Sequence[DecisionEntry]) -> list[int]:
         """See `bot.ports.Ledger.record_decisions`."""
         rows = [schema.decision_row(head, entry) for entry in entries]
-        async with self._database.transaction() as connection:
+        async with self._database.writing() as connection:
             return await _insert(connection, decisions, rows)
 
     async def taken_keys(self, keys: Collection[str]) -> set[str]:
@@ -102,7 +101,7 @@ class SqlLedger:
         """See `bot.ports.Ledger.plan`."""
         rows = [schema.planned_row(intent, signer, head) for intent in intents]
         keys = [intent.key for intent in intents]
-        async with self._database.transaction() as connection:
+        async with self._database.writing() as connection:
             taken = await _taken(connection, keys) or {key for key in keys if keys.count(key) > 1}
             if taken:
                 raise DuplicateTransactionError(f"key {min(taken)} is taken")
@@ -111,13 +110,13 @@ class SqlLedger:
 
     async def journal(self, signed: Mapping[int, Signed], verdicts: Sequence[Verdict] = ()) -> None:
         """See `bot.ports.Ledger.journal`."""
-        async with self._database.transaction() as connection:
+        async with self._database.writing() as connection:
             await _set(connection, {row: schema.signed_columns(item) for row, item in signed.items()})
             await _judge(connection, verdicts)
 
     async def replace(self, transaction_id: int, signed: Signed) -> Transaction:
         """See `bot.ports.Ledger.replace`."""
-        async with self._database.transaction() as connection:
+        async with self._database.writing() as connection:
             await _judge(
                 connection, [Verdict(transaction_id, Outcome.REPLACED, f"replaced by {signed.hash}")]
             )
@@ -132,7 +131,7 @@ class SqlLedger:
         self, verdicts: Sequence[Verdict] = (), settlements: Sequence[Settlement] = ()
     ) -> list[Transaction]:
         """See `bot.ports.Ledger.conclude`."""
-        async with self._database.transaction() as connection:
+        async with self._database.writing() as connection:
             # Verdicts first: one that gives a nonce up makes room for the settlement that has it.
             await _judge(connection, verdicts)
             settled = {
@@ -149,7 +148,7 @@ class SqlLedger:
         condition: ColumnElement[bool] = transactions.c.outcome.in_(_OPEN)
         if signer is not None:
             condition &= transactions.c.signer == signer
-        return await self._select(condition, transactions.c.nonce, transactions.c.id)
+        return await self._select(condition, transactions.c.nonce.nulls_first(), transactions.c.id)
 
     async def transactions_with_nonce(self, signer: Address, nonce: int) -> list[Transaction]:
         """See `bot.ports.Ledger.transactions_with_nonce`."""
@@ -173,7 +172,7 @@ class SqlLedger:
     async def roll_back(self, ancestor: Head) -> list[Transaction]:
         """See `bot.ports.Ledger.roll_back`."""
         settled_above = (transactions.c.block_number > ancestor.number) & transactions.c.outcome.in_(_SETTLED)
-        async with self._database.transaction() as connection:
+        async with self._database.writing() as connection:
             await connection.execute(
                 update(heads).where(heads.c.number > ancestor.number).values(canonical=False)
             )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.ledger.address import LedgerPlace
 from bot.ledger.risk import CHECKPOINTS_KEPT, SqlRiskMemory
 from bot.ledger.store import SqlLedger
 from bot.ports import Checkpoint, Hash32
@@ -16,9 +17,8 @@ GENESIS = Hash32("0x" + "00" * 32)
 
 
 @pytest.fixture
-async def ledger(tmp_path: Path) -> AsyncIterator[SqlLedger]:
-    path = tmp_path / "ledger.sqlite"
-    async with await SqlLedger.open(path, chain_id=31337, genesis_hash=GENESIS) as opened:
+async def ledger(place: LedgerPlace) -> AsyncIterator[SqlLedger]:
+    async with await SqlLedger.open(place, chain_id=31337, genesis_hash=GENESIS) as opened:
         yield opened
 
 

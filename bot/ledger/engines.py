@@ -1,0 +1,78 @@
+"""How each kind of database is connected to: a commit is on disk, and nobody waits for ever."""
+
+from typing import Any, Final
+
+from sqlalchemy import Connection, event
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from bot.ledger.address import LedgerAddress
+
+WAIT_MS: Final = 5_000
+"""Longest wait for a lock, and longest pause inside a transaction, before the database breaks it off."""
+
+_STATEMENT_MS: Final = 30_000
+_CONNECT_S: Final = 5.0
+_CONNECTIONS: Final = 4
+
+_WRITES: Final = "ledger_writes"
+"""Execution option of connections that are going to write."""
+
+_SQLITE_WRITER: Final = (
+    "PRAGMA journal_mode=WAL",  # a reader, such as `sluice status`, never blocks the keeper
+    "PRAGMA synchronous=FULL",  # a commit is on disk before the next step, even if the power fails
+    "PRAGMA foreign_keys=ON",
+    f"PRAGMA busy_timeout={WAIT_MS}",
+)
+_SQLITE_READER: Final = ("PRAGMA query_only=ON", f"PRAGMA busy_timeout={WAIT_MS}")
+
+_POSTGRES: Final = {
+    "application_name": "sluice",
+    "synchronous_commit": "on",
+    "lock_timeout": str(WAIT_MS),
+    "statement_timeout": str(_STATEMENT_MS),
+    # A keeper that is stopped inside a transaction would hold its locks, and a standby back, until it wakes.
+    "idle_in_transaction_session_timeout": str(WAIT_MS),
+}
+
+
+def engine_for(address: LedgerAddress, *, writable: bool) -> AsyncEngine:
+    """Return an engine; nothing is connected yet."""
+    if address.path is not None:
+        return _sqlite(address, _SQLITE_WRITER if writable else _SQLITE_READER)
+    settings = _POSTGRES if writable else {**_POSTGRES, "default_transaction_read_only": "on"}
+    return create_async_engine(
+        address.url,
+        pool_size=_CONNECTIONS,
+        max_overflow=0,
+        hide_parameters=True,
+        connect_args={"timeout": _CONNECT_S, "server_settings": settings},
+    )
+
+
+def for_writing(engine: AsyncEngine) -> AsyncEngine:
+    """Return the same engine for transactions that write: SQLite must take its lock at their beginning.
+
+    A transaction that reads first and asks for the lock later fails at once where another has written
+    meanwhile; one that begins with the lock waits for its turn.
+    """
+    return engine.execution_options(**{_WRITES: True})
+
+
+def _sqlite(address: LedgerAddress, pragmas: tuple[str, ...]) -> AsyncEngine:
+    # One connection: statements queue in order, and the process never waits for a lock of its own.
+    engine = create_async_engine(address.url, pool_size=1, max_overflow=0, hide_parameters=True)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _prepare(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # the driver would begin by itself, and not before DDL
+        cursor = connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(pragma)
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get(_WRITES, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine

@@ -1,0 +1,1 @@
+"""Revisions; each is run by its file's name, none is imported."""
