@@ -1,0 +1,116 @@
+"""How a dealer's score moves: pure functions from score to score.
+
+Time is counted in blocks. A fault is what an honest dealer cannot do: a forged or altered quote, a message
+that is none. Silence, and fills that revert, happen to honest dealers too; they lower a rate, and only a low
+rate benches. Each bench is twice as long as the one before it, until good answers have worked it off.
+"""
+
+from dataclasses import dataclass, replace
+
+from bot.domain.wad import BPS
+from bot.ports.rfq import UNSCORED, DealerScore
+
+_MEMORY = 8
+"""A rate moves an eighth of the way with each observation."""
+_WIDEST_EDGE_BPS = BPS
+
+UNTRIED_FILL_BPS = 9_000
+"""Share of fills believed to go through before the first was tried: verified, and yet unproven."""
+
+
+@dataclass(frozen=True, slots=True)
+class BenchPolicy:
+    """When a dealer is left out, and for how long.
+
+    Parameters
+    ----------
+    first_blocks, longest_blocks : int
+        Length of the first bench, and of the longest.
+    least_response_bps, least_fill_bps : int
+        Rates below which a dealer is benched.
+    forgiven_after : int
+        Good answers in a row that take a strike away.
+    """
+
+    first_blocks: int = 25
+    longest_blocks: int = 7_200
+    least_response_bps: int = 1_500
+    least_fill_bps: int = 3_000
+    forgiven_after: int = 50
+
+
+def answered(score: DealerScore, policy: BenchPolicy) -> DealerScore:
+    """Return the score after a quote that held."""
+    better = replace(score, asked=score.asked + 1, answered=score.answered + 1)
+    return _good(better, policy)
+
+
+def declined(score: DealerScore, policy: BenchPolicy) -> DealerScore:
+    """Return the score after a refusal in time: an answer like any other."""
+    better = replace(score, asked=score.asked + 1, declined=score.declined + 1)
+    return _good(better, policy)
+
+
+def silent(score: DealerScore, policy: BenchPolicy, block: int) -> DealerScore:
+    """Return the score after no answer in time."""
+    response = _moved(score.response_bps, 0)
+    worse = replace(score, asked=score.asked + 1, response_bps=response, good_in_a_row=0)
+    return _benched(worse, policy, block) if response < policy.least_response_bps else worse
+
+
+def at_fault(score: DealerScore, policy: BenchPolicy, block: int) -> DealerScore:
+    """Return the score after a message or a quote that an honest dealer does not send."""
+    worse = replace(score, asked=score.asked + 1, faults=score.faults + 1, good_in_a_row=0)
+    return _benched(worse, policy, block)
+
+
+def filled(score: DealerScore, policy: BenchPolicy, block: int, *, succeeded: bool) -> DealerScore:
+    """Return the score after a fill went through, or reverted."""
+    rate = _moved(score.fill_bps, BPS if succeeded else 0)
+    if succeeded:
+        return replace(score, fills=score.fills + 1, fill_bps=rate)
+    worse = replace(score, failed_fills=score.failed_fills + 1, fill_bps=rate, good_in_a_row=0)
+    return _benched(worse, policy, block) if rate < policy.least_fill_bps else worse
+
+
+def marked(score: DealerScore, price: int, later_mid: int) -> DealerScore:
+    """Return the score after the mid price some blocks later is known; both in the same unit."""
+    edge = (price - later_mid) * BPS // later_mid
+    held = max(-_WIDEST_EDGE_BPS, min(edge, _WIDEST_EDGE_BPS))
+    return replace(score, edge_bps=_moved(score.edge_bps, held))
+
+
+def is_benched(score: DealerScore, block: int) -> bool:
+    """Whether the dealer is left out in a block."""
+    return block < score.benched_until
+
+
+def _good(score: DealerScore, policy: BenchPolicy) -> DealerScore:
+    row, strikes = score.good_in_a_row + 1, score.strikes
+    if row >= policy.forgiven_after and strikes:
+        row, strikes = 0, strikes - 1
+    response = _moved(score.response_bps, BPS)
+    return replace(score, response_bps=response, good_in_a_row=row, strikes=strikes)
+
+
+def _benched(score: DealerScore, policy: BenchPolicy, block: int) -> DealerScore:
+    """Return the score benched from ``block``; low rates begin anew, lest one more slip bench it again.
+
+    Several faults in one block are one strike.
+    """
+    if is_benched(score, block):
+        return score
+    length = min(policy.first_blocks << min(score.strikes, 32), policy.longest_blocks)
+    return replace(
+        score,
+        strikes=score.strikes + 1,
+        benched_until=block + 1 + length,
+        response_bps=max(score.response_bps, UNSCORED // 2),
+        fill_bps=max(score.fill_bps, UNSCORED),
+    )
+
+
+def _moved(rate: int, towards: int) -> int:
+    """Return a rate moved an eighth of the way. Rounding: away from where it was, so that it gets there."""
+    step = towards - rate
+    return rate + (-(-step // _MEMORY) if step > 0 else step // _MEMORY)
