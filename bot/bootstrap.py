@@ -15,6 +15,10 @@ from bot.domain.volatility import LiveCovariance
 from bot.errors import ConfigFileError, KeystoreMissingError, ManifestError
 from bot.execution.executor import TransactionExecutor
 from bot.execution.signer import KeystoreSigner, keystore_address
+from bot.execution.writer import Account
+from bot.leadership import Leadership
+from bot.ledger.address import LedgerPlace
+from bot.ledger.opening import open_patiently
 from bot.ledger.store import SqlLedger
 from bot.ops.acknowledger import SilentAcknowledger, TcpAcknowledger
 from bot.ports import (
@@ -158,8 +162,8 @@ def _executor(
     return TransactionExecutor(
         client,
         ledger,
-        sender=sender,
-        signer=signer,
+        ledger.landing,
+        accounts=[Account(sender, signer)],
         appraise=appraise,
         options=settings.executor_options(),
     )

@@ -1,59 +1,159 @@
 """Trying calls on the state of a head, before anything is signed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+import structlog
 
 from bot.chain import codec
-from bot.errors import RpcError
+from bot.errors import MalformedAnswerError, RpcError
 from bot.ports import Address, Call, Head, Json, Rpc, RpcCall, SimulationResult
 
-_REVERT_CODE = 3
+_log = structlog.get_logger(__name__)
+
+_REVERT_CODE: Final = 3
 """JSON-RPC error code of a revert, on the nodes that agree on one."""
 
-_EXECUTION_FAULTS = ("revert", "out of gas", "opcode", "evm error", "gas required exceeds")
+_EXECUTION_FAULTS: Final = ("revert", "out of gas", "opcode", "evm error", "gas required exceeds")
 """Words of the others. An error with none of them says nothing about the call, and is raised."""
+
+_NO_METHOD_CODES: Final = (-32601, -32004)
+_NO_METHOD_WORDS: Final = ("not found", "not supported", "does not exist", "not available", "unsupported")
+
+_REFUND_NUMERATOR, _REFUND_DENOMINATOR = 5, 4
+"""Gas used before refunds, which give back at most a fifth of it (EIP-3529), over gas used after them."""
+
+
+class Trial(NamedTuple):
+    """A call, and who would send it."""
+
+    sender: Address
+    call: Call
 
 
 class Simulator:
-    """Runs calls by ``eth_call`` and ``eth_estimateGas``, pinned to a head's hash.
+    """Runs calls on the state of a head, pinned to its hash.
+
+    Where the node has ``eth_simulateV1``, all calls run in one block on top of the head, in order, so that
+    each sees what the ones before it change. Where it has not, each is tried alone by ``eth_call`` and
+    ``eth_estimateGas``. Which of the two is found out once for each endpoint.
 
     Parameters
     ----------
     rpc : Rpc
         The node.
-    sender : Address
-        Who would send them.
     """
 
-    def __init__(self, rpc: Rpc, sender: Address) -> None:
+    def __init__(self, rpc: Rpc) -> None:
         self._rpc = rpc
-        self._sender = sender
+        self._able: dict[str, bool] = {}
 
-    async def run(self, calls: Sequence[Call], head: Head) -> list[SimulationResult]:
-        """Try calls one by one on the state of ``head``, each as if it were alone, in one round trip.
+    async def run(
+        self, trials: Sequence[Trial], head: Head, *, after: Sequence[Trial] = ()
+    ) -> list[SimulationResult]:
+        """Try calls in order on the state of ``head``, in one round trip.
+
+        Parameters
+        ----------
+        trials : sequence of Trial
+            The calls.
+        head : Head
+            On whose state.
+        after : sequence of Trial
+            Calls that may land before them; only what they change is of interest. Left out where calls
+            are tried singly.
 
         Raises
         ------
         RpcError
-            If the node fails for a reason other than the call itself: that is no verdict on the call.
+            If the node fails for a reason other than the calls themselves: that is no verdict on them.
         """
+        if not trials:
+            return []
+        if self._able.get(self._rpc.label, True):
+            results = await self._together([*after, *trials], head)
+            if results is not None:
+                return results[len(after) :]
+        return await self._singly(trials, head)
+
+    async def _together(self, trials: Sequence[Trial], head: Head) -> list[SimulationResult] | None:
+        """Run the calls as one block; None if the node cannot."""
+        label = self._rpc.label
+        block: Json = {"calls": [_transaction(trial) for trial in trials]}
+        options: Json = {"blockStateCalls": [block], "validation": False}
+        try:
+            answer = await self._rpc.request("eth_simulateV1", [options, codec.at(head)])
+        except RpcError as error:
+            if not _is_unknown_method(error):
+                raise
+            self._able[label] = False
+            _log.info("simulation_singly", endpoint=label, reason=error.message)
+            return None
+        self._able[label] = True
+        blocks = codec.sequence(answer, "eth_simulateV1")
+        if len(blocks) != 1:
+            raise MalformedAnswerError("eth_simulateV1", f"{len(blocks)} blocks", "one block")
+        simulated = codec.mapping(blocks[0], "simulated block")
+        calls = codec.sequence(simulated.get("calls"), "simulated calls")
+        if len(calls) != len(trials):
+            raise MalformedAnswerError("eth_simulateV1", f"{len(calls)} calls", f"{len(trials)} calls")
+        return [_simulated(call) for call in calls]
+
+    async def _singly(self, trials: Sequence[Trial], head: Head) -> list[SimulationResult]:
         requests: list[RpcCall] = []
-        for call in calls:
-            transaction = self._transaction(call)
+        for trial in trials:
+            transaction = _transaction(trial)
             requests.append(RpcCall("eth_call", [transaction, codec.at(head)]))
             requests.append(RpcCall("eth_estimateGas", [transaction, codec.at(head)]))
         answers = await self._rpc.batch(requests)
-        return [_result(answers[2 * i], answers[2 * i + 1]) for i in range(len(calls))]
+        return [_result(answers[2 * i], answers[2 * i + 1]) for i in range(len(trials))]
 
-    def _transaction(self, call: Call) -> Json:
-        transaction: dict[str, Json] = {
-            "from": self._sender,
-            "to": call.to,
-            "data": codec.hex_data(call.data),
-            "value": codec.hex_quantity(call.value),
-        }
-        if call.gas_limit is not None:
-            transaction["gas"] = codec.hex_quantity(call.gas_limit)
-        return transaction
+
+def _transaction(trial: Trial) -> Json:
+    call = trial.call
+    transaction: dict[str, Json] = {
+        "from": trial.sender,
+        "to": call.to,
+        "data": codec.hex_data(call.data),
+        "value": codec.hex_quantity(call.value),
+    }
+    if call.gas_limit is not None:
+        transaction["gas"] = codec.hex_quantity(call.gas_limit)
+    return transaction
+
+
+def _is_unknown_method(error: RpcError) -> bool:
+    words = error.message.lower()
+    about_it = "simulatev1" in words or "method" in words
+    return error.code in _NO_METHOD_CODES or (about_it and any(word in words for word in _NO_METHOD_WORDS))
+
+
+def _simulated(value: object) -> SimulationResult:
+    call = codec.mapping(value, "simulated call")
+    returned = codec.data(call.get("returnData"), "simulated call.returnData")
+    status = codec.quantity(call.get("status"), "simulated call.status")
+    if status == 1:
+        return SimulationResult(succeeded=True, gas_used=_sufficient_gas(call), data=returned)
+    if status != 0:
+        raise MalformedAnswerError("simulated call.status", status, "0 or 1")
+    error = codec.mapping(call.get("error"), "simulated call.error")
+    data = error.get("data")
+    if not returned and isinstance(data, str):
+        returned = codec.data(data, "revert data")
+    return SimulationResult(
+        succeeded=False, gas_used=0, data=returned, reason=f"it would revert: {error.get('message')}"
+    )
+
+
+def _sufficient_gas(call: Mapping[str, object]) -> int:
+    """Return gas that is enough: the most that was used at any time, refunds not yet given back.
+
+    Rounding: UP, because a limit that is too low loses the whole action.
+    """
+    if call.get("maxUsedGas") is not None:
+        return codec.quantity(call.get("maxUsedGas"), "simulated call.maxUsedGas")
+    used = codec.quantity(call.get("gasUsed"), "simulated call.gasUsed")
+    return -(-used * _REFUND_NUMERATOR // _REFUND_DENOMINATOR)
 
 
 def _result(returned: Json | RpcError, estimated: Json | RpcError) -> SimulationResult:

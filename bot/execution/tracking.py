@@ -1,7 +1,7 @@
 """Finding out what became of transactions that were sent."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -10,8 +10,10 @@ from bot.errors import RpcError
 from bot.ports import (
     Address,
     Appraise,
+    Hash32,
     Head,
     Json,
+    LandingMemory,
     Ledger,
     Outcome,
     Receipt,
@@ -36,12 +38,47 @@ _HEADS_COMPARED = 128
 """Heads of the ledger that are compared with the chain at start-up."""
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An open transaction without a receipt.
+
+    Parameters
+    ----------
+    row : Transaction
+        As the ledger knows it.
+    signed : Signed
+        What was signed last.
+    has_rivals : bool
+        Whether other bytes with its nonce were signed before, which may land too.
+    """
+
+    row: Transaction
+    signed: Signed
+    has_rivals: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """What tracking found on a head.
+
+    Parameters
+    ----------
+    changed : list of Transaction
+        Those that settled.
+    waiting : list of Waiting
+        Those that still wait, by nonce.
+    """
+
+    changed: list[Transaction]
+    waiting: list[Waiting]
+
+
 class Tracker:
     """Settles open transactions of one account.
 
     Parameters
     ----------
-    rpc, ledger : Rpc, Ledger
+    rpc, ledger, memory : Rpc, Ledger, LandingMemory
         Where to look, and where to write.
     sender : Address
         Whose transactions.
@@ -49,84 +86,118 @@ class Tracker:
         Reads what a receipt earned.
     """
 
-    def __init__(self, rpc: Rpc, ledger: Ledger, sender: Address, appraise: Appraise) -> None:
+    def __init__(
+        self, rpc: Rpc, ledger: Ledger, memory: LandingMemory, sender: Address, appraise: Appraise
+    ) -> None:
         self._rpc = rpc
         self._ledger = ledger
+        self._memory = memory
         self._sender = sender
         self._appraise = appraise
 
-    async def missed_reorg(self) -> Head | None:
-        """Return the last head of the ledger that is still on the chain, if a later one is not.
-
-        The chain may have changed while the keeper was down; what had settled there may be undone.
-        """
-        recorded = await self._ledger.recent_heads(_HEADS_COMPARED)
-        numbers = [codec.hex_quantity(head.number) for head in recorded]
-        blocks = await self._rpc.batch(
-            [RpcCall("eth_getBlockByNumber", [number, False]) for number in numbers]
-        )
-        for position, (head, block) in enumerate(zip(recorded, blocks, strict=True)):
-            if isinstance(block, RpcError):
-                raise block
-            if block is not None and codec.head(block).hash == head.hash:
-                return head if position > 0 else None
-        return replace(recorded[-1], number=recorded[-1].number - 1) if recorded else None
-
-    async def settle(self, head: Head) -> tuple[list[Transaction], list[Transaction]]:
-        """Return the transactions that settled by ``head``, and those that still wait, by nonce."""
+    async def settle(self, head: Head) -> Tracked:
+        """Look open transactions up by nonce, and by the hash of everything signed with it."""
         rows = _with_signatures(await self._ledger.open_transactions(self._sender))
         if not rows:
-            return [], []
-        used = await self._nonces_used(max(head.number - _LOST_AFTER_HEADS, 0))
-        receipts = await self._receipts(rows)
+            return Tracked([], [])
+        rivals = _by_nonce(await self._memory.rivals(self._sender, [signed.nonce for _, signed in rows]))
+        used, used_before = await self._nonces_used(head)
+        receipts = await self._receipts(rows, rivals, used)
         verdicts: list[Verdict] = []
         settlements: list[Settlement] = []
-        for (row, signed), receipt in zip(rows, receipts, strict=True):
-            if receipt is not None:
-                settlements.append(self._settlement(row, receipt))
-            elif signed.nonce < used:
-                verdicts.append(self._dropped(row, head))
-                settlements += await self._rivals(row, signed)
+        for row, signed in rows:
+            others = rivals.get(signed.nonce, {})
+            landed = next(
+                ((other, receipts[hash_]) for hash_, other in others.items() if hash_ in receipts), None
+            )
+            if signed.hash in receipts:
+                settlements.append(self._settlement(row, receipts[signed.hash]))
+            elif landed is not None:
+                verdicts.append(_beaten(row, landed[1]))
+                settlements.append(self._settlement(*landed))
+            elif signed.nonce < used_before:
+                verdicts.append(self._usurped(row, signed, head))
         changed = await self._ledger.conclude(verdicts, settlements) if verdicts or settlements else []
         _report(changed)
         settled = {row.id for row in changed}
-        return changed, [row for row, _ in rows if row.id not in settled]
-
-    async def _rivals(self, dropped: Transaction, signed: Signed) -> list[Settlement]:
-        """Return the settlement of another of our transactions that used the nonce, if one did."""
-        rows = await self._ledger.transactions_with_nonce(self._sender, signed.nonce)
-        # The same bytes may be in several rows, refused once and sent again later: the last one counts.
-        by_hash = {rival.hash: (row, rival) for row, rival in _with_signatures(rows) if row.id != dropped.id}
-        by_hash.pop(signed.hash, None)
-        rivals = list(by_hash.values())
-        receipts = await self._receipts(rivals)
-        return [
-            self._settlement(row, receipt)
-            for (row, _), receipt in zip(rivals, receipts, strict=True)
-            if receipt is not None
+        waiting = [
+            Waiting(row, signed, bool(rivals.get(signed.nonce)))
+            for row, signed in rows
+            if row.id not in settled
         ]
+        return Tracked(changed, waiting)
 
-    async def _receipts(self, rows: Sequence[tuple[Transaction, Signed]]) -> list[Receipt | None]:
-        calls = [RpcCall("eth_getTransactionReceipt", [signed.hash]) for _, signed in rows]
-        return [_receipt(answer) for answer in await self._rpc.batch(calls)]
+    async def _receipts(
+        self,
+        rows: Sequence[tuple[Transaction, Signed]],
+        rivals: Mapping[int, Mapping[Hash32, Transaction]],
+        used: int,
+    ) -> dict[Hash32, Receipt]:
+        """Return the receipts there are, of all that was signed with a nonce that the chain has used."""
+        hashes = [signed.hash for _, signed in rows if signed.nonce < used]
+        for _, signed in rows:
+            if signed.nonce < used:
+                hashes += rivals.get(signed.nonce, {})
+        answers = await self._rpc.batch([RpcCall("eth_getTransactionReceipt", [hash_]) for hash_ in hashes])
+        found = zip(hashes, (_receipt(answer) for answer in answers), strict=True)
+        return {hash_: receipt for hash_, receipt in found if receipt is not None}
 
-    async def _nonces_used(self, block_number: int) -> int:
-        answer = await self._rpc.request(
-            "eth_getTransactionCount", [self._sender, codec.hex_quantity(block_number)]
+    async def _nonces_used(self, head: Head) -> tuple[int, int]:
+        """Return how many nonces were used by the head, and by the height below which all is known."""
+        heights = (head.number, max(head.number - _LOST_AFTER_HEADS, 0))
+        method = "eth_getTransactionCount"
+        answers = await self._rpc.batch(
+            [RpcCall(method, [self._sender, codec.hex_quantity(height)]) for height in heights]
         )
-        return codec.quantity(answer, "eth_getTransactionCount")
+        for answer in answers:
+            if isinstance(answer, RpcError):
+                raise answer
+        return codec.quantity(answers[0], method), codec.quantity(answers[1], method)
 
     def _settlement(self, row: Transaction, receipt: Receipt) -> Settlement:
-        realised = self._appraise(row.intent.protocol, receipt) if receipt.succeeded else None
-        return Settlement(row.id, receipt, realised)
+        earns = receipt.succeeded and not row.cancels
+        return Settlement(row.id, receipt, self._appraise(row.intent.protocol, receipt) if earns else None)
 
-    def _dropped(self, row: Transaction, head: Head) -> Verdict:
+    def _usurped(self, row: Transaction, signed: Signed, head: Head) -> Verdict:
+        _log.warning("foreign_nonce", signer=self._sender, nonce=signed.nonce, account=row.intent.account)
         used_by = max(head.number - _LOST_AFTER_HEADS, 0)
         return Verdict(row.id, Outcome.DROPPED, "another transaction used its nonce", used_by)
 
 
+async def missed_reorg(rpc: Rpc, ledger: Ledger) -> Head | None:
+    """Return the last head of the ledger that is still on the chain, if a later one is not.
+
+    The chain may have changed while the keeper was down; what had settled there may be undone.
+    """
+    recorded = await ledger.recent_heads(_HEADS_COMPARED)
+    numbers = [codec.hex_quantity(head.number) for head in recorded]
+    blocks = await rpc.batch([RpcCall("eth_getBlockByNumber", [number, False]) for number in numbers])
+    for position, (head, block) in enumerate(zip(recorded, blocks, strict=True)):
+        if isinstance(block, RpcError):
+            raise block
+        if block is not None and codec.head(block).hash == head.hash:
+            return head if position > 0 else None
+    return replace(recorded[-1], number=recorded[-1].number - 1) if recorded else None
+
+
+def _beaten(row: Transaction, receipt: Receipt) -> Verdict:
+    reason = f"{receipt.transaction_hash} landed with its nonce"
+    return Verdict(row.id, Outcome.DROPPED, reason, receipt.block_number)
+
+
 def _with_signatures(rows: Iterable[Transaction]) -> list[tuple[Transaction, Signed]]:
     return [(row, row.signed) for row in rows if row.signed is not None]
+
+
+def _by_nonce(rivals: Iterable[Transaction]) -> dict[int, dict[Hash32, Transaction]]:
+    """Return rivals by nonce and hash.
+
+    The same bytes may be in several rows, refused once and sent again later: the last one counts.
+    """
+    found: dict[int, dict[Hash32, Transaction]] = {}
+    for row, signed in _with_signatures(rivals):
+        found.setdefault(signed.nonce, {})[signed.hash] = row
+    return found
 
 
 def _receipt(answer: Json | RpcError) -> Receipt | None:
@@ -141,6 +212,7 @@ def _report(changed: Sequence[Transaction]) -> None:
             "transaction_settled",
             account=row.intent.account,
             outcome=row.outcome.value,
+            cancelled=row.cancels,
             block=row.block_number,
             gas_used=row.gas_used,
             realised_profit=row.realised_profit,

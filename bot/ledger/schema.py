@@ -35,9 +35,11 @@ from bot.ports import (
     Hash32,
     Head,
     Intent,
+    Lane,
     Outcome,
     Receipt,
     Signed,
+    Terms,
     Transaction,
 )
 
@@ -140,11 +142,16 @@ transactions = Table(
     Column("gas_limit", BigInteger),
     Column("max_fee_per_gas", ExactInt),
     Column("max_priority_fee_per_gas", ExactInt),
-    Column("block_number", BigInteger),
+    Column("block_number", BigInteger, index=True),
     Column("block_hash", String(66)),
     Column("gas_used", BigInteger),
     Column("effective_gas_price", ExactInt),
     Column("realised_profit", ExactInt),
+    Column("lane", String, nullable=False),
+    Column("worth", ExactInt),
+    Column("deadline", BigInteger),
+    Column("stake", ExactInt, nullable=False),
+    Column("stake_asset", String, nullable=False),
 )
 
 Index(
@@ -216,6 +223,17 @@ def decision_of(row: RowMapping) -> DecisionRecord:
 
 def planned_row(intent: Intent, signer: Address | None, head: Head) -> dict[str, Any]:
     """Return the columns of an intent that was just planned."""
+    return intent_columns(intent) | {
+        "signer": signer,
+        "planned_block": head.number,
+        "outcome": Outcome.PLANNED.value,
+        "reason": "",
+    }
+
+
+def intent_columns(intent: Intent) -> dict[str, Any]:
+    """Return the columns that say what is wanted."""
+    terms = intent.terms
     return {
         "key": intent.key,
         "protocol": intent.protocol,
@@ -226,10 +244,11 @@ def planned_row(intent: Intent, signer: Address | None, head: Head) -> dict[str,
         "call_value": intent.call.value,
         "call_gas_limit": intent.call.gas_limit,
         "expected_profit": intent.expected_profit,
-        "signer": signer,
-        "planned_block": head.number,
-        "outcome": Outcome.PLANNED.value,
-        "reason": "",
+        "lane": terms.lane.value,
+        "worth": terms.worth,
+        "deadline": terms.deadline,
+        "stake": terms.value,
+        "stake_asset": terms.asset,
     }
 
 
@@ -280,6 +299,9 @@ def transaction_of(row: RowMapping) -> Transaction:
         call=call,
         expected_profit=row["expected_profit"],
         decision_id=row["decision_id"],
+        terms=Terms(
+            Lane(row["lane"]), row["worth"], row["deadline"], value=row["stake"], asset=row["stake_asset"]
+        ),
     )
     return Transaction(
         id=row["id"],

@@ -12,6 +12,8 @@ from bot.ledger import schema
 from bot.ledger.address import LedgerPlace
 from bot.ledger.database import Database
 from bot.ledger.history import SqlHistory
+from bot.ledger.landing import SqlLandingMemory
+from bot.ledger.lease import SqlLease
 from bot.ledger.risk import SqlRiskMemory
 from bot.ledger.schema import decisions, heads, transactions
 from bot.ports import (
@@ -52,6 +54,11 @@ class SqlLedger:
     def risk(self) -> SqlRiskMemory:
         """Forecasts, in the same database."""
         return SqlRiskMemory(self._database)
+
+    @property
+    def landing(self) -> SqlLandingMemory:
+        """Rivals for a nonce, what was spent, and halts, in the same database."""
+        return SqlLandingMemory(self._database)
 
     @property
     def history(self) -> SqlHistory:
@@ -114,7 +121,7 @@ class SqlLedger:
             await _set(connection, {row: schema.signed_columns(item) for row, item in signed.items()})
             await _judge(connection, verdicts)
 
-    async def replace(self, transaction_id: int, signed: Signed) -> Transaction:
+    async def replace(self, transaction_id: int, signed: Signed, intent: Intent | None = None) -> Transaction:
         """See `bot.ports.Ledger.replace`."""
         async with self._database.writing() as connection:
             await _judge(
@@ -123,7 +130,8 @@ class SqlLedger:
             query = select(transactions).where(transactions.c.id == transaction_id)
             old = dict((await connection.execute(query)).mappings().one())
             del old["id"]
-            row = old | {"reason": ""} | schema.signed_columns(signed)
+            wanted = {} if intent is None else schema.intent_columns(intent)
+            row = old | wanted | {"reason": ""} | schema.signed_columns(signed)
             ids = await _insert(connection, transactions, [row])
             return (await _transactions(connection, ids))[0]
 

@@ -30,9 +30,11 @@ from bot.ports.execution import (
     Execution,
     Executor,
     Intent,
+    Lane,
     Outcome,
     Signed,
     SimulationResult,
+    Terms,
     Transaction,
 )
 from bot.ports.ledger import (
@@ -40,10 +42,14 @@ from bot.ports.ledger import (
     DecisionEntry,
     DecisionRecord,
     ExplainedDecision,
+    HaltNote,
+    LandingMemory,
+    Lease,
     Ledger,
     PredictionRecord,
     RiskMemory,
     Settlement,
+    Spent,
     Verdict,
 )
 from bot.ports.ops import (
@@ -63,6 +69,7 @@ __all__ = [
     "Execution",
     "Executor",
     "ExplainedDecision",
+    "HaltNote",
     "Hash32",
     "Head",
     "HeadAcknowledger",
@@ -70,6 +77,9 @@ __all__ = [
     "HeadFeed",
     "Intent",
     "Json",
+    "LandingMemory",
+    "Lane",
+    "Lease",
     "Ledger",
     "LiquidationProtocol",
     "Log",
@@ -84,6 +94,8 @@ __all__ = [
     "Settlement",
     "Signed",
     "SimulationResult",
+    "Spent",
+    "Terms",
     "Transaction",
     "Verdict",
 ]

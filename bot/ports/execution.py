@@ -55,6 +55,41 @@ class SimulationResult:
     reason: str = ""
 
 
+class Lane(StrEnum):
+    """How urgent an intent is."""
+
+    URGENT = "urgent"
+    """Settlements and what leads to them: worth less with every block."""
+    HOUSEKEEPING = "housekeeping"
+    """What nobody is paid for, and what may as well land later: it never delays the urgent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How an intent may be landed, and what it puts at stake.
+
+    Parameters
+    ----------
+    lane : Lane
+        How urgent it is.
+    worth : int or None
+        Wei that its inclusion is worth: the most that its gas may cost. None for an action that pays
+        nothing by itself; the operator's cap bounds it.
+    deadline : int or None
+        Block time, unix seconds, after which it must not land; None if it has none of its own.
+    value : int
+        What it buys or moves, WAD quote units, held against the limits of value.
+    asset : str
+        Symbol of what it buys or moves; empty if nothing.
+    """
+
+    lane: Lane = Lane.URGENT
+    worth: int | None = None
+    deadline: int | None = None
+    value: int = 0
+    asset: str = ""
+
+
 class Outcome(StrEnum):
     """What is known of an intent. Submitted, included and profitable are different facts.
 
@@ -71,7 +106,9 @@ class Outcome(StrEnum):
     SIMULATION_REVERTED = "simulation_reverted"
     """Would have reverted on the head; not signed."""
     FEE_ABOVE_CAP = "fee_above_cap"
-    """The head's base fee leaves no room under the cap; not signed."""
+    """The head's base fee leaves no room under the cap, or under what inclusion is worth; not signed."""
+    LIMITED = "limited"
+    """A hard limit, or a halt, forbids it; not signed."""
     SIGNED = "signed"
     """The raw transaction is in the ledger; whether the node has it is unknown."""
     SUBMITTED = "submitted"
@@ -114,6 +151,8 @@ class Intent:
         WAD quote units, after gas.
     decision_id : int or None
         Row of the decision in the ledger.
+    terms : Terms
+        How it may be landed.
     """
 
     key: str
@@ -122,6 +161,7 @@ class Intent:
     call: Call
     expected_profit: int
     decision_id: int | None = None
+    terms: Terms = Terms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +259,12 @@ class Transaction:
     effective_gas_price: int | None = None
     realised_profit: int | None = None
 
+    @property
+    def cancels(self) -> bool:
+        """Whether it does nothing but use its nonce: a transfer of nothing to oneself."""
+        call = self.intent.call
+        return call.to == self.signer and not call.data and call.value == 0
+
 
 class Executor(Protocol):
     """Lands intents; the one writer of its signer's nonce."""
@@ -231,7 +277,10 @@ class Executor(Protocol):
         ...
 
     async def simulate(self, calls: Sequence[Call], head: Head) -> list[SimulationResult]:
-        """Try calls one by one on the state of ``head``, each as if it were alone."""
+        """Try calls on the state of ``head``, in order.
+
+        Each sees what the ones before it change where the node can do that; else each is tried alone.
+        """
         ...
 
     async def execute(self, intents: Sequence[Intent], head: Head) -> list[Execution]:
@@ -242,7 +291,11 @@ class Executor(Protocol):
         ...
 
     async def track(self, head: Head) -> Sequence[Transaction]:
-        """Look for open transactions on chain; return those whose outcome changed."""
+        """Look for open transactions on chain; return those whose outcome changed.
+
+        Those that wait are offered again, made dearer up to what they are worth, or cancelled. While
+        the keeper is halted all of them are cancelled.
+        """
         ...
 
     async def roll_back(self, ancestor: Head) -> None:

@@ -124,13 +124,22 @@ class Ledger(Protocol):
         """
         ...
 
-    async def replace(self, transaction_id: int, signed: Signed) -> Transaction:
-        """Keep a dearer transaction with the nonce of a SUBMITTED one, which becomes REPLACED.
+    async def replace(self, transaction_id: int, signed: Signed, intent: Intent | None = None) -> Transaction:
+        """Keep a dearer transaction with the nonce of an open one, which becomes REPLACED.
+
+        Parameters
+        ----------
+        transaction_id : int
+            The one that is replaced.
+        signed : Signed
+            Its replacement.
+        intent : Intent, optional
+            What the replacement is for; the same by default.
 
         Returns
         -------
         Transaction
-            The new one, SIGNED, with the same intent.
+            The new one, SIGNED.
         """
         ...
 
@@ -158,6 +167,122 @@ class Ledger(Protocol):
 
     async def roll_back(self, ancestor: Head) -> list[Transaction]:
         """Make heads above ``ancestor`` void, and open the transactions settled there again."""
+        ...
+
+
+class Lease(Protocol):
+    """The right to act, held by at most one process at a time; the ledger refuses writes without it."""
+
+    @property
+    def name(self) -> str:
+        """What is leased, for people."""
+        ...
+
+    @property
+    def rival(self) -> str | None:
+        """Who held it when it was last asked for in vain."""
+        ...
+
+    @property
+    def interval_s(self) -> float:
+        """Seconds between two calls of `hold`."""
+        ...
+
+    async def hold(self) -> int | None:
+        """Take the lease or renew it.
+
+        Returns
+        -------
+        int or None
+            A number that grows with every change of holder; None if another process holds the lease.
+        """
+        ...
+
+    async def confirm(self) -> int | None:
+        """Return the same without asking the database, as long as the last renewal lasts."""
+        ...
+
+    async def release(self) -> None:
+        """Let others take it at once."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a settled transaction cost, earned and moved.
+
+    Parameters
+    ----------
+    account, asset : str
+        What was acted on, and the symbol of what was bought or moved; the asset is empty if nothing was.
+    value : int
+        WAD quote units bought or moved; 0 if it reverted.
+    gas_cost : int
+        Wei.
+    realised_profit : int
+        WAD quote units before gas; 0 where it is not known.
+    succeeded : bool
+        False if it reverted.
+    """
+
+    account: str
+    asset: str
+    value: int
+    gas_cost: int
+    realised_profit: int
+    succeeded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HaltNote:
+    """A halt or its end.
+
+    Parameters
+    ----------
+    id : int
+        Row.
+    halted : bool
+        True for a halt, False for its end.
+    source : str
+        Who: the operator, or the name of the limit.
+    reason : str
+        Why, in words.
+    block_number : int or None
+        Height of the last head acted on at that time; None before the first.
+    """
+
+    id: int
+    halted: bool
+    source: str
+    reason: str
+    block_number: int | None
+
+
+class LandingMemory(Protocol):
+    """The part of the ledger that execution asks about the past; each method is one transaction."""
+
+    async def rivals(self, signer: Address, nonces: Collection[int]) -> list[Transaction]:
+        """Return transactions signed with these nonces that are not open, by id."""
+        ...
+
+    async def spent_since(self, timestamp: int) -> list[Spent]:
+        """Return what settled after block time ``timestamp``, in order of settlement.
+
+        Where no head of that time is known, what settled between the last one before it and
+        ``timestamp`` is counted too: rather more than less.
+        """
+        ...
+
+    async def failures_in_a_row(self) -> int:
+        """Return how many of the last settled transactions reverted, since the last halt ended."""
+        ...
+
+    async def last_halt(self) -> HaltNote | None:
+        """Return the last halt or end of one, or None."""
+        ...
+
+    async def note_halt(self, *, halted: bool, source: str, reason: str) -> HaltNote:
+        """Keep a halt or its end; it needs no lease, so that an operator is never locked out."""
         ...
 
 

@@ -224,18 +224,18 @@ async def test_a_reorg_that_undoes_a_transaction_lands_it_again(node: Client, le
     assert count(node, counter) == 1
 
 
-async def test_a_refusal_gives_its_nonce_and_those_behind_it_back(node: Client, ledger_path: Path) -> None:
+async def test_a_refusal_gives_its_nonce_back(node: Client, ledger_path: Path) -> None:
     counter = deploy(node, COUNTER)
     async with running(port_of(node), ledger_path) as keeper:
         node.call("anvil_setBalance", KEEPER, hex(10**12))
         head = head_of(node)
         intents = [intent(counter, "a"), intent(counter, "b")]
-        rejected, abandoned = await keeper.executor.execute(intents, head)
-        assert (rejected.outcome, abandoned.outcome) == (Outcome.REJECTED, Outcome.ABANDONED)
-        assert "funds" in rejected.reason.lower()
+        first, second = await keeper.executor.execute(intents, head)
+        assert (first.outcome, second.outcome) == (Outcome.REJECTED, Outcome.REJECTED)
+        assert "funds" in first.reason.lower()
         node.call("anvil_setBalance", KEEPER, hex(10**20))
         sent = await keeper.executor.execute(intents, head)
-        assert [execution.nonce for execution in sent] == [rejected.nonce, abandoned.nonce]
+        assert [execution.nonce for execution in sent] == [first.nonce, second.nonce]
         assert outcomes(list(await keeper.executor.track(mine(node)))) == [Outcome.INCLUDED] * 2
     assert count(node, counter) == 2
 

@@ -175,14 +175,20 @@ async def test_what_stands_behind_a_stale_action_is_given_up_with_it(node: Clien
     assert count(node, counter) == 1
 
 
-async def test_a_stale_action_that_the_node_has_is_not_forgotten(node: Client, ledger_path: Path) -> None:
+async def test_a_stale_action_that_the_node_has_is_cancelled_at_the_next_start(
+    node: Client, ledger_path: Path
+) -> None:
     guarded = deploy(node, GUARDED)
     with pytest.raises(Crash):
-        async with running(port_of(node), ledger_path, wrap=CrashAfter("request", 2).wrap) as keeper:
+        async with running(port_of(node), ledger_path, wrap=CrashAfter("batch", 2).wrap) as keeper:
             await keeper.executor.execute([intent(guarded, "a", word(0))], head_of(node))
     assert node.call("txpool_status")["pending"] == "0x1"
     node.call("anvil_setStorageAt", guarded, "0x0", "0x" + word(1).hex())  # as if another came first
     async with running(port_of(node), ledger_path) as keeper:
-        (row,) = await keeper.executor.reconcile(head_of(node))
-        assert row.outcome is Outcome.SUBMITTED
-        assert outcomes(list(await keeper.executor.track(mine(node)))) == [Outcome.REVERTED]
+        (cancel,) = await keeper.executor.reconcile(head_of(node))
+        assert cancel.cancels
+        assert cancel.outcome is Outcome.SUBMITTED
+        (settled,) = await keeper.executor.track(mine(node))
+        assert (settled.id, settled.outcome) == (cancel.id, Outcome.INCLUDED)
+        assert settled.gas_used == 21_000
+    assert count(node, guarded) == 1

@@ -2,8 +2,9 @@
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,28 @@ from eth_account import Account
 from bot.chain.client import RpcClient
 from bot.chain.endpoint import Endpoint
 from bot.errors import EndpointUnreachableError
+from bot.execution.broadcast import Route
 from bot.execution.executor import TransactionExecutor
 from bot.execution.fees import FeePolicy
+from bot.execution.guard import Guard
 from bot.execution.options import ExecutorOptions
 from bot.execution.signer import KeystoreSigner
+from bot.execution.writer import Account as SendingAccount
 from bot.ledger.store import SqlLedger
-from bot.ports import Address, Call, Execution, Hash32, Head, Intent, Outcome, Receipt, Transaction
+from bot.ports import (
+    Address,
+    Call,
+    Execution,
+    Hash32,
+    Head,
+    Intent,
+    LandingMemory,
+    Lane,
+    Outcome,
+    Receipt,
+    Terms,
+    Transaction,
+)
 from tests.support.anvil import Client
 
 CHAIN_ID = 31337
@@ -26,6 +43,9 @@ KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"  # An
 KEEPER = Address(Account.from_key(KEY).address)
 GENESIS = Hash32("0x" + "00" * 32)
 POLICY = FeePolicy(tip=GWEI, cap=200 * GWEI, headroom_blocks=2)
+
+OPTIONS = ExecutorOptions(chain_id=CHAIN_ID, fees=POLICY)
+ANY_TERMS = Terms()
 
 COUNTER = bytes.fromhex("5f546001015f5500")
 """``slot0 += 1``: called twice, it counts twice."""
@@ -67,9 +87,18 @@ def mine(node: Client, blocks: int = 1) -> Head:
     return head_of(node)
 
 
-def intent(to: Address, account: str, data: bytes = b"", key: str | None = None) -> Intent:
+def intent(
+    to: Address, account: str, data: bytes = b"", key: str | None = None, terms: Terms = ANY_TERMS
+) -> Intent:
     """Return an intent to call ``to`` for an account."""
-    return Intent(key or f"{account}:{data.hex()}", "sluice", account, Call(to, data), expected_profit=10**18)
+    return Intent(
+        key or f"{account}:{data.hex()}",
+        "sluice",
+        account,
+        Call(to, data),
+        expected_profit=10**18,
+        terms=terms,
+    )
 
 
 def word(value: int) -> bytes:
@@ -98,6 +127,8 @@ async def running(
     signs: bool = True,
     policy: FeePolicy = POLICY,
     wrap: Callable[[Any], Any] = lambda x: x,
+    accounts: Sequence[SendingAccount] = (),
+    guard: Callable[[LandingMemory], Guard] | None = None,
 ) -> AsyncIterator[Keeper]:
     """Run an executor against a node; ``wrap`` stands before its ledger and endpoint."""
     endpoint = Endpoint.parse(f"ws://127.0.0.1:{port}")
@@ -108,12 +139,20 @@ async def running(
         executor = TransactionExecutor(
             wrap(rpc),
             wrap(ledger),
-            sender=KEEPER,
-            signer=KeystoreSigner(Account.from_key(KEY)) if signs else None,
+            wrap(ledger.landing),
+            accounts=accounts or [account(KEY, signs=signs)],
             appraise=appraise,
-            options=ExecutorOptions(chain_id=CHAIN_ID, fees=POLICY),
+            options=replace(OPTIONS, fees=policy),
+            guard=guard(ledger.landing) if guard else None,
         )
         yield Keeper(executor, ledger)
+
+
+def account(key: str, *lanes: Lane, signs: bool = True, route: Route | None = None) -> SendingAccount:
+    """Return an account that sends; for every lane unless told otherwise."""
+    signer = KeystoreSigner(Account.from_key(key))
+    served = frozenset(lanes or Lane)
+    return SendingAccount(signer.address, signer if signs else None, served, route)
 
 
 def port_of(node: Client) -> int:

@@ -50,6 +50,9 @@ async def reverted_to(place: LedgerPlace, revision: str, execute: Execute) -> No
     for table in set(schema.metadata.tables) - {"meta", "heads", "decisions", "transactions"}:
         if table not in ("leases", "predictions", "checkpoints"):
             execute(f"DROP TABLE {table}")
+    execute("DROP INDEX ix_transactions_block_number")
+    for column in ("lane", "worth", "deadline", "stake", "stake_asset"):
+        execute(f"ALTER TABLE transactions DROP COLUMN {column}")
     execute(f"UPDATE alembic_version SET version_num = '{revision}'")
 
 

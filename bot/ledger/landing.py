@@ -1,0 +1,126 @@
+"""What execution asks about the past: `bot.ports.LandingMemory` over the same database."""
+
+from collections.abc import Collection
+
+from sqlalchemy import BigInteger, Boolean, Column, RowMapping, String, Table, and_, func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.ledger import schema
+from bot.ledger.database import Database
+from bot.ledger.schema import Identity, Words, heads, metadata, transactions
+from bot.ports import Address, HaltNote, Outcome, Spent, Transaction
+
+halts = Table(
+    "halts",
+    metadata,
+    Column("id", Identity, primary_key=True),
+    Column("halted", Boolean, nullable=False),
+    Column("source", String, nullable=False),
+    Column("reason", Words, nullable=False),
+    Column("block_number", BigInteger),
+)
+
+_OPEN = [outcome.value for outcome in Outcome if outcome.is_open]
+_PAID_FOR = [Outcome.INCLUDED.value, Outcome.REVERTED.value]
+
+_FAILURES_READ = 1_000
+"""Settled transactions looked through for failures in a row: more than any limit allows."""
+
+
+class SqlLandingMemory:
+    """See `bot.ports.LandingMemory`; reached as `bot.ledger.store.SqlLedger.landing`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def rivals(self, signer: Address, nonces: Collection[int]) -> list[Transaction]:
+        """See `bot.ports.LandingMemory.rivals`."""
+        query = (
+            select(transactions)
+            .where(
+                transactions.c.signer == signer,
+                transactions.c.nonce.in_(nonces),
+                transactions.c.outcome.not_in(_OPEN),
+            )
+            .order_by(transactions.c.id)
+        )
+        async with self._database.transaction() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        return [schema.transaction_of(row) for row in rows]
+
+    async def spent_since(self, timestamp: int) -> list[Spent]:
+        """See `bot.ports.LandingMemory.spent_since`."""
+        before = (
+            select(func.max(heads.c.number)).where(heads.c.timestamp <= timestamp, heads.c.canonical)
+        ).scalar_subquery()
+        query = (
+            select(
+                transactions.c.account,
+                transactions.c.stake_asset,
+                transactions.c.stake,
+                transactions.c.gas_used,
+                transactions.c.effective_gas_price,
+                transactions.c.realised_profit,
+                transactions.c.outcome,
+            )
+            .where(transactions.c.outcome.in_(_PAID_FOR))
+            .where(transactions.c.block_number > func.coalesce(before, -1))
+            .order_by(transactions.c.block_number, transactions.c.id)
+        )
+        async with self._database.transaction() as connection:
+            return [_spent(row) for row in (await connection.execute(query)).mappings()]
+
+    async def failures_in_a_row(self) -> int:
+        """See `bot.ports.LandingMemory.failures_in_a_row`."""
+        resumed = (select(func.max(halts.c.block_number)).where(halts.c.halted.is_(False))).scalar_subquery()
+        query = (
+            select(transactions.c.outcome)
+            .where(
+                and_(
+                    transactions.c.outcome.in_(_PAID_FOR),
+                    transactions.c.block_number > func.coalesce(resumed, -1),
+                )
+            )
+            .order_by(transactions.c.block_number.desc(), transactions.c.nonce.desc())
+            .limit(_FAILURES_READ)
+        )
+        async with self._database.transaction() as connection:
+            outcomes = list((await connection.execute(query)).scalars())
+        failed = (outcome == Outcome.REVERTED.value for outcome in outcomes)
+        return next((row for row, is_failed in enumerate(failed) if not is_failed), len(outcomes))
+
+    async def last_halt(self) -> HaltNote | None:
+        """See `bot.ports.LandingMemory.last_halt`."""
+        async with self._database.transaction() as connection:
+            return await _last(connection)
+
+    async def note_halt(self, *, halted: bool, source: str, reason: str) -> HaltNote:
+        """See `bot.ports.LandingMemory.note_halt`."""
+        newest = select(func.max(heads.c.number)).where(heads.c.canonical).scalar_subquery()
+        row = {"halted": halted, "source": source, "reason": reason, "block_number": newest}
+        async with self._database.writing(fenced=False) as connection:
+            await connection.execute(insert(halts).values(row))
+            noted = await _last(connection)
+        if noted is None:
+            raise LookupError("the halt that was just written is not there")
+        return noted
+
+
+async def _last(connection: AsyncConnection) -> HaltNote | None:
+    query = select(halts).order_by(halts.c.id.desc()).limit(1)
+    row = (await connection.execute(query)).mappings().first()
+    if row is None:
+        return None
+    return HaltNote(row["id"], row["halted"], row["source"], row["reason"], row["block_number"])
+
+
+def _spent(row: RowMapping) -> Spent:
+    succeeded = row["outcome"] == Outcome.INCLUDED.value
+    return Spent(
+        account=row["account"],
+        asset=row["stake_asset"],
+        value=row["stake"] if succeeded else 0,
+        gas_cost=(row["gas_used"] or 0) * (row["effective_gas_price"] or 0),
+        realised_profit=row["realised_profit"] or 0,
+        succeeded=succeeded,
+    )
