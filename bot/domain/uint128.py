@@ -51,6 +51,27 @@ class UInt128Array:
         self._high[cell] = value >> LIMB
         self._low[cell] = value & _MASK
 
+    def put(
+        self,
+        rows: npt.NDArray[np.int64],
+        column: int,
+        high: npt.NDArray[np.uint64],
+        low: npt.NDArray[np.uint64],
+    ) -> None:
+        """Write many cells of one column, given by their limbs."""
+        self._high[rows, column], self._low[rows, column] = high, low
+
+    def total(self, column: int) -> int:
+        """Return the exact sum of a column, of any size."""
+        parts = (part[:, column] for limbs in (self._high, self._low) for part in _halves(limbs))
+        high_upper, high_lower, low_upper, low_lower = (int(part.sum()) for part in parts)
+        high, low = (high_upper << 32) + high_lower, (low_upper << 32) + low_lower
+        return (high << LIMB) + low
+
+    def limbs(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+        """Return the high and the low limbs; shared, not copied."""
+        return self._high, self._low
+
     def row(self, index: int) -> list[int]:
         """Return one row as integers."""
         pairs = zip(self._high[index].tolist(), self._low[index].tolist(), strict=True)
@@ -84,3 +105,8 @@ class UInt128Array:
         return np.array_equal(self._high, other._high) and np.array_equal(self._low, other._low)
 
     __hash__ = None  # type: ignore[assignment] # it can be written to
+
+
+def _halves(limbs: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+    """Return the upper and lower 32 bits, of which four billion can be added up without overflow."""
+    return limbs >> np.uint64(32), limbs & np.uint64(0xFFFF_FFFF)

@@ -7,7 +7,7 @@ near 1, where a float could be wrong about which side they are on.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -160,6 +160,10 @@ def _assets_per_share(markets: Sequence[MarketView]) -> FloatArray:
 # --------------------------------------------------------------------------------------- the lens
 
 
+_ACCOUNT_HEADER: Final = 26
+"""Bytes of bitmaps, epoch, flag and block."""
+
+
 def parse_markets(data: bytes, count: int) -> list[MarketView]:
     """Read what ``PositionLens.markets`` packs: nine 16-byte words for each asset.
 
@@ -185,9 +189,9 @@ def parse_positions(data: bytes, accounts: int, assets: int) -> list[AccountView
     views = []
     offset = 0
     for _ in range(accounts):
-        header = data[offset : offset + 21]
+        header = data[offset : offset + _ACCOUNT_HEADER]
         bitmaps = (int.from_bytes(header[:8]), int.from_bytes(header[8:16]))
-        offset += 21
+        offset += _ACCOUNT_HEADER
         sides = []
         for bitmap in bitmaps:
             amounts = [0] * assets

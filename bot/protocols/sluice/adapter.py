@@ -237,6 +237,7 @@ class SluiceProtocol:
             kept = lens.LensPosition(
                 int(book.epoch[row]),
                 bool(book.flagged[row]),
+                max(int(book.risk_block[row]), 0),
                 {i: amount for i, amount in enumerate(book.collateral.row(row)) if amount},
                 {i: shares for i, shares in enumerate(book.debt_shares.row(row)) if shares},
             )

@@ -77,7 +77,7 @@ def test_a_shortfall_is_not_offset_by_other_accounts() -> None:
 
 def test_positions_are_unpacked_by_bitmap() -> None:
     def packed(collaterals: int, debts: int, *words: int) -> bytes:
-        header = collaterals.to_bytes(8) + debts.to_bytes(8) + (3).to_bytes(4) + b"\x01"
+        header = collaterals.to_bytes(8) + debts.to_bytes(8) + (3).to_bytes(4) + b"\x01" + (9).to_bytes(5)
         return header + b"".join(word.to_bytes(16) for word in words)
 
     data = packed(0b101, 0b010, 7, 8, 9) + packed(0, 0) + packed(0, 0b100, 5)
@@ -89,8 +89,8 @@ def test_positions_are_unpacked_by_bitmap() -> None:
 
 
 def test_positions_that_do_not_end_with_the_last_account_are_refused() -> None:
-    with pytest.raises(MeasurementError, match="22 bytes for 1 accounts, 21 were read"):
-        parse_positions(bytes(22), 1, 3)
+    with pytest.raises(MeasurementError, match="27 bytes for 1 accounts, 26 were read"):
+        parse_positions(bytes(27), 1, 3)
 
 
 def test_markets_are_unpacked_by_their_place() -> None:
