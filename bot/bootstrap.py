@@ -12,7 +12,7 @@ from bot.chain.feed import ChainHeadFeed
 from bot.chain.pool import EndpointPool
 from bot.config import RiskSettings, Settings, StrategySettings, read_password
 from bot.domain.volatility import LiveCovariance
-from bot.errors import ConfigFileError, KeystoreMissingError, ManifestError
+from bot.errors import ConfigFileError, KeystoreMissingError, LedgerInUseError, ManifestError
 from bot.execution.executor import TransactionExecutor
 from bot.execution.signer import KeystoreSigner, keystore_address
 from bot.execution.writer import Account
@@ -123,9 +123,16 @@ async def run_keeper(settings: Settings, signer: KeystoreSigner | None, options:
         await SluiceProtocol(client, manifest).check(settings.manifest)
         genesis = await _genesis(client)
         ledger = await stack.enter_async_context(
-            await SqlLedger.open(settings.ledger.path, chain_id=settings.chain.chain_id, genesis_hash=genesis)
+            await open_patiently(
+                settings.ledger.place(),
+                chain_id=settings.chain.chain_id,
+                genesis_hash=genesis,
+                patient=not options.once,
+            )
         )
         covariance = await _learnt(settings.risk, client, ledger.risk, manifest)
+        waits = not (options.once or options.dry_run)
+        leadership = await _leadership(settings, ledger, sender, stack, waits=waits)
         protocol = SluiceProtocol(client, manifest, sender, covariance=covariance)
         acknowledger = await _acknowledger(settings, stack)
         tip = settings.fees.policy().tip
@@ -144,11 +151,24 @@ async def run_keeper(settings: Settings, signer: KeystoreSigner | None, options:
                 settings.risk.checkpoint_interval_blocks,
             ),
             options=ServiceOptions(once=options.once),
+            leadership=leadership,
         )
         await service.run()
 
 
 def _executor(
+async def _leadership(
+    settings: Settings, ledger: SqlLedger, sender: Address, stack: AsyncExitStack, *, waits: bool
+) -> Leadership:
+    """Return what tells whether this process acts for ``sender``; unless it ``waits`` it must do so now."""
+    lease = ledger.lease([f"{settings.chain.chain_id}:{SLUICE}:{sender}"], settings.ledger.lease_s)
+    if not waits and await lease.hold() is None:
+        raise LedgerInUseError(str(settings.ledger.place()), lease.name, str(lease.rival))
+    leadership = Leadership(lease)
+    stack.push_async_callback(leadership.resign)
+    return leadership
+
+
     settings: Settings,
     client: EndpointPool,
     ledger: SqlLedger,
@@ -285,7 +305,7 @@ async def _block_hash(client: EndpointPool, number: int) -> object:
     return None if answer is None else codec.mapping(answer, f"block {number}").get("hash")
 
 
-async def read_predictions(file: Path, last: int) -> list[PredictionRecord]:
+async def read_predictions(file: LedgerPlace, last: int) -> list[PredictionRecord]:
     """Read the last predictions of a ledger, newest first.
 
     Raises
@@ -348,20 +368,20 @@ async def read_status(settings: Settings, last: int) -> Status:
         If the node, the manifest or the ledger cannot be read.
     """
     head, snapshot = await read_snapshot(settings)
-    if not settings.ledger.path.exists():
+    if not settings.ledger.exists():
         return Status(head, snapshot, (), ())
-    async with await SqlLedger.open_to_read(settings.ledger.path) as ledger:
+    async with await SqlLedger.open_to_read(settings.ledger.place()) as ledger:
         transactions = await ledger.recent_transactions(last)
         decisions = await ledger.recent_decisions(last)
     return Status(head, snapshot, tuple(transactions), tuple(decisions))
 
 
-async def read_decision(file: Path, account: str, block: int | None) -> ExplainedDecision:
+async def read_decision(file: LedgerPlace, account: str, block: int | None) -> ExplainedDecision:
     """Read one decision of a ledger, with what became of it.
 
     Parameters
     ----------
-    file : Path
+    file : Path or LedgerAddress
         The ledger.
     account : str
         Address with its checksum.

@@ -39,6 +39,8 @@ from bot.errors import ConfigFileError, ConfigValueError, UnknownSettingError
 from bot.execution.fees import FeePolicy
 from bot.execution.options import ExecutorOptions
 from bot.ops.redaction import HIDDEN
+from bot.ledger.address import LedgerAddress
+from bot.ledger.settings import LedgerSettings
 from bot.strategy.outlook import OutlookSettings
 from bot.strategy.predictions import PredictionSettings
 
@@ -152,18 +154,6 @@ class ChainSettings(_Section):
         urls = [self.endpoint, *(entry.url for entry in self.endpoints)]
         parsed = [Endpoint.parse(url.get_secret_value()) for url in urls]
         return [endpoint.url for endpoint in parsed if endpoint.url.rstrip("/") != endpoint.label]
-
-
-class LedgerSettings(_Section):
-    """The ledger.
-
-    Parameters
-    ----------
-    path : Path
-        SQLite file; made if it is not there.
-    """
-
-    path: Path = Path("sluice.sqlite")
 
 
 class SignerSettings(_Section):
@@ -350,7 +340,7 @@ class Settings(BaseSettings):
 
     def secrets(self) -> list[str]:
         """Return the values that no log line may hold."""
-        return self.chain.secrets()
+        return [*self.chain.secrets(), *self.ledger.secrets()]
 
 
 def load_settings(file: Path | None = None, overrides: Mapping[str, object] | None = None) -> Settings:
@@ -418,7 +408,8 @@ def _toml(value: object) -> str:
 
 
 def _masked(url: str) -> str:
-    label = Endpoint.parse(url).label
+    """Return the part of an endpoint's or a database's URL that may be shown."""
+    label = (LedgerAddress if url.startswith("postgres") else Endpoint).parse(url).label
     return label if url.rstrip("/") == label else f"{label}/{HIDDEN}"
 
 
@@ -465,7 +456,7 @@ def _validated(given: dict[str, Any], overrides: dict[str, Any]) -> Settings:
 def _problem(entry: Any) -> tuple[str, str, str]:
     """Return name, value and fault of a value that pydantic refused."""
     name = ".".join(str(part) for part in entry["loc"])
-    value = HIDDEN if name.startswith("chain.endpoint") else repr(entry["input"])
+    value = HIDDEN if name.startswith(("chain.endpoint", "ledger.url")) else repr(entry["input"])
     return name, value, str(entry["msg"]).removeprefix("Value error, ")
 
 

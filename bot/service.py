@@ -19,7 +19,14 @@ from typing import Final
 import structlog
 from eth_utils.address import to_checksum_address
 
-from bot.errors import EndpointUnreachableError, RpcError
+from bot.errors import (
+    DuplicateTransactionError,
+    EndpointUnreachableError,
+    LeaseLostError,
+    LedgerError,
+    RpcError,
+)
+from bot.leadership import Leadership
 from bot.ports import (
     Checkpoint,
     DecisionEntry,
@@ -87,6 +94,8 @@ class KeeperService:
         Is told of each head acted on.
     risk : RiskJournal or None
         Writes forecasts down; None writes none.
+    leadership : Leadership or None
+        Tells whether this process acts; None where it has the ledger for itself.
     options : ServiceOptions
         How the daemon runs.
     """
@@ -101,6 +110,7 @@ class KeeperService:
         ledger: Ledger,
         acknowledger: HeadAcknowledger,
         risk: "RiskJournal | None" = None,
+        leadership: Leadership | None = None,
         options: ServiceOptions | None = None,
     ) -> None:
         self._feed: Final = feed
@@ -113,7 +123,9 @@ class KeeperService:
         self._options: Final = options or ServiceOptions()
         self._queue: Final[asyncio.Queue[HeadEvent]] = asyncio.Queue(_QUEUED_HEADS)
         self._journal: Final = DecisionJournal(protocol.name, ledger)
+        self._leadership: Final = leadership or Leadership()
         self._reconciled = False
+        self._synced: Head | None = None
         self._failures = 0
         self._audit_due = 0
 
@@ -128,14 +140,21 @@ class KeeperService:
         try:
             async with asyncio.TaskGroup() as group:
                 listening = group.create_task(self._listen(), name="heads")
+                keeping = group.create_task(self._leadership.keep(self._offer_again), name="lease")
                 working = group.create_task(self._work(), name="work")
                 working.add_done_callback(lambda _: listening.cancel())
+                working.add_done_callback(lambda _: keeping.cancel())
         except BaseExceptionGroup as errors:
             raise _first(errors) from None
 
     async def _listen(self) -> None:
         async for event in self._feed:
             await self._queue.put(event)
+
+    def _offer_again(self) -> None:
+        """Act on the newest head, which was synced in vain, at the moment of a takeover."""
+        if self._synced is not None and self._queue.empty():
+            self._queue.put_nowait(NewHead(self._synced, 0))
 
     async def _work(self) -> None:
         while True:
@@ -148,9 +167,15 @@ class KeeperService:
     async def _undo(self, event: Reorg) -> None:
         _log.warning("reorg", depth=len(event.dropped), ancestor=event.ancestor.number)
         await self._protocol.roll_back(event.ancestor)
-        await self._executor.roll_back(event.ancestor)
-        if self._risk is not None:
-            await self._risk.roll_back(event.ancestor)
+        self._synced = None
+        if not self._leadership.leads:
+            return  # who leads undoes it, and who takes over reconciles
+        try:
+            await self._executor.roll_back(event.ancestor)
+            if self._risk is not None:
+                await self._risk.roll_back(event.ancestor)
+        except LedgerError as error:
+            self._without_ledger(event.ancestor, error)
 
     # ------------------------------------------------------------------------- a head
 
@@ -164,13 +189,36 @@ class KeeperService:
                 raise
             _log.warning("head_skipped", block=event.head.number, reason=str(error))
             return False
+        except LedgerError as error:
+            self._without_ledger(event.head, error)
+            return False
         self._failures = 0
         return acted
+
+    def _without_ledger(self, head: Head, error: LedgerError) -> None:
+        """Say that nothing is sent, and stay: once the ledger works again everything is read from it anew."""
+        if isinstance(error, DuplicateTransactionError):
+            raise error  # the ledger works, and contradicts what this process believes
+        self._leadership.forget()
+        self._reconciled = False
+        if isinstance(error, LeaseLostError):
+            _log.warning("lease_lost", block=head.number, reason=str(error))
+        else:
+            _log.error("ledger_unusable", block=head.number, reason=str(error))
+
+    async def _leads(self) -> bool:
+        """Return whether this process acts; if it only begins to, forget what it knew of the ledger."""
+        if await self._leadership.begins():
+            self._reconciled = False
+        if not self._reconciled and self._risk is not None:
+            self._risk.restart()
+        return self._leadership.leads
 
     async def _on_head(self, event: NewHead) -> bool:
         head, started = event.head, perf_counter()
         await self._protocol.sync(head)
-        if event.behind or not self._queue.empty():
+        self._synced = head
+        if event.behind or not self._queue.empty() or not await self._leads():
             return False
         await (self._executor.track if self._reconciled else self._executor.reconcile)(head)
         self._reconciled = True
@@ -256,11 +304,9 @@ class DecisionJournal:
             for decision in decisions
             if decision.chosen is not None or self._reasons.get(decision.account) != reasons[decision.account]
         ]
-        self._reasons = reasons
-        if not fresh:
-            return {}
         entries = [entry_of(self._protocol, decision) for decision in fresh]
-        ids = await self._ledger.record_decisions(head, entries)
+        ids = await self._ledger.record_decisions(head, entries) if entries else []
+        self._reasons = reasons
         return {decision.account: id_ for decision, id_ in zip(fresh, ids, strict=True)}
 
 
@@ -314,6 +360,10 @@ class RiskJournal:
 
     async def _load(self) -> PredictionBook:
         open_ = await self._memory.open_predictions(self._protocol)
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget what is in memory: another process may have written since."""
         self._book = PredictionBook(self._settings.longest_gap, open_, await self._memory.last_height())
         return self._book
 

@@ -89,7 +89,7 @@ def report(
     and expected calibration error (ECE), overall and by health. Predictions on accounts that were changed
     meanwhile have no answer and count nowhere.
     """
-    file = ledger or load_settings(config).ledger.path
+    file = ledger or load_settings(config).ledger.place()
     records = run(read_predictions(file, last))
     console = Console(highlight=False)
     found = [

@@ -41,7 +41,7 @@ def why(
     manifest of the settings; without it, assets are shown by their ids.
     """
     settings = load_settings(config)
-    found = run(read_decision(ledger or settings.ledger.path, checksummed(account), block))
+    found = run(read_decision(ledger or settings.ledger.place(), checksummed(account), block))
     show(Console(highlight=False), found, asset_names(settings), settings.strategy.gas_asset)
 
 

@@ -59,12 +59,18 @@ class LedgerAddress:
         label = f"postgresql://{host}{f':{port}' if port else ''}/{url.database}"
         return cls(label, url.set(drivername="postgresql+asyncpg"))
 
+    def __str__(self) -> str:
+        return self.label
+
     @property
     def secrets(self) -> list[str]:
-        """Values that no log line may hold: the password, and the URL with it."""
-        if not self.url.password:
-            return []
-        return [str(self.url.password), self.url.render_as_string(hide_password=False)]
+        """Values that no log line may hold: the password, before the host or among the options."""
+        passwords = [self.url.password, *_several(self.url.query.get("password"))]
+        return [str(password) for password in passwords if password]
+
+
+def _several(value: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    return value if isinstance(value, tuple) else (value or "",)
 
 
 LedgerPlace: TypeAlias = Path | LedgerAddress

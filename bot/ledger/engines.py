@@ -8,7 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from bot.ledger.address import LedgerAddress
 
 WAIT_MS: Final = 5_000
-"""Longest wait for a lock, and longest pause inside a transaction, before the database breaks it off."""
+"""Longest wait for a lock before the database breaks it off."""
+
+_PAUSE_MS: Final = 3_000
 
 _STATEMENT_MS: Final = 30_000
 _CONNECT_S: Final = 5.0
@@ -31,7 +33,7 @@ _POSTGRES: Final = {
     "lock_timeout": str(WAIT_MS),
     "statement_timeout": str(_STATEMENT_MS),
     # A keeper that is stopped inside a transaction would hold its locks, and a standby back, until it wakes.
-    "idle_in_transaction_session_timeout": str(WAIT_MS),
+    "idle_in_transaction_session_timeout": str(_PAUSE_MS),
 }
 
 

@@ -65,6 +65,12 @@ class SqlLedger:
         """What was decided and why, for people."""
         return SqlHistory(self._database)
 
+    def lease(self, names: Sequence[str], ttl_s: float) -> SqlLease:
+        """Return a lease on signers; from now on this ledger is written only while it is held."""
+        lease = SqlLease(self._database, names, ttl_s)
+        self._database.fence = lease
+        return lease
+
     async def __aenter__(self) -> Self:
         return self
 

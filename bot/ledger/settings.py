@@ -1,0 +1,49 @@
+"""The section ``[ledger]`` of the settings."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+
+from bot.ledger.address import LedgerAddress, LedgerPlace
+
+
+def _usable(value: SecretStr) -> SecretStr:
+    LedgerAddress.parse(value.get_secret_value())
+    return value
+
+
+class LedgerSettings(BaseModel):
+    """The ledger.
+
+    Parameters
+    ----------
+    path : Path
+        SQLite file; made if it is not there.
+    url : SecretStr or None
+        PostgreSQL database, ``postgresql://user:password@host/name``; where it is set, ``path`` is not used.
+        Secret, because it holds a password.
+    lease_s : float
+        Seconds after which a keeper that fell silent is replaced by another one on the same ledger.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    path: Path = Path("sluice.sqlite")
+    url: Annotated[SecretStr, AfterValidator(_usable)] | None = None
+    lease_s: float = Field(default=5.0, ge=1.0, le=300.0)
+
+    def place(self) -> LedgerPlace:
+        """Return where the ledger is."""
+        return self.path if self.url is None else LedgerAddress.parse(self.url.get_secret_value())
+
+    def exists(self) -> bool:
+        """Return whether there can be a ledger: for a file, whether it is there."""
+        return self.url is not None or self.path.exists()
+
+    def secrets(self) -> list[str]:
+        """Return the password, and the URL as it was written."""
+        if self.url is None:
+            return []
+        passwords = LedgerAddress.parse(self.url.get_secret_value()).secrets
+        return [self.url.get_secret_value(), *passwords] if passwords else []
