@@ -195,7 +195,7 @@ interface ILiquidationEngine {
     /// debt is sized by the higher of those two, and what it brings beyond debt and penalty is credited to the account.
     /// @dev Warning: between the reserve and the venue's spot price only `minPrice` guards the sale.
     /// @param minPrice Lower limit of the realised price, WAD quote units per whole collateral token.
-    /// @param data Passed to the venue (for Uniswap V3: `abi.encode(uint24 feePips)`).
+    /// @param data Passed to the venue (for Uniswap V3: `abi.encode(UniswapV3Path.Part[])`).
     /// @return seized Collateral sold. @return payment What it brought.
     function swap(
         address account,

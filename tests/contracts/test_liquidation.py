@@ -2,7 +2,8 @@
 
 import ape
 import pytest
-from eth_abi import encode
+
+from bot.protocols.sluice.calls import pool_path, route_data
 
 MAX = 2**256 - 1
 WAD = 10**18
@@ -26,7 +27,8 @@ def take(sluice, account, taker, collateral="WETH", debt="USDC", amount=MAX):
 
 
 def swap(sluice, account, settler, collateral="WETH", debt="USDC"):
-    route = encode(["uint24"], [500])
+    tokens = sluice.tokens
+    route = route_data((10_000, pool_path(tokens[collateral].address, 500, tokens[debt].address)))
     return sluice.engine.swap(
         account, sluice.id(collateral), sluice.id(debt), MAX, 0, sluice.venue, route, sender=settler
     )

@@ -159,7 +159,7 @@ contract LiquidationEngineInvariantsTest is EngineFixture {
         if (!open_) return;
         uint256 limit = part % 3 == 0 ? NO_LIMIT : before.collateral * bound(part, 1, 100) / 100;
         bytes memory call = abi.encodeCall(
-            engine.swap, (account, collateralId, debtId, limit, 0, address(venue), abi.encode(FEE_PIPS))
+            engine.swap, (account, collateralId, debtId, limit, 0, address(venue), _route(collateralId, debtId))
         );
         vm.recordLogs();
         if (_try(keeper, address(engine), call, "swap")) _checkSettlement(account, collateralId, debtId, before);

@@ -32,7 +32,7 @@ contract LiquidationEngineReentrancyTest is EngineFixture {
     }
 
     function test_swap_from_inside_a_take_reverts() external {
-        _refuses(abi.encodeCall(engine.swap, (borrower, WETH, USDC, 1e18, 0, address(venue), abi.encode(FEE_PIPS))));
+        _refuses(abi.encodeCall(engine.swap, (borrower, WETH, USDC, 1e18, 0, address(venue), _route(WETH, USDC))));
     }
 
     function test_kick_from_inside_a_take_reverts() external {

@@ -149,7 +149,7 @@ contract LiquidationEngineSwapTest is EngineFixture {
         pools.moveTo(tokens[WETH], tokens[USDC], FEE_PIPS, 1_750e18);
         skip(120);
         vm.prank(taker);
-        engine.swap(borrower, WETH, USDC, NO_LIMIT, 0, address(venue), abi.encode(FEE_PIPS));
+        engine.swap(borrower, WETH, USDC, NO_LIMIT, 0, address(venue), _route(WETH, USDC));
         assertEq(house.creditOf(USDC, keeper), 5 * ONE_USDC, "tip to the kicker");
         uint256 chip = house.creditOf(USDC, taker);
         assertGt(chip, ONE_USDC, "chip to the settler");
@@ -235,6 +235,14 @@ contract LiquidationEngineSwapTest is EngineFixture {
 contract GenerousVenue is IVenue {
     function amountOutAtSpot(address, address, uint256 amountIn, bytes calldata) external pure returns (uint256) {
         return amountIn * 1_900 / 1e12;
+    }
+
+    function priceBounds(address, address, uint256 amountIn, bytes calldata, uint32)
+        external
+        pure
+        returns (uint256 lowest, uint256 highest)
+    {
+        return (amountIn * 1_900 / 1e12, amountIn * 1_900 / 1e12);
     }
 
     function swap(address, address tokenOut, uint256 amountIn, uint256, address recipient, bytes calldata)

@@ -24,6 +24,7 @@ _CONTRACTS: Final = (
 )
 _PLAIN_REVERT: Final = bytes.fromhex("08c379a0")  # Error(string)
 _PANIC: Final = bytes.fromhex("4e487b71")  # Panic(uint256)
+_WHOLE_BPS: Final = 10_000
 
 
 class Function:
@@ -70,6 +71,30 @@ _SWAP: Final = Function("liquidation_engine", "swap")
 _TAKE: Final = Function("flash_taker", "takeAndSell")
 
 
+def pool_path(token_in: str, fee_pips: int, token_out: str) -> bytes:
+    """Return one pool as Uniswap's routers pack it: token (20 bytes), fee (3 bytes), token.
+
+    Parameters
+    ----------
+    token_in, token_out : str
+        Addresses of what is sold and what is bought.
+    fee_pips : int
+        Fee of the pool in millionths.
+    """
+    return bytes.fromhex(token_in[2:]) + fee_pips.to_bytes(3, "big") + bytes.fromhex(token_out[2:])
+
+
+def route_data(*parts: tuple[int, bytes]) -> bytes:
+    """Return the venue's data for a sale along one or several paths.
+
+    Parameters
+    ----------
+    parts : tuple of (int, bytes)
+        Weight in basis points and packed path of each; the weights add up to 10,000.
+    """
+    return encode(["(uint16,bytes)[]"], [list(parts)])
+
+
 class CallBuilder:
     """Builds the calls that carry actions out.
 
@@ -83,6 +108,7 @@ class CallBuilder:
         self._engine: Final = Address(to_checksum_address(manifest.liquidation_engine))
         self._taker: Final = Address(to_checksum_address(manifest.flash_taker))
         self._venue: Final = manifest.uniswap_v3_venue
+        self._tokens: Final = tuple(asset.token for asset in manifest.assets)
 
     def call_for(self, action: Action) -> Call:
         """Return the call that carries an action out; its gas is left to the simulation."""
@@ -104,14 +130,17 @@ class CallBuilder:
                 return Call(self._engine, fill_data(action))
 
     def _swap(self, account: str, action: Action) -> bytes:
+        collateral_id = action.collateral_ids[0]
+        debt_id = cast("int", action.debt_id)  # every sale names its debt
+        path = pool_path(self._tokens[collateral_id], action.fee_pips, self._tokens[debt_id])
         return _SWAP.data(
             account,
-            action.collateral_ids[0],
-            action.debt_id,
+            collateral_id,
+            debt_id,
             action.max_seized,
             action.limit_price,
             self._venue,
-            encode(["uint24"], [action.fee_pips]),
+            route_data((_WHOLE_BPS, path)),
         )
 
     def _take(self, account: str, action: Action) -> bytes:

@@ -41,6 +41,10 @@ contract VenueDouble is IVenue, Caller {
         return pays;
     }
 
+    function priceBounds(address, address, uint256, bytes calldata, uint32) external view returns (uint256, uint256) {
+        return (pays, pays);
+    }
+
     function swap(address tokenIn, address tokenOut, uint256, uint256, address recipient, bytes calldata)
         external
         returns (uint256)

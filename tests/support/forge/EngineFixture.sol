@@ -14,6 +14,7 @@ import {FaucetToken} from "../../../contracts/mocks/FaucetToken.sol";
 import {MockAggregator} from "../../../contracts/mocks/MockAggregator.sol";
 import {PriceOracle} from "../../../contracts/oracle/PriceOracle.sol";
 import {UniswapV3Venue} from "../../../contracts/venues/UniswapV3Venue.sol";
+import {Routes} from "./Routes.sol";
 import {Test} from "./Test.sol";
 import {UniswapV3Pools} from "./UniswapV3Pools.sol";
 
@@ -194,7 +195,12 @@ abstract contract EngineFixture is Test {
         returns (uint256 seized, uint256 payment)
     {
         vm.prank(keeper);
-        return engine.swap(borrower, collateralId, debtId, maxSeized, minPrice, address(venue), abi.encode(FEE_PIPS));
+        return engine.swap(borrower, collateralId, debtId, maxSeized, minPrice, address(venue), _route(collateralId, debtId));
+    }
+
+    /// @dev Venue data: all of it through the pool of the two assets.
+    function _route(uint8 collateralId, uint8 debtId) internal view returns (bytes memory) {
+        return Routes.direct(address(tokens[collateralId]), FEE_PIPS, address(tokens[debtId]));
     }
 
     // ------------------------------------------------------------------ readings

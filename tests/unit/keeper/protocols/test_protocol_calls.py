@@ -6,13 +6,17 @@ from eth_utils.abi import function_signature_to_4byte_selector as selector
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.protocols.sluice.calls import CallBuilder, explain_revert
+from bot.protocols.sluice.calls import CallBuilder, explain_revert, route_data
 from bot.protocols.sluice.manifest import Manifest
 from bot.strategy.decision import Action, Kind
 from tests.support.manifests import ENGINE, TAKER, VENUE, manifest
 
 ACCOUNT = b"\xab" * 20
 TEXT = "0x" + "ab" * 20
+TOKENS = [bytes.fromhex(str(asset["token"])[2:]) for asset in manifest()["assets"]]
+PATH = TOKENS[0] + bytes.fromhex("0001f4") + TOKENS[2]
+"""From asset 0 to asset 2 through the pool of 500 millionths, as Uniswap's routers pack it."""
+ROUTE = encode(["(uint16,bytes)[]"], [[(10_000, PATH)]])
 
 
 @pytest.fixture
@@ -30,7 +34,7 @@ def builder() -> CallBuilder:
         (
             Action(Kind.SWAP, ACCOUNT, (0,), 2, 10**18, 5, 500),
             "swap(address,uint8,uint8,uint256,uint256,address,bytes)",
-            (TEXT, 0, 2, 10**18, 5, VENUE.lower(), (500).to_bytes(32)),
+            (TEXT, 0, 2, 10**18, 5, VENUE.lower(), ROUTE),
         ),
     ],
 )
@@ -42,6 +46,12 @@ def test_the_engine_is_called(
     assert call.data[:4] == selector(signature)
     types = signature[signature.index("(") + 1 : -1].split(",")
     assert decode(types, call.data[4:]) == arguments
+
+
+def test_a_route_names_each_path_with_its_weight() -> None:
+    other = TOKENS[0] + bytes.fromhex("000bb8") + TOKENS[1] + bytes.fromhex("0001f4") + TOKENS[2]
+    data = route_data((6_500, PATH), (3_500, other))
+    assert decode(["(uint16,bytes)[]"], data) == (((6_500, PATH), (3_500, other)),)
 
 
 def test_a_take_goes_through_the_flash_taker(builder: CallBuilder) -> None:
