@@ -32,10 +32,9 @@ $(STAMP)/node: package-lock.json
 	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
-$(STAMP)/contracts: $(STAMP)/python $(STAMP)/node $(CONTRACTS) foundry.toml ape-config.yaml scripts/solc-v0.8.37
+$(STAMP)/contracts: $(STAMP)/python $(STAMP)/node $(CONTRACTS) foundry.toml scripts/solc-v0.8.37
 	@echo "compiling the contracts"
 	@forge build --quiet
-	@rm -f .build/__local__.json && ape compile --force >$(STAMP)/ape-compile.log 2>&1 || { cat $(STAMP)/ape-compile.log; exit 1; }
 	@touch $@
 
 demo: setup ## replay twelve hours of Black Thursday: contracts, real pools, keeper, report

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-from ape import accounts, project
+from ape import accounts
 from ape.api import AccountAPI
 from ape.cli import ConnectedProviderCommand
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from scripts.deployment.ape_deployer import ApeArtifacts, ApeDeployer
+from scripts.deployment.ape_deployer import ApeDeployer
 from scripts.deployment.config import DeploymentConfig
 from scripts.deployment.plan import deploy_everything
 
@@ -85,7 +85,7 @@ def cli(
     """Deploy Sluice, tokens, feeds and Uniswap V3, and write the manifest that the keeper reads."""
     config = replace(priced(DeploymentConfig(), prices), taker_operators=operators)
     deployer = ApeDeployer(sender(alias))
-    deployed = deploy_everything(deployer, config, ApeArtifacts(project))
+    deployed = deploy_everything(deployer, config)
     path = manifest or Path("deployments") / f"{deployed['chain_id']}.json"
     write_whole(path, deployed)
     click.echo(f"deployed at block {deployed['block']} of chain {deployed['chain_id']}; manifest: {path}")

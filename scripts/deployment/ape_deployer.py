@@ -1,43 +1,13 @@
-"""Carries the deployment plan out with ape: its networks, its accounts, its compiled contracts."""
+"""Carries the deployment plan out with ape: its networks and its accounts, with what forge compiled."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from ape.api import AccountAPI
 from ape.contracts import ContractContainer, ContractInstance
-from ape.managers.project import LocalProject
 from ape.utils import ManagerAccessMixin
 from ethpm_types import ContractType
 
-from scripts.deployment.artifacts import Artifact, ForgeArtifacts
-
-
-class ApeArtifacts(ForgeArtifacts):
-    """Contracts as ape compiled them, and those of npm packages as they come.
-
-    Parameters
-    ----------
-    project : LocalProject
-        The project in whose folder ape runs.
-    """
-
-    def __init__(self, project: LocalProject) -> None:
-        super().__init__()
-        object.__setattr__(self, "_contracts", project.contracts)
-
-    def own(self, name: str) -> Artifact:
-        """Return a contract of this project.
-
-        Raises
-        ------
-        KeyError
-            If the project has no contract of this name.
-        """
-        contract = self._contracts[name]  # type: ignore[attr-defined]
-        abi: Sequence[dict[str, Any]] = [
-            entry.model_dump(mode="json", by_alias=True) for entry in contract.abi
-        ]
-        return Artifact(name, abi, contract.deployment_bytecode.bytecode)
+from scripts.deployment.artifacts import Artifact
 
 
 class ApeDeployer(ManagerAccessMixin):
@@ -60,8 +30,7 @@ class ApeDeployer(ManagerAccessMixin):
 
     def deploy(self, artifact: Artifact, *arguments: Any) -> str:
         """Deploy a contract and return its checksummed address."""
-        container = ContractContainer(_contract_type(artifact, artifact.bytecode))
-        instance = self._account.deploy(container, *arguments)
+        instance = self._account.deploy(container(artifact), *arguments)
         self._instances[instance.address] = instance
         return str(instance.address)
 
@@ -88,18 +57,17 @@ class ApeDeployer(ManagerAccessMixin):
 
     def _at(self, address: str, artifact: Artifact) -> ContractInstance:
         if address not in self._instances:
-            contract_type = _contract_type(artifact, artifact.bytecode)
-            self._instances[address] = self.chain_manager.contracts.instance_at(
-                address, contract_type=contract_type
-            )
+            self._instances[address] = container(artifact).at(address)
         return self._instances[address]
 
 
-def _contract_type(artifact: Artifact, bytecode: str) -> ContractType:
-    return ContractType.model_validate(
+def container(artifact: Artifact) -> ContractContainer:
+    """Return what ape deploys a contract from, and finds its instances by."""
+    contract_type = ContractType.model_validate(
         {
             "contractName": artifact.name,
             "abi": list(artifact.abi),
-            "deploymentBytecode": {"bytecode": bytecode},
+            "deploymentBytecode": {"bytecode": artifact.bytecode},
         }
     )
+    return ContractContainer(contract_type)

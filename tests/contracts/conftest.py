@@ -7,7 +7,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from scripts.deployment.ape_deployer import ApeArtifacts, ApeDeployer
+from scripts.deployment.ape_deployer import ApeDeployer
 from scripts.deployment.config import DeploymentConfig
 from scripts.deployment.plan import deploy_everything
 from tests.contracts.market import provide_liquidity
@@ -47,10 +47,10 @@ def stranger(accounts):
 
 
 @pytest.fixture(scope="session")
-def sluice(project, chain, governor, lender, borrower, taker):
+def sluice(chain, governor, lender, borrower, taker):
     """Everything deployed, lenders' pools filled, the borrower and the taker holding tokens."""
-    manifest = deploy_everything(ApeDeployer(governor), DeploymentConfig(), ApeArtifacts(project))
-    built = Sluice(project, chain, manifest, governor)
+    manifest = deploy_everything(ApeDeployer(governor), DeploymentConfig())
+    built = Sluice(chain, manifest, governor)
     for symbol, whole in (("USDC", 10_000_000), ("WETH", 50_000), ("WBTC", 1_000)):
         built.fund(symbol, lender, whole)
         built.house.supply(built.id(symbol), built.units(symbol, whole), lender, sender=lender)

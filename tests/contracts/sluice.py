@@ -2,27 +2,35 @@
 
 from decimal import Decimal
 
+from scripts.deployment.ape_deployer import container
+from scripts.deployment.artifacts import ForgeArtifacts
+
 MAX = 2**256 - 1
 WAD = 10**18
 FEED_UNIT = 10**8
 
 
+def contract(name):
+    """Return what forge compiled, as ape knows it."""
+    return container(ForgeArtifacts().own(name))
+
+
 class Sluice:
     """Contracts of a manifest, and the few things that every flow does."""
 
-    def __init__(self, project, chain, manifest, governor):
+    def __init__(self, chain, manifest, governor):
         self.chain = chain
         self.manifest = manifest
         self.governor = governor
-        self.house = project.ClearingHouse.at(manifest["clearing_house"])
-        self.engine = project.LiquidationEngine.at(manifest["liquidation_engine"])
-        self.oracle = project.PriceOracle.at(manifest["price_oracle"])
-        self.venue = project.UniswapV3Venue.at(manifest["uniswap_v3_venue"])
-        self.flash_taker = project.FlashTaker.at(manifest["flash_taker"])
-        self.lens = project.PositionLens.at(manifest["position_lens"])
+        self.house = contract("ClearingHouse").at(manifest["clearing_house"])
+        self.engine = contract("LiquidationEngine").at(manifest["liquidation_engine"])
+        self.oracle = contract("PriceOracle").at(manifest["price_oracle"])
+        self.venue = contract("UniswapV3Venue").at(manifest["uniswap_v3_venue"])
+        self.flash_taker = contract("FlashTaker").at(manifest["flash_taker"])
+        self.lens = contract("PositionLens").at(manifest["position_lens"])
         self.assets = {asset["symbol"]: asset for asset in manifest["assets"]}
-        self.tokens = {s: project.FaucetToken.at(a["token"]) for s, a in self.assets.items()}
-        self.feeds = {s: project.MockAggregator.at(a["feed"]) for s, a in self.assets.items()}
+        self.tokens = {s: contract("FaucetToken").at(a["token"]) for s, a in self.assets.items()}
+        self.feeds = {s: contract("MockAggregator").at(a["feed"]) for s, a in self.assets.items()}
 
     def id(self, symbol):
         return self.assets[symbol]["id"]

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {Multicall} from "@openzeppelin/contracts/utils/Multicall.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
 
@@ -116,7 +117,7 @@ contract ClearingHouseTokensTest is HouseFixture {
         calls[23] = abi.encodeCall(house.withdrawReserve, (USDC, 1, borrower));
         bytes[] memory one = new bytes[](1);
         one[0] = calls[0];
-        calls[24] = abi.encodeCall(house.multicall, (one));
+        calls[24] = abi.encodeCall(Multicall.multicall, (one));
     }
 
     function _assertRefused(CallingToken token, uint256 entry) private view {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {LiquidationEngine} from "../../contracts/core/LiquidationEngine.sol";
 import {ILiquidationEngine} from "../../contracts/interfaces/ILiquidationEngine.sol";
 import {Parameters} from "../../contracts/libraries/Parameters.sol";
 import {EngineFixture} from "../support/forge/EngineFixture.sol";
@@ -295,7 +294,9 @@ contract LiquidationEngineAuctionsTest is EngineFixture {
     function test_an_account_flagged_by_an_earlier_engine_can_be_redone() external {
         _openLong();
         _publish(WETH, 1_900e8);
-        LiquidationEngine earlier = new LiquidationEngine(address(manager), address(house));
+        ILiquidationEngine earlier = ILiquidationEngine(
+            vm.deployCode("LiquidationEngine.sol:LiquidationEngine", abi.encode(address(manager), address(house)))
+        );
         house.setEngine(address(earlier));
         earlier.kick(borrower, _ids(WETH));
         house.setEngine(address(engine));

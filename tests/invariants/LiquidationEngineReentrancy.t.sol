@@ -3,8 +3,8 @@ pragma solidity ^0.8.28;
 
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 
-import {LiquidationEngine} from "../../contracts/core/LiquidationEngine.sol";
 import {IClearingHouse} from "../../contracts/interfaces/IClearingHouse.sol";
+import {ILiquidationEngine} from "../../contracts/interfaces/ILiquidationEngine.sol";
 import {ITakeCallback} from "../../contracts/interfaces/ITakeCallback.sol";
 import {EngineFixture} from "../support/forge/EngineFixture.sol";
 
@@ -65,12 +65,12 @@ contract LiquidationEngineReentrancyTest is EngineFixture {
 
 /// @title A taker that makes a call of its choice from inside its callback
 contract Intruder is ITakeCallback {
-    LiquidationEngine private immutable _engine;
+    ILiquidationEngine private immutable _engine;
     address private _target;
     bytes private _call;
     bytes4 private _answer = ITakeCallback.onTake.selector;
 
-    constructor(LiquidationEngine engine) {
+    constructor(ILiquidationEngine engine) {
         _engine = engine;
     }
 

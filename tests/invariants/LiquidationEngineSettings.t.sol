@@ -3,7 +3,6 @@ pragma solidity ^0.8.28;
 
 import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
 
-import {LiquidationEngine} from "../../contracts/core/LiquidationEngine.sol";
 import {IClearingHouse} from "../../contracts/interfaces/IClearingHouse.sol";
 import {ILiquidationEngine} from "../../contracts/interfaces/ILiquidationEngine.sol";
 import {Parameters} from "../../contracts/libraries/Parameters.sol";
@@ -14,7 +13,9 @@ contract LiquidationEngineSettingsTest is EngineFixture {
     function test_a_new_engine_starts_with_the_defaults_and_says_so() external {
         vm.expectEmit();
         emit ILiquidationEngine.EngineParametersSet(engine.parameters());
-        LiquidationEngine fresh = new LiquidationEngine(address(manager), address(house));
+        ILiquidationEngine fresh = ILiquidationEngine(
+            vm.deployCode("LiquidationEngine.sol:LiquidationEngine", abi.encode(address(manager), address(house)))
+        );
         ILiquidationEngine.EngineParameters memory parameters = fresh.parameters();
         assertEq(parameters.targetHealthFactorBps, 10_500);
         assertEq(parameters.penaltyBps, 50);

@@ -7,7 +7,6 @@ import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManage
 import {IAggregatorV3} from "../../contracts/interfaces/IAggregatorV3.sol";
 import {IPriceOracle} from "../../contracts/interfaces/IPriceOracle.sol";
 import {MockAggregator} from "../../contracts/mocks/MockAggregator.sol";
-import {PriceOracle} from "../../contracts/oracle/PriceOracle.sol";
 import {Test} from "../support/forge/Test.sol";
 
 /// @title A price passes, or the call says why not
@@ -17,12 +16,14 @@ contract PriceOracleTest is Test {
     int128 private constant MIN_ANSWER = 1e8;
     int128 private constant MAX_ANSWER = 1_000_000e8;
 
-    PriceOracle private oracle;
+    IPriceOracle private oracle;
     MockAggregator private feed;
 
     function setUp() external {
         vm.warp(1_600_000_000);
-        oracle = new PriceOracle(address(new AccessManager(address(this))));
+        oracle = IPriceOracle(
+            vm.deployCode("PriceOracle.sol:PriceOracle", abi.encode(address(new AccessManager(address(this)))))
+        );
         feed = new MockAggregator(8, "TOKEN / USD", address(this));
         oracle.setFeed(TOKEN, _feed());
     }

@@ -3,12 +3,10 @@ pragma solidity ^0.8.28;
 
 import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
 
-import {ClearingHouse} from "../../../contracts/core/ClearingHouse.sol";
 import {IClearingHouse} from "../../../contracts/interfaces/IClearingHouse.sol";
 import {IPriceOracle} from "../../../contracts/interfaces/IPriceOracle.sol";
 import {FaucetToken} from "../../../contracts/mocks/FaucetToken.sol";
 import {MockAggregator} from "../../../contracts/mocks/MockAggregator.sol";
-import {PriceOracle} from "../../../contracts/oracle/PriceOracle.sol";
 import {Test} from "../../support/forge/Test.sol";
 import {EngineDouble} from "./EngineDouble.sol";
 
@@ -30,8 +28,8 @@ abstract contract HouseFixture is Test {
     address internal immutable settler = makeAddr("settler");
 
     AccessManager internal manager;
-    ClearingHouse internal house;
-    PriceOracle internal oracle;
+    IClearingHouse internal house;
+    IPriceOracle internal oracle;
     EngineDouble internal double;
     IClearingHouse internal asEngine;
     FaucetToken[ASSETS] internal tokens;
@@ -41,8 +39,8 @@ abstract contract HouseFixture is Test {
         vm.warp(1_600_000_000);
         vm.roll(10_000_000);
         manager = new AccessManager(governor);
-        house = new ClearingHouse(address(manager));
-        oracle = new PriceOracle(address(manager));
+        house = IClearingHouse(vm.deployCode("ClearingHouse.sol:ClearingHouse", abi.encode(address(manager))));
+        oracle = IPriceOracle(vm.deployCode("PriceOracle.sol:PriceOracle", abi.encode(address(manager))));
         double = new EngineDouble(house);
         asEngine = IClearingHouse(address(double));
         vm.startPrank(governor);

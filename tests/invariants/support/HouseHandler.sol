@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {ClearingHouse} from "../../../contracts/core/ClearingHouse.sol";
 import {IClearingHouse} from "../../../contracts/interfaces/IClearingHouse.sol";
 import {FaucetToken} from "../../../contracts/mocks/FaucetToken.sol";
 import {MockAggregator} from "../../../contracts/mocks/MockAggregator.sol";
@@ -17,7 +16,7 @@ contract HouseHandler is Test {
     uint8 private constant ASSETS = 3;
     uint256 private constant WAD = 1e18;
 
-    ClearingHouse private immutable _house;
+    IClearingHouse private immutable _house;
     EngineDouble private immutable _double;
     IClearingHouse private immutable _asEngine;
     VenueDouble private immutable _venue = new VenueDouble();
@@ -32,7 +31,7 @@ contract HouseHandler is Test {
     bool public diluted;
 
     constructor(
-        ClearingHouse house,
+        IClearingHouse house,
         EngineDouble double,
         address governor,
         FaucetToken[ASSETS] memory tokens,

@@ -4,15 +4,12 @@ pragma solidity ^0.8.28;
 import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
 import {IUniswapV3Factory} from "@uniswap/v3-core/contracts/interfaces/IUniswapV3Factory.sol";
 
-import {ClearingHouse} from "../../../contracts/core/ClearingHouse.sol";
-import {LiquidationEngine} from "../../../contracts/core/LiquidationEngine.sol";
 import {IClearingHouse} from "../../../contracts/interfaces/IClearingHouse.sol";
 import {ILiquidationEngine} from "../../../contracts/interfaces/ILiquidationEngine.sol";
 import {IPriceOracle} from "../../../contracts/interfaces/IPriceOracle.sol";
 import {Parameters} from "../../../contracts/libraries/Parameters.sol";
 import {FaucetToken} from "../../../contracts/mocks/FaucetToken.sol";
 import {MockAggregator} from "../../../contracts/mocks/MockAggregator.sol";
-import {PriceOracle} from "../../../contracts/oracle/PriceOracle.sol";
 import {UniswapV3Venue} from "../../../contracts/venues/UniswapV3Venue.sol";
 import {Routes} from "./Routes.sol";
 import {Test} from "./Test.sol";
@@ -31,9 +28,9 @@ abstract contract EngineFixture is Test {
     uint24 internal constant FEE_PIPS = 500;
 
     AccessManager internal manager;
-    ClearingHouse internal house;
-    LiquidationEngine internal engine;
-    PriceOracle internal oracle;
+    IClearingHouse internal house;
+    ILiquidationEngine internal engine;
+    IPriceOracle internal oracle;
     UniswapV3Venue internal venue;
     UniswapV3Pools internal pools;
     IUniswapV3Factory internal factory;
@@ -49,9 +46,11 @@ abstract contract EngineFixture is Test {
         vm.warp(1_700_000_000);
         vm.roll(1_000);
         manager = new AccessManager(address(this));
-        oracle = new PriceOracle(address(manager));
-        house = new ClearingHouse(address(manager));
-        engine = new LiquidationEngine(address(manager), address(house));
+        oracle = IPriceOracle(vm.deployCode("PriceOracle.sol:PriceOracle", abi.encode(address(manager))));
+        house = IClearingHouse(vm.deployCode("ClearingHouse.sol:ClearingHouse", abi.encode(address(manager))));
+        engine = ILiquidationEngine(
+            vm.deployCode("LiquidationEngine.sol:LiquidationEngine", abi.encode(address(manager), address(house)))
+        );
         house.setOracle(address(oracle));
         house.setEngine(address(engine));
         _list(WETH, "WETH", 18, 2_000e8, _weth());
