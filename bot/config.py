@@ -371,7 +371,7 @@ def load_settings(file: Path | None = None, overrides: Mapping[str, object] | No
     return _anchored(_validated(given, dict(overrides or {})), folder)
 
 
-def render(settings: Settings) -> str:
+def render(settings: BaseModel) -> str:
     """Return the settings as TOML, secrets hidden."""
     lines: list[str] = []
     for name in type(settings).model_fields:
