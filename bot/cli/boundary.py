@@ -40,6 +40,7 @@ class LazyGroup(TyperGroup):
     lazy: ClassVar[dict[str, Lazy]] = {
         "replay": Lazy("bot.cli.replay", "Play a crash over the real contracts and write a report."),
         "keeper": Lazy("bot.cli.keeper", "Watch every account and liquidate gently."),
+        "dealer": Lazy("bot.cli.dealer", "Quote firm prices for collateral, and hedge."),
         "status": Lazy("bot.cli.status", "Show accounts at risk, open auctions and the last actions."),
         "why": Lazy("bot.cli.why", "Tell why the keeper did to an account what it did, or nothing."),
         "what-if": Lazy("bot.cli.what_if", "Let prices move: who falls, what is sold, what stays unpaid."),
