@@ -3,6 +3,7 @@
 Amounts are stored as exactly as on chain, and seen as floats only to screen.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -35,6 +36,12 @@ class UInt128Array:
     def zeros(cls, rows: int, columns: int) -> "UInt128Array":
         """Return an array of zeros."""
         return cls(np.zeros((rows, columns), np.uint64), np.zeros((rows, columns), np.uint64))
+
+    @classmethod
+    def stacked(cls, parts: Sequence["UInt128Array"]) -> "UInt128Array":
+        """Return the rows of several arrays of equal width, one below the other; at least one."""
+        high, low = zip(*(part.limbs() for part in parts), strict=True)
+        return cls(np.concatenate(high), np.concatenate(low))
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -163,6 +163,54 @@ def exp_wad(x: int) -> int:
     return _truncated(p, q) * scale >> (195 - k)
 
 
+def ln_wad(x: int) -> int:
+    """Return ``ln x`` of a WAD number, to the last bit what the contracts' ``lnWad`` gives.
+
+    Reduces the argument to ``[1, 2)`` by powers of two and evaluates the (8, 8)-term rational approximation
+    of Solady's ``FixedPointMathLib.lnWad``, whose coefficients in units of ``2^-96`` stand below. The error
+    is below 1.1 units of the last place.
+
+    Parameters
+    ----------
+    x : int
+        Argument, WAD, positive and below ``2^255``.
+
+    Raises
+    ------
+    InvalidInputError
+        If the contract would revert.
+    """
+    if not 0 < x < 1 << 255:
+        raise InvalidInputError("x", x, "positive and below 2**255")
+    log2 = x.bit_length() - 1
+    x = (x << (255 - log2)) >> 159
+    p = (
+        (x + 3_273_285_459_638_523_848_632_254_066_296) * x >> 96
+    ) + 24_828_157_081_833_163_892_658_089_445_524
+    p = (p * x >> 96) + 43_456_485_725_739_037_958_740_375_743_393
+    p = (p * x >> 96) - 11_111_509_109_440_967_052_023_855_526_967
+    p = (p * x >> 96) - 45_023_709_667_254_063_763_336_534_515_857
+    p = (p * x >> 96) - 14_706_773_417_378_608_786_704_636_184_526
+    p = p * x - (795_164_235_651_350_426_258_249_787_498 << 96)
+    q = x + 5_573_035_233_440_673_466_300_451_813_936
+    q = (x * q >> 96) + 71_694_874_799_317_883_764_090_561_454_958
+    q = (x * q >> 96) + 283_447_036_172_924_575_727_196_451_306_956
+    q = (x * q >> 96) + 401_686_690_394_027_663_651_624_208_769_553
+    q = (x * q >> 96) + 204_048_457_590_392_012_362_485_061_816_622
+    q = (x * q >> 96) + 31_853_899_698_501_571_402_653_359_427_138
+    q = (x * q >> 96) + 909_429_971_244_387_300_277_376_558_375
+    scaled = _truncated(p, q) * 1_677_202_110_996_718_588_342_820_967_067_443_963_516_166
+    return (scaled + _LN2_SCALED * (log2 - 96) + _LN_UNIT_SCALED) >> 174
+
+
+_LN2_SCALED = 16_597_577_552_685_614_221_487_285_958_193_947_469_193_820_559_219_878_177_908_093_499_208_371
+"""ln 2 in units of ``2^-192 / 5^18``."""
+_LN_UNIT_SCALED = (
+    600_920_179_829_731_861_736_702_779_321_621_459_595_472_258_049_074_101_567_377_883_020_018_308
+)
+"""ln(2^96 / 10^18) in the same units."""
+
+
 def _truncated(x: int, y: int) -> int:
     """Return ``x / y`` rounded towards zero, as the EVM divides signed integers."""
     quotient = abs(x) // abs(y)

@@ -6,6 +6,7 @@ Every function takes scalars or arrays over accounts; scalars in give scalars ou
 
 from bot.domain.risk.empirical import FallDistribution, fall_distribution, first_passage_empirical
 from bot.domain.risk.jumps import first_passage_jumps
+from bot.domain.risk.learnt import LearntModel, learn
 from bot.domain.risk.loss import expected_bad_debt
 from bot.domain.risk.passage import distance_to_default, first_passage, first_passage_two_assets
 from bot.domain.risk.portfolio import portfolio_insolvency
@@ -15,6 +16,7 @@ from bot.domain.risk.sensitivities import Greeks, greeks
 __all__ = [
     "FallDistribution",
     "Greeks",
+    "LearntModel",
     "WorstScenario",
     "distance_to_default",
     "expected_bad_debt",
@@ -24,6 +26,7 @@ __all__ = [
     "first_passage_jumps",
     "first_passage_two_assets",
     "greeks",
+    "learn",
     "portfolio_insolvency",
     "worst_scenario",
 ]

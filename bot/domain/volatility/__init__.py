@@ -7,12 +7,15 @@ The estimators return a variance, one number each. Estimators from bars give the
 
 from bot.domain.volatility.bars import close_to_close, garman_klass, parkinson, rogers_satchell, yang_zhang
 from bot.domain.volatility.forecasts import garch, har_rv
+from bot.domain.volatility.history import Bars, FeedHistory, range_variance
 from bot.domain.volatility.live import Estimate, Limits, LiveCovariance
 from bot.domain.volatility.log_har import LogHar, fit_log_har
 from bot.domain.volatility.moving import ewma, ewma_irregular
 
 __all__ = [
+    "Bars",
     "Estimate",
+    "FeedHistory",
     "Limits",
     "LiveCovariance",
     "LogHar",
@@ -24,6 +27,7 @@ __all__ = [
     "garman_klass",
     "har_rv",
     "parkinson",
+    "range_variance",
     "rogers_satchell",
     "yang_zhang",
 ]

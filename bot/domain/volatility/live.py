@@ -26,6 +26,7 @@ import numpy.typing as npt
 
 from bot.domain import _validation as valid
 from bot.domain._validation import FloatArray
+from bot.domain.volatility.history import FeedHistory
 from bot.errors import InvalidInputError
 
 YEAR: Final = 365.0 * 86_400.0
@@ -100,6 +101,8 @@ class LiveCovariance:
         ``times[j]``.
     overlapping : (n, n) array
         Entry (i, j): returns of j since the last round of i; their products with its next return are due.
+    history : FeedHistory or None
+        The same rounds as bars, to learn from; None keeps none.
     """
 
     half_life: float
@@ -109,10 +112,13 @@ class LiveCovariance:
     levels: FloatArray
     sums: FloatArray
     overlapping: FloatArray
+    history: FeedHistory | None = None
 
     @classmethod
-    def fresh(cls, assets: int, half_life: float = 7_200.0, jump: float = 2.5) -> "LiveCovariance":
-        """Return a state that has seen nothing.
+    def fresh(
+        cls, assets: int, half_life: float = 7_200.0, jump: float = 2.5, history: FeedHistory | None = None
+    ) -> "LiveCovariance":
+        """Return a state that has seen nothing, but what a history holds.
 
         Raises
         ------
@@ -124,7 +130,7 @@ class LiveCovariance:
         valid.positive("jump", jump)
         unseen = np.full(assets, _UNSEEN, np.int64)
         square = np.zeros((assets, assets))
-        return cls(half_life, jump, unseen, unseen, np.zeros(assets), square, square)
+        return cls(half_life, jump, unseen, unseen, np.zeros(assets), square, square, history)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, LiveCovariance):
@@ -164,17 +170,21 @@ class LiveCovariance:
         last = int(self.times[asset])
         if last != _UNSEEN and time <= last:
             return self
+        history = None if self.history is None else self.history.after(asset, time, price)
         times, levels = self.times.copy(), self.levels.copy()
         times[asset], levels[asset] = time, level
         if last == _UNSEEN:
             since = self.since.copy()
             since[asset] = time
-            return self._with(since, times, levels, self.sums, self.overlapping)
+            return LiveCovariance(
+                self.half_life, self.jump, since, times, levels, self.sums, self.overlapping, history
+            )
         weight = -math.expm1(-_LN_2 * (time - last) / self.half_life) / (time - last)
         largest = self.jump / math.sqrt(weight * YEAR)
         move = min(max(level - float(self.levels[asset]), -largest), largest)
         sums = self._summed(asset, time, weight * move, move)
-        return self._with(self.since, times, levels, sums, self._owed(asset, time, move))
+        owed = self._owed(asset, time, move)
+        return LiveCovariance(self.half_life, self.jump, self.since, times, levels, sums, owed, history)
 
     def _summed(self, asset: int, time: int, weighted: float, move: float) -> FloatArray:
         """Return the sums with the products of a return and all that it overlaps."""
@@ -198,16 +208,6 @@ class LiveCovariance:
         owed[reached, asset] += move
         owed[asset] = 0.0
         return owed
-
-    def _with(
-        self,
-        since: npt.NDArray[np.int64],
-        times: npt.NDArray[np.int64],
-        levels: FloatArray,
-        sums: FloatArray,
-        overlapping: FloatArray,
-    ) -> "LiveCovariance":
-        return LiveCovariance(self.half_life, self.jump, since, times, levels, sums, overlapping)
 
     # ------------------------------------------------------------------------ reading
 
@@ -262,6 +262,7 @@ class LiveCovariance:
             "levels": self.levels.tolist(),
             "sums": self.sums.tolist(),
             "overlapping": self.overlapping.tolist(),
+            "history": None if self.history is None else self.history.plain(),
         }
 
     @classmethod
@@ -276,6 +277,7 @@ class LiveCovariance:
         try:
             times = np.asarray(plain["times"], np.int64)
             count = len(times)
+            history = plain.get("history")
             state = cls(
                 float(plain["half_life"]),
                 float(plain["jump"]),
@@ -284,6 +286,7 @@ class LiveCovariance:
                 valid.vector("levels", valid.finite("levels", plain["levels"]), count),
                 _square("sums", plain["sums"], count),
                 _square("overlapping", plain["overlapping"], count),
+                None if history is None else FeedHistory.restored(history),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidInputError("checkpoint", str(error), "what LiveCovariance.plain wrote") from error
@@ -297,7 +300,12 @@ class LiveCovariance:
             len(self.times) == len(other.times)
             and self.half_life == other.half_life
             and self.jump == other.jump
+            and _same_bars(self.history, other.history)
         )
+
+
+def _same_bars(one: FeedHistory | None, other: FeedHistory | None) -> bool:
+    return one is other if one is None or other is None else one.fits(other)
 
 
 def _square(name: str, rows: Sequence[Sequence[float]], size: int) -> FloatArray:

@@ -49,7 +49,9 @@ class LogHar(NamedTuple):
         return np.asarray(self.smear * fitted, dtype=np.float64)
 
 
-def fit_log_har(series: Sequence[ArrayLike], spans: Sequence[int], ahead: int) -> LogHar:
+def fit_log_har(
+    series: Sequence[ArrayLike], spans: Sequence[int], ahead: int, floor_share: float = 1e-4
+) -> LogHar:
     """Fit ``ln V(t+1..t+ahead) = c + sum over spans of b_k ln(mean V of the last k bars)`` by least squares.
 
     Parameters
@@ -62,6 +64,9 @@ def fit_log_har(series: Sequence[ArrayLike], spans: Sequence[int], ahead: int) -
         Bars of each trailing mean, increasing.
     ahead : int
         Bars of the forecast.
+    floor_share : float
+        Share of the mean variance that is added to every one before its logarithm. More where bars without
+        any move are common, as in a feed that publishes on moves: they lie far below all others else.
 
     Returns
     -------
@@ -71,7 +76,7 @@ def fit_log_har(series: Sequence[ArrayLike], spans: Sequence[int], ahead: int) -
     ------
     InvalidInputError
         If a variance is negative or not finite, spans do not increase, or there are fewer outcomes than twice
-        the coefficients.
+        the coefficients, or the share is not positive.
 
     Notes
     -----
@@ -82,6 +87,7 @@ def fit_log_har(series: Sequence[ArrayLike], spans: Sequence[int], ahead: int) -
     if not lags or list(lags) != sorted(set(lags)):
         raise InvalidInputError("spans", tuple(spans), "increasing whole numbers")
     valid.whole_number("ahead", ahead)
+    share = valid.scalar("floor_share", valid.positive("floor_share", floor_share))
     stretches = [valid.vector("series", valid.non_negative("series", one), minimum=0) for one in series]
     usable = [one for one in stretches if one.size > ahead]
     outcomes = [_next_means(one, ahead) for one in usable]
@@ -89,7 +95,7 @@ def fit_log_har(series: Sequence[ArrayLike], spans: Sequence[int], ahead: int) -
     if count < 2 * (len(lags) + 1):
         raise InvalidInputError("series", count, f"long enough for {2 * (len(lags) + 1)} outcomes")
     happened = np.concatenate(outcomes)
-    floor = 1e-4 * float(happened.mean()) or 1e-300
+    floor = share * float(happened.mean()) or 1e-300
     design = np.concatenate([_design(one, lags, floor)[: one.size - ahead] for one in usable])
     coefficients = np.linalg.lstsq(design, np.log(happened + floor), rcond=None)[0]
     smear = float(happened.mean() + floor) / float(np.mean(np.exp(design @ coefficients)))
