@@ -9,25 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from eth_abi.abi import encode
-from eth_utils.abi import function_signature_to_4byte_selector
-from eth_utils.address import to_checksum_address
-
 from bot.chain import codec
 from bot.domain.wad import BPS
 from bot.errors import QuoteInvalidError, RpcError
 from bot.ports import Head, Json, Rpc, RpcCall
 from bot.ports.rfq import QuoteRequest
+from bot.rfq import views
 from bot.rfq.typed_data import QuoteDomain, recovered
 from bot.strategy.quotes import UNLIMITED, FirmQuote, OpenQuote
-
-_FILLED: Final = function_signature_to_4byte_selector("filled(bytes32)")
-_NONCES: Final = function_signature_to_4byte_selector("nonceBitmap(address,uint256)")
-_BALANCE: Final = function_signature_to_4byte_selector("balanceOf(address)")
-_ALLOWANCE: Final = function_signature_to_4byte_selector("allowance(address,address)")
-_VALID: Final = function_signature_to_4byte_selector("isValidSignature(bytes32,bytes)")
-_SIGNATURE_GAS: Final = 1_000_000
-"""What a dealer's contract may burn while it is asked; the fill itself pays for it on chain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,31 +182,29 @@ class QuoteVerifier:
         return verdicts
 
     def _calls(self, offer: Offer, head: Head) -> list[RpcCall]:
-        quote, engine = offer.quote, self._venue.domain.engine
-        token, digest = self._venue.tokens[quote.debt_id], self._venue.domain.digest(quote)
-        question = _VALID + encode(["bytes32", "bytes"], [digest, offer.signature])
-        dealer, at = quote.dealer, codec.at(head)
+        quote, venue, at = offer.quote, self._venue, codec.at(head)
+        token, digest = venue.tokens[quote.debt_id], venue.domain.digest(quote)
         return [
-            RpcCall("eth_getCode", (to_checksum_address(dealer), at)),
-            _view(dealer, question, at, _SIGNATURE_GAS),
-            _view(engine, _NONCES + encode(["address", "uint256"], [dealer, quote.nonce >> 8]), at),
-            _view(engine, _FILLED + digest, at),
-            _view(token, _BALANCE + encode(["address"], [dealer]), at),
-            _view(token, _ALLOWANCE + encode(["address", "address"], [dealer, self._venue.house]), at),
+            views.code(quote.dealer, at),
+            views.valid_signature(quote.dealer, digest, offer.signature, at),
+            views.nonces(venue.domain.engine, quote.dealer, quote.nonce >> 8, at),
+            views.filled(venue.domain.engine, digest, at),
+            views.balance(token, quote.dealer, at),
+            views.allowance(token, quote.dealer, venue.house, at),
         ]
 
     def _opened(self, offer: Offer, answers: Sequence[Json | RpcError]) -> OpenQuote:
         code, valid, nonces, filled, balance, allowance = answers
         quote = offer.quote
-        self._check_signature(offer, is_contract=bool(_data(code, "code of the dealer")), valid=valid)
-        if _number(nonces, "nonceBitmap") >> (quote.nonce & 0xFF) & 1:
+        self._check_signature(offer, is_contract=bool(views.data(code, "code of the dealer")), valid=valid)
+        if views.number(nonces, "nonceBitmap") >> (quote.nonce & 0xFF) & 1:
             raise QuoteInvalidError("nonce", quote.nonce, "one that is not cancelled or spent")
-        spent = _number(filled, "filled")
+        spent = views.number(filled, "filled")
         if spent >= quote.max_fill:
             raise QuoteInvalidError("maximum fill", quote.max_fill, f"more than the {spent} already filled")
         funds = UNLIMITED
         if not quote.callback:
-            funds = min(_number(balance, "balanceOf"), _number(allowance, "allowance"))
+            funds = min(views.number(balance, "balanceOf"), views.number(allowance, "allowance"))
         opened = OpenQuote(quote, offer.signature, spent, funds)
         if funds < (least := quote.payment(max(opened.least, 1))):
             raise QuoteInvalidError("funds", funds, f"at least {least} in balance and allowance")
@@ -226,28 +213,11 @@ class QuoteVerifier:
     def _check_signature(self, offer: Offer, *, is_contract: bool, valid: Json | RpcError) -> None:
         """Believe the contract where the dealer is one (ERC-1271), else recover the signer: as the engine."""
         if is_contract:
-            magic = b"" if isinstance(valid, RpcError) else _data(valid, "isValidSignature")
-            if magic != _VALID.ljust(32, b"\0"):
+            magic = b"" if isinstance(valid, RpcError) else views.data(valid, "isValidSignature")
+            if magic != views.MAGIC:
                 raise QuoteInvalidError("signature", "refused by the dealer's contract", "one it accepts")
             return
         signer = recovered(self._venue.domain.digest(offer.quote), offer.signature)
         if signer != offer.dealer:
             found = "nobody's" if signer is None else f"that of {signer.hex()}"
             raise QuoteInvalidError("signature", found, f"that of {offer.dealer.hex()}")
-
-
-def _view(to: bytes, data: bytes, at: Json, gas: int | None = None) -> RpcCall:
-    transaction: dict[str, Json] = {"to": to_checksum_address(to), "data": codec.hex_data(data)}
-    if gas is not None:
-        transaction["gas"] = codec.hex_quantity(gas)
-    return RpcCall("eth_call", (transaction, at))
-
-
-def _data(answer: Json | RpcError, what: str) -> bytes:
-    if isinstance(answer, RpcError):
-        raise answer
-    return codec.data(answer, what)
-
-
-def _number(answer: Json | RpcError, what: str) -> int:
-    return int.from_bytes(_data(answer, what)[:32])

@@ -1,0 +1,86 @@
+"""What the dealer reads of the chain at a head: one batch, pinned to it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from bot.chain import codec
+from bot.ports import Head, Rpc
+from bot.rfq import views
+from bot.rfq.dealing import Funds
+from bot.rfq.records import IssuedQuote
+
+
+class Places(NamedTuple):
+    """Where the dealer's money is and may go; 20 bytes each.
+
+    Parameters
+    ----------
+    engine, house, router : bytes
+        Liquidation engine, clearing house, and the router that hedges.
+    dealer : bytes
+        Who holds the money.
+    tokens : mapping of int to bytes
+        Those that the dealer deals in, by asset id.
+    """
+
+    engine: bytes
+    house: bytes
+    router: bytes
+    dealer: bytes
+    tokens: Mapping[int, bytes]
+
+
+class Reading(NamedTuple):
+    """The dealer's side of a head.
+
+    Parameters
+    ----------
+    funds : mapping of int to Funds
+        By asset id.
+    router_allowance : mapping of int to int
+        What the router may draw, by asset id.
+    filled : mapping of bytes to int
+        Collateral units filled of each open quote, by digest.
+    """
+
+    funds: Mapping[int, Funds]
+    router_allowance: Mapping[int, int]
+    filled: Mapping[bytes, int]
+
+
+class Reader:
+    """Reads balances, allowances and fills.
+
+    Parameters
+    ----------
+    rpc : Rpc
+        The node.
+    places : Places
+        Where to look.
+    """
+
+    def __init__(self, rpc: Rpc, places: Places) -> None:
+        self._rpc: Final = rpc
+        self._places: Final = places
+
+    async def at(self, head: Head, open_quotes: Sequence[IssuedQuote]) -> Reading:
+        """Return what the chain holds at a head.
+
+        Raises
+        ------
+        ChainError
+            If the node fails.
+        """
+        places, at = self._places, codec.at(head)
+        calls = [views.filled(places.engine, issued.digest, at) for issued in open_quotes]
+        for token in places.tokens.values():
+            calls.append(views.balance(token, places.dealer, at))
+            calls += [views.allowance(token, places.dealer, to, at) for to in (places.house, places.router)]
+        numbers = [views.number(answer, "a view of the dealer's") for answer in await self._rpc.batch(calls)]
+        filled = {issued.digest: numbers[index] for index, issued in enumerate(open_quotes)}
+        rest = numbers[len(open_quotes) :]
+        funds, allowances = {}, {}
+        for index, asset_id in enumerate(places.tokens):
+            balance, to_house, to_router = rest[3 * index : 3 * index + 3]
+            funds[asset_id], allowances[asset_id] = Funds(balance, to_house), to_router
+        return Reading(funds, allowances, filled)
