@@ -1,6 +1,6 @@
 """Puts the daemon together: the one place that sees both the service and its adapters."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,7 +36,8 @@ from bot.ports import (
 from bot.protocols.sluice.adapter import SluiceProtocol
 from bot.protocols.sluice.manifest import Manifest, load_manifest
 from bot.service import KeeperService, RiskJournal, ServiceOptions
-from bot.sim.prices import read_bars
+from bot.sim.feed import rounds_of
+from bot.sim.prices import Bars, read_bars
 from bot.strategy.decide import decide
 from bot.strategy.explain import AssetName
 from bot.strategy.settings import StrategySettings as StrategyLimits
@@ -130,9 +131,9 @@ async def run_keeper(settings: Settings, signer: KeystoreSigner | None, options:
                 patient=not options.once,
             )
         )
-        covariance = await _learnt(settings.risk, client, ledger.risk, manifest)
         waits = not (options.once or options.dry_run)
         leadership = await _leadership(settings, ledger, sender, stack, waits=waits)
+        covariance = await _learnt(settings.risk, client, ledger.risk, manifest)
         protocol = SluiceProtocol(client, manifest, sender, covariance=covariance)
         acknowledger = await _acknowledger(settings, stack)
         tip = settings.fees.policy().tip
@@ -150,13 +151,12 @@ async def run_keeper(settings: Settings, signer: KeystoreSigner | None, options:
                 settings.risk.predictions(),
                 settings.risk.checkpoint_interval_blocks,
             ),
-            options=ServiceOptions(once=options.once),
             leadership=leadership,
+            options=ServiceOptions(once=options.once),
         )
         await service.run()
 
 
-def _executor(
 async def _leadership(
     settings: Settings, ledger: SqlLedger, sender: Address, stack: AsyncExitStack, *, waits: bool
 ) -> Leadership:
@@ -169,6 +169,7 @@ async def _leadership(
     return leadership
 
 
+def _executor(
     settings: Settings,
     client: EndpointPool,
     ledger: SqlLedger,
@@ -245,7 +246,9 @@ async def _learnt(
     The newest checkpoint that no reorg can undo, if there is one by the same rules; else what the price files
     tell up to the deployment; else nothing.
     """
-    fresh = LiveCovariance.fresh(len(manifest.assets), settings.half_life_s, settings.jump)
+    symbols = [asset.symbol for asset in manifest.assets]
+    files = {} if settings.warm_start is None else warm_files(settings.warm_start, symbols)
+    fresh = settings.fresh(len(symbols), max((bars.step for bars in files.values()), default=0))
     newest = (await client.newest_head()).number
     for checkpoint in await memory.checkpoints(SLUICE):
         settled = checkpoint.block_number <= newest - SETTLED_BLOCKS
@@ -254,26 +257,22 @@ async def _learnt(
             if known.fits(fresh):
                 _log.info("covariance_resumed", block=checkpoint.block_number)
                 return known
-    if settings.warm_start is None:
+    if not files:
         return fresh
     deployed = codec.head(await client.request("eth_getBlockByNumber", (hex(manifest.block), False)))
-    symbols = [asset.symbol for asset in manifest.assets]
-    return warmed(fresh, settings.warm_start, symbols, deployed.timestamp)
+    _log.info("covariance_warmed", assets=[symbols[index] for index in files])
+    return warmed(fresh, files, deployed.timestamp, settings.feed_deviation)
 
 
-def warmed(fresh: LiveCovariance, folder: Path, symbols: Sequence[str], until: int) -> LiveCovariance:
-    """Return a state that has consumed the closes of price files, each at the end of its bar.
+def warm_files(folder: Path, symbols: Sequence[str]) -> dict[int, Bars]:
+    """Read the price files of assets, by asset id; those without a file are left out.
 
     Parameters
     ----------
-    fresh : LiveCovariance
-        What was known before.
     folder : Path
-        Holds ``SYMBOL.csv`` for some of the assets; the others stay unknown.
+        Holds ``SYMBOL.csv`` for some of the assets.
     symbols : sequence of str
         By asset id.
-    until : int
-        Bars that end later are left out, unix seconds: no estimate may know the future.
 
     Raises
     ------
@@ -283,21 +282,46 @@ def warmed(fresh: LiveCovariance, folder: Path, symbols: Sequence[str], until: i
         If a file cannot be used.
     """
     files = {index: folder / f"{symbol}.csv" for index, symbol in enumerate(symbols)}
-    files = {index: path for index, path in files.items() if path.is_file()}
-    if not files:
+    found = {index: read_bars(path) for index, path in files.items() if path.is_file()}
+    if not found:
         wanted = ", ".join(f"{symbol}.csv" for symbol in symbols)
         raise ConfigFileError(str(folder), f"risk.warm_start holds none of {wanted}")
-    closes = []
-    for index, path in files.items():
-        bars = read_bars(path)
-        ends = (bars.ts + bars.step).tolist()
-        closes += [(end, index, price) for end, price in zip(ends, bars.close.tolist(), strict=True)]
+    return found
+
+
+def warmed(
+    fresh: LiveCovariance, files: Mapping[int, Bars], until: int, deviation: float = 0.005
+) -> LiveCovariance:
+    """Return a state that has consumed price files.
+
+    The covariances take the closes, each at the end of its bar; the history takes what a feed would have
+    published over the bars, because that is what it will be asked to forecast.
+
+    Parameters
+    ----------
+    fresh : LiveCovariance
+        What was known before.
+    files : mapping of int to Bars
+        By asset id.
+    until : int
+        Bars that end later are left out, unix seconds: no estimate may know the future.
+    deviation : float
+        Relative move upon which the feeds publish.
+    """
+    closes, rounds = [], []
+    for index, bars in files.items():
+        known = bars.until(until)
+        ends = (known.ts + known.step).tolist()
+        closes += [(end, index, price) for end, price in zip(ends, known.close.tolist(), strict=True)]
+        rounds += [(time, index, price) for time, price in rounds_of(known, deviation)]
     first = until - WARM_HALF_LIVES * fresh.half_life
-    state = fresh
-    for end, index, price in sorted(close for close in closes if first <= close[0] <= until):
+    state, history = replace(fresh, history=None), fresh.history
+    for end, index, price in sorted(close for close in closes if first <= close[0]):
         state = state.after(index, end, price)
-    _log.info("covariance_warmed", assets=[symbols[index] for index in files])
-    return state
+    if history is not None:
+        for time, index, price in sorted(rounds):
+            history = history.after(index, time, price)
+    return replace(state, history=history)
 
 
 async def _block_hash(client: EndpointPool, number: int) -> object:

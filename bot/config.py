@@ -35,12 +35,13 @@ from bot.chain.client import ClientOptions, RpcClient
 from bot.chain.endpoint import Endpoint
 from bot.chain.feed import POLL_AFTER_BLOCKS, FeedOptions
 from bot.chain.pool import PoolOptions
+from bot.domain.volatility import FeedHistory, LiveCovariance
 from bot.errors import ConfigFileError, ConfigValueError, UnknownSettingError
 from bot.execution.fees import FeePolicy
 from bot.execution.options import ExecutorOptions
-from bot.ops.redaction import HIDDEN
 from bot.ledger.address import LedgerAddress
 from bot.ledger.settings import LedgerSettings
+from bot.ops.redaction import HIDDEN
 from bot.strategy.outlook import OutlookSettings
 from bot.strategy.predictions import PredictionSettings
 
@@ -237,6 +238,16 @@ class RiskSettings(_Section):
     warm_start : Path or None
         Folder of price files, one for each asset by its symbol (``WETH.csv``: ts,open,high,low,close), from
         which volatilities are learnt up to the deployment; the feeds' own rounds follow.
+    learn
+        See `bot.strategy.outlook.OutlookSettings`.
+    bar_s : int
+        Seconds of the bars in which the feeds' history is kept; those of the price files if they are longer.
+    history_bars : int
+        Bars that are kept.
+    refit_s : int
+        Seconds of block time between two refits to the history.
+    feed_deviation : float
+        Relative move upon which the feeds publish: how price files are read as feeds.
     checkpoint_interval_blocks : int
         Blocks between two times that what was learnt is written to the ledger.
     prediction_interval_blocks, prediction_floor, prediction_likely, prediction_others, prediction_keep
@@ -253,6 +264,11 @@ class RiskSettings(_Section):
     stale_after_s: int = Field(default=4_200, ge=0)
     jump: float = Field(default=2.50, gt=0, allow_inf_nan=False)
     warm_start: Path | None = None
+    learn: bool = True
+    bar_s: int = Field(default=300, ge=12)
+    history_bars: int = Field(default=17_520, gt=0)
+    refit_s: int = Field(default=86_400, gt=0)
+    feed_deviation: float = Field(default=0.005, gt=0, lt=1)
     checkpoint_interval_blocks: int = Field(default=32, gt=0)
     prediction_interval_blocks: int = Field(default=10, gt=0)
     prediction_floor: float = Field(default=0.01, ge=0, le=1)
@@ -265,6 +281,13 @@ class RiskSettings(_Section):
         if self.cap < max(self.floor, self.stable_floor):
             raise ValueError(f"cap must be at least the floors, {self.floor} and {self.stable_floor}")
         return self
+
+    def fresh(self, assets: int, longest_bar: int = 0) -> LiveCovariance:
+        """Return a state that has seen nothing, for bars of price files of up to a length, seconds."""
+        bar = max(self.bar_s, longest_bar)
+        refit = min(max(self.refit_s // bar, 1), self.history_bars)
+        history = FeedHistory.fresh(assets, bar, self.history_bars, refit)
+        return LiveCovariance.fresh(assets, self.half_life_s, self.jump, history)
 
     def outlook(self) -> OutlookSettings:
         """Return what `outlook_of` takes."""

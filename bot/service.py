@@ -338,11 +338,15 @@ class RiskJournal:
         self._interval: Final = checkpoint_interval
         self._book: PredictionBook | None = None
         self._saved: int | None = None
+        self._learnt: bool | None = None
 
     async def record(self, head: Head, snapshot: Snapshot, outlook: Outlook | None) -> None:
         """Settle what a head answers, and write down what is expected on it."""
         if outlook is None:
             return
+        if outlook.learnt is not self._learnt:
+            self._learnt = outlook.learnt
+            _log.info("forecast", by="history" if outlook.learnt else "brownian_motion", block=head.number)
         book = self._book or await self._load()
         fates = book.observe(snapshot, outlook)
         if fates:
@@ -356,14 +360,14 @@ class RiskJournal:
     async def roll_back(self, ancestor: Head) -> None:
         """Undo what was written above ``ancestor``."""
         await self._memory.forget_above(ancestor)
-        self._book = self._saved = None
-
-    async def _load(self) -> PredictionBook:
-        open_ = await self._memory.open_predictions(self._protocol)
         self.restart()
 
     def restart(self) -> None:
         """Forget what is in memory: another process may have written since."""
+        self._book = self._saved = None
+
+    async def _load(self) -> PredictionBook:
+        open_ = await self._memory.open_predictions(self._protocol)
         self._book = PredictionBook(self._settings.longest_gap, open_, await self._memory.last_height())
         return self._book
 

@@ -84,7 +84,9 @@ class Bars:
 
     def between(self, start: int, end: int) -> "Bars":
         """Return the bars that overlap ``[start, end)``."""
-        keep = (self.ts + self.step > start) & (self.ts < end)
+        return self._kept((self.ts + self.step > start) & (self.ts < end))
+
+    def _kept(self, keep: npt.NDArray[np.bool_]) -> "Bars":
         return replace(
             self,
             ts=self.ts[keep],
@@ -93,6 +95,10 @@ class Bars:
             low=self.low[keep],
             close=self.close[keep],
         )
+
+    def until(self, end: int) -> "Bars":
+        """Return the bars that end by a time."""
+        return self._kept(self.ts + self.step <= end)
 
     def scaled(self, factor: float, source: str) -> "Bars":
         """Return an asset whose price is always ``factor`` times this one's."""

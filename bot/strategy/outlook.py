@@ -1,9 +1,13 @@
 """How likely every account is to fail, and what waiting costs: floats over all accounts at once.
 
-Prices are driftless geometric Brownian motions with the live covariance ``S``. To first order in the moves
-the logarithm of a basket moves with its value weights, so ``ln HF`` and ``ln(V / D)`` move with the exposures
-``x = collateral weights - debt weights``, with variance ``x' S x`` a year; each weight is the asset's share
-of ``A``, ``D_w``, ``V`` or ``D``.
+To first order in the moves the logarithm of a basket moves with its value weights, so ``ln HF`` and
+``ln(V / D)`` move with the exposures ``x = collateral weights - debt weights``, with variance ``x' S x`` a
+year; each weight is the asset's share of ``A``, ``D_w``, ``V`` or ``D``. ``S`` is the live covariance.
+
+Where the feeds' history is long enough, each asset's variance in ``S`` is the one forecast for the horizon
+(`bot.domain.risk.learn`), and the probability of a touch is how often past prices moved as many deviations,
+down for an account that moves with the market, up for one that is short of it. Where it is not, prices are
+driftless geometric Brownian motions.
 
 Ranking and forecasting only: whatever is sent rests on the exact twin.
 """
@@ -17,7 +21,7 @@ import numpy.typing as npt
 from bot.domain import risk
 from bot.domain._validation import FloatArray
 from bot.domain.lending import VIRTUAL_ASSETS, VIRTUAL_SHARES
-from bot.domain.volatility import Estimate, Limits
+from bot.domain.volatility import Estimate, Limits, LiveCovariance
 from bot.domain.wad import WAD
 from bot.errors import InvalidInputError
 from bot.strategy.snapshot import Asset, Snapshot
@@ -43,6 +47,9 @@ class OutlookSettings:
         Highest volatility a year.
     stale_after_s : int
         Seconds of a feed's silence that let its variance fade.
+    learn : bool
+        Whether to forecast by what is learnt from the feeds' history, where it is long enough. The cap does
+        not hold such a forecast: what has happened bounds it.
     """
 
     horizon_s: int = 3_600
@@ -52,6 +59,7 @@ class OutlookSettings:
     prior: float = 0.80
     cap: float = 5.00
     stale_after_s: int = 4_200
+    learn: bool = True
 
     def __post_init__(self) -> None:
         for name in ("horizon_s", "distance_horizon_s", "floor", "stable_floor", "prior", "cap"):
@@ -95,6 +103,8 @@ class Outlook:
         Seconds.
     estimate : Estimate
         Volatilities and correlations that it rests on.
+    learnt : bool
+        Whether it rests on what was learnt from the feeds' history, or on Brownian motions.
     health : (n,) array
         Health factor HF.
     solvency : (n,) array
@@ -116,6 +126,7 @@ class Outlook:
 
     horizon_s: int
     estimate: Estimate
+    learnt: bool
     health: FloatArray
     solvency: FloatArray
     volatility: FloatArray
@@ -151,10 +162,14 @@ def outlook_of(snapshot: Snapshot, settings: OutlookSettings, slippage: float) -
     live = snapshot.covariance
     if live is None:
         return None
-    estimate = live.estimate(snapshot.timestamp, settings.limits(snapshot.assets))
+    limits = settings.limits(snapshot.assets)
+    estimate = live.estimate(snapshot.timestamp, limits)
+    model = _learnt(snapshot, live, settings) if settings.learn else None
+    if model is not None:
+        estimate = _forecast(snapshot, live, model, limits, estimate)
     values = _Values(snapshot)
     rows = np.flatnonzero(values.indebted & ~values.blind)
-    found = values.of(rows).forecast(estimate, settings, slippage)
+    found = values.of(rows).forecast(estimate, model, settings, slippage)
     columns = {"health": np.inf, "solvency": np.inf, "distance": np.inf}
     arrays = {}
     for name, known in found.items():
@@ -163,7 +178,30 @@ def outlook_of(snapshot: Snapshot, settings: OutlookSettings, slippage: float) -
         column[rows] = known
         column.flags.writeable = False
         arrays[name] = column
-    return Outlook(settings.horizon_s, estimate, **arrays)
+    return Outlook(settings.horizon_s, estimate, model is not None, **arrays)
+
+
+def _learnt(snapshot: Snapshot, live: LiveCovariance, settings: OutlookSettings) -> risk.LearntModel | None:
+    """Return the model of the horizon, if the feeds' history is long enough."""
+    volatile = tuple(asset.asset_id for asset in snapshot.assets if asset.weight > WAD)
+    if live.history is None:
+        return None
+    return risk.learn(live.history.basis, settings.horizon_s, volatile)
+
+
+def _forecast(
+    snapshot: Snapshot, live: LiveCovariance, model: risk.LearntModel, limits: Limits, estimate: Estimate
+) -> Estimate:
+    """Return the estimate with the volatility forecast for each asset that has a history of its own."""
+    assert live.history is not None  # it made the model
+    volatilities = estimate.volatilities.copy()
+    for asset in snapshot.assets:
+        index = asset.asset_id
+        if asset.weight > WAD:
+            known = model.volatility(live.history, index, snapshot.timestamp, limits.stale_after)
+            if known is not None:
+                volatilities[index] = max(known, float(limits.floors[index]))
+    return estimate._replace(volatilities=volatilities)
 
 
 class _Values:
@@ -199,23 +237,25 @@ class _Baskets(NamedTuple):
     weights: FloatArray
 
     def forecast(
-        self, estimate: Estimate, settings: OutlookSettings, slippage: float
+        self, estimate: Estimate, model: risk.LearntModel | None, settings: OutlookSettings, slippage: float
     ) -> dict[str, npt.NDArray[np.float64]]:
         covariance, horizon = estimate.covariance, settings.horizon_s
         collateral, debt = self.held.sum(axis=0), self.owed.sum(axis=0)
-        health, volatility, drift = _ratio(self.held * self.thresholds, self.owed * self.weights, covariance)
-        solvency, spread, slope = _ratio(self.held, self.owed, covariance)
-        lost = risk.expected_bad_debt(collateral, debt, 0.0, slippage, spread, horizon)
+        health = _ratio(self.held * self.thresholds, self.owed * self.weights, covariance)
+        solvency = _ratio(self.held, self.owed, covariance)
+        lost = risk.expected_bad_debt(collateral, debt, 0.0, slippage, solvency.volatility, horizon)
         lost_now = np.maximum(debt - collateral * (1.0 - slippage), 0.0)
         found = {
-            "health": health,
-            "solvency": solvency,
-            "volatility": volatility,
-            "liquidatable": risk.first_passage(health, volatility, horizon, drift),
-            "insolvency": risk.first_passage(solvency, spread, horizon, slope),
+            "health": health.ratio,
+            "solvency": solvency.ratio,
+            "volatility": health.volatility,
+            "liquidatable": health.touch(horizon, model),
+            "insolvency": solvency.touch(horizon, model),
             "expected_loss": lost,
             "loss_of_waiting": np.maximum(lost - lost_now, 0.0),
-            "distance": risk.distance_to_default(health, volatility, settings.distance_horizon_s),
+            "distance": risk.distance_to_default(
+                health.ratio, health.volatility, settings.distance_horizon_s
+            ),
         }
         return {name: np.asarray(values, dtype=np.float64) for name, values in found.items()}
 
@@ -224,10 +264,18 @@ class _Ratio(NamedTuple):
     ratio: FloatArray
     volatility: FloatArray
     drift: FloatArray
+    short: npt.NDArray[np.bool_]
+    """Whether it moves against all assets together."""
+
+    def touch(self, horizon: float, model: risk.LearntModel | None) -> FloatArray:
+        """Return the probability that the ratio touches 1 within the horizon."""
+        if model is None:
+            return np.asarray(risk.first_passage(self.ratio, self.volatility, horizon, self.drift))
+        return np.asarray(model.touch(self.ratio, self.volatility, self.short))
 
 
 def _ratio(above: FloatArray, below: FloatArray, covariance: FloatArray) -> _Ratio:
-    """Return the ratio of two baskets, the volatility of its log, and its arithmetic drift, both a year.
+    """Return the ratio of two baskets, the volatility of its log and its arithmetic drift a year.
 
     The baskets are martingales; their ratio drifts by ``d' S (d - c)``, c and d their weights.
     """
@@ -238,8 +286,9 @@ def _ratio(above: FloatArray, below: FloatArray, covariance: FloatArray) -> _Rat
     moved = covariance @ exposures
     debts *= moved
     drift = -debts.sum(axis=0)
+    short = moved.sum(axis=0) < 0.0
     moved *= exposures
-    return _Ratio(total / owed, np.sqrt(np.maximum(moved.sum(axis=0), 0.0)), drift)
+    return _Ratio(total / owed, np.sqrt(np.maximum(moved.sum(axis=0), 0.0)), drift, short)
 
 
 def _column(values: list[float]) -> FloatArray:

@@ -370,7 +370,9 @@ def _answered(state: State, event: Event, place: _Place) -> None:
         return  # what the oracle refuses whatever its bounds is no price to learn from
     for asset in state.manifest.assets:
         if raw(asset.feed) == place.emitter:
-            state.covariance = state.covariance.after(asset.id, answer.updated_at, float(answer.value))
+            # In quote units, as price files are: both feed one estimate.
+            price = answer.value / 10**asset.feed_decimals
+            state.covariance = state.covariance.after(asset.id, answer.updated_at, price)
 
 
 def _operator_set(state: State, event: Event, place: _Place) -> None:

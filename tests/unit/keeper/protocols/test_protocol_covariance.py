@@ -32,6 +32,11 @@ def timeline() -> Timeline:
     return Timeline(State(MANIFEST, {}, decoders_of(MANIFEST), covariance=fresh), a_head(10), depth=3)
 
 
+def dollars(value: int) -> float:
+    """Return an answer of the test's first feed as a price."""
+    return value / 10 ** MANIFEST.assets[0].feed_decimals
+
+
 def learnt(timeline: Timeline) -> LiveCovariance:
     found = timeline.state.covariance
     assert found is not None
@@ -61,7 +66,7 @@ def test_a_rollback_takes_back_what_was_learnt_on_the_dropped_branch(timeline: T
     assert learnt(timeline) == before[5]
     other = a_head(16, branch=1, parent_branch=0)
     timeline.extend(other, (answer(other, 999),))
-    assert learnt(timeline) == before[5].after(0, other.timestamp, 999.0)
+    assert learnt(timeline) == before[5].after(0, other.timestamp, dollars(999))
 
 
 def test_a_state_that_estimates_nothing_learns_nothing() -> None:
@@ -74,10 +79,16 @@ def test_a_checkpoint_meets_the_logs_it_has_seen_already(timeline: Timeline) -> 
     logs = [answer(a_head(number), 200 + number) for number in range(11, 15)]
     known = learnt(timeline)
     for number in range(11, 13):
-        known = known.after(0, a_head(number).timestamp, 200.0 + number)
+        known = known.after(0, a_head(number).timestamp, dollars(200 + number))
     resumed = State(MANIFEST, {}, decoders_of(MANIFEST), covariance=known)
     whole = State(MANIFEST, {}, decoders_of(MANIFEST), covariance=LiveCovariance.fresh(3))
     for log in logs:
         for state in (resumed, whole):
             state.apply(log, a_head(log.block_number).timestamp)
     assert resumed.covariance == whole.covariance
+
+
+def test_an_answer_counts_in_the_unit_of_price_files(timeline: Timeline) -> None:
+    head = a_head(11)
+    timeline.extend(head, (answer(head, 200 * 10**8),))
+    assert learnt(timeline) == LiveCovariance.fresh(3).after(0, head.timestamp, 200.0)

@@ -1,12 +1,15 @@
 """The daemon's memory of forecasts: what it writes on a head, and how it starts again."""
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from bot.bootstrap import warmed
+from bot.bootstrap import warm_files, warmed
+from bot.config import RiskSettings
 from bot.domain.volatility import Limits, LiveCovariance
 from bot.errors import ConfigFileError
 from bot.ledger.store import SqlLedger
@@ -125,7 +128,7 @@ def test_closes_are_learnt_at_the_end_of_their_bar_and_none_from_the_future(tmp_
     (tmp_path / "WETH.csv").write_text(ROWS)
     fresh = LiveCovariance.fresh(2)
     until = 1_600_000_000 + 6_030
-    state = warmed(fresh, tmp_path, ["WETH", "USDC"], until)
+    state = warmed(fresh, warm_files(tmp_path, ["WETH", "USDC"]), until)
     assert state.times.tolist() == [1_600_000_000 + 6_000, -1]
     limits = Limits([0.0, 0.0], [0.8, 0.01], 99.0, 4_200.0)  # type: ignore[arg-type]
     assert state.estimate(until, limits).volatilities[0] > 2.0
@@ -133,4 +136,24 @@ def test_closes_are_learnt_at_the_end_of_their_bar_and_none_from_the_future(tmp_
 
 def test_a_folder_without_a_file_for_any_asset_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigFileError, match=r"WETH\.csv, USDC\.csv"):
-        warmed(LiveCovariance.fresh(2), tmp_path, ["WETH", "USDC"], 0)
+        warm_files(tmp_path, ["WETH", "USDC"])
+
+
+def test_the_history_takes_what_a_feed_would_have_published_and_outlives_the_ledger(tmp_path: Path) -> None:
+    (tmp_path / "WETH.csv").write_text(ROWS)
+    fresh = RiskSettings().fresh(2)
+    until = 1_600_000_000 + 6_030
+    state = warmed(fresh, warm_files(tmp_path, ["WETH", "USDC"]), until)
+    assert state.history is not None
+    assert until - 60 <= state.history.times[0] < until
+    bars = np.exp(state.history.closed.logs()[1:, :, 0])
+    assert bars[:, 0] == pytest.approx(99.0, rel=1e-6)
+    assert bars[:, 1] == pytest.approx(102.0, rel=1e-6)
+    assert LiveCovariance.restored(json.loads(json.dumps(state.plain()))) == state
+    assert not LiveCovariance.fresh(2).fits(state)
+
+
+def test_bars_are_as_long_as_those_of_the_price_files_at_least() -> None:
+    assert RiskSettings().fresh(1).history.bar == 300  # type: ignore[union-attr]
+    assert RiskSettings().fresh(1, 3_600).history.bar == 3_600  # type: ignore[union-attr]
+    assert RiskSettings(bar_s=600, refit_s=60).fresh(1, 300).history.refit == 1  # type: ignore[union-attr]
