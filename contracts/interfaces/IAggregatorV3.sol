@@ -10,4 +10,9 @@ interface IAggregatorV3 {
         external
         view
         returns (uint80 roundId, int256 answer, uint256 startedAt, uint256 updatedAt, uint80 answeredInRound);
+    /// @notice A past round.
+    function getRoundData(uint80 roundId)
+        external
+        view
+        returns (uint80 id, int256 answer, uint256 startedAt, uint256 updatedAt, uint80 answeredInRound);
 }

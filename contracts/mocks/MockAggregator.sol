@@ -51,7 +51,7 @@ contract MockAggregator is IAggregatorV3 {
         return _round(_rounds.length);
     }
 
-    /// @notice A past round, as `latestRoundData`.
+    /// @inheritdoc IAggregatorV3
     function getRoundData(uint80 roundId) external view returns (uint80, int256, uint256, uint256, uint80) {
         return _round(roundId);
     }
