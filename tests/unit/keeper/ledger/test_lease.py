@@ -12,7 +12,7 @@ from bot.ledger.lease import SqlLease
 from bot.ledger.store import SqlLedger
 from bot.ports import DecisionEntry, Hash32, Outcome, Settlement, Verdict
 from tests.support.keeper import KEEPER, a_head, a_receipt, a_signature, an_intent
-from tests.unit.keeper.ledger.conftest import Execute
+from tests.support.ledgers import Execute
 
 GENESIS = Hash32("0x" + "00" * 32)
 NAME = f"31337:sluice:{KEEPER}"

@@ -27,7 +27,7 @@ from bot.ledger.database import Database
 from bot.ledger.store import SqlLedger
 from bot.ports import Hash32
 from tests.support.keeper import KEEPER, a_head, an_intent
-from tests.unit.keeper.ledger.conftest import Execute
+from tests.support.ledgers import Execute
 
 GENESIS = Hash32("0x" + "00" * 32)
 
