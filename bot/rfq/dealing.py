@@ -31,8 +31,8 @@ class DealingLimits:
 
     Parameters
     ----------
-    quote_value : int
-        Of one quote.
+    quote_value, least_value : int
+        Of one quote, at most and at least.
     open_value : int
         Of all open quotes together.
     inventory_value : int
@@ -46,6 +46,7 @@ class DealingLimits:
     """
 
     quote_value: int = 250_000 * WAD
+    least_value: int = 10 * WAD
     open_value: int = 1_000_000 * WAD
     inventory_value: int = 1_000_000 * WAD
     open_quotes: int = 64
@@ -303,9 +304,10 @@ class Dealer:
         sold, owed = view.snapshot.assets[request.collateral_id], view.snapshot.assets[request.debt_id]
         fair = feed_price(sold, owed)
         amount = min(request.amount, position.collateral, self._room(view, request, fair))
-        if amount <= 0 or sold.price is None:
-            raise QuoteDeclinedError(Code.LIMIT, "inventory or funds are used up")
-        value = mul_div_down(amount, sold.price, sold.unit)
+        assert sold.price is not None  # the feeds' price says so
+        value = mul_div_down(max(amount, 0), sold.price, sold.unit)
+        if value < max(self._limits.least_value, 1):
+            raise QuoteDeclinedError(Code.LIMIT, "too little is asked for, or left to deal with")
         held = mul_div_down(self._held(view, request.collateral_id) + amount, sold.price, sold.unit)
         markets = Board(view.snapshot.pools).markets(sold.asset_id, owed.asset_id)
         reference = reference_price(sold, owed, markets, amount, self._pricing)

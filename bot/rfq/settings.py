@@ -98,6 +98,7 @@ class LimitSettings(_Section):
     """What is risked at most, quote units; see `bot.rfq.dealing.DealingLimits`."""
 
     quote_value: Decimal = Field(default=Decimal(250_000), gt=0, decimal_places=18)
+    least_value: Decimal = Field(default=Decimal(10), ge=0, decimal_places=18)
     open_value: Decimal = Field(default=Decimal(1_000_000), gt=0, decimal_places=18)
     inventory_value: Decimal = Field(default=Decimal(1_000_000), gt=0, decimal_places=18)
     open_quotes: int = Field(default=64, gt=0, le=256)
@@ -167,6 +168,7 @@ class DealerSettings(_Section):
         limits, quotes = self.limits, self.quotes
         return DealingLimits(
             quote_value=int(limits.quote_value * WAD),
+            least_value=int(limits.least_value * WAD),
             open_value=int(limits.open_value * WAD),
             inventory_value=int(limits.inventory_value * WAD),
             open_quotes=limits.open_quotes,
