@@ -23,12 +23,12 @@ interface IMarketDepth {
 
     /// @notice Thrown when an asset has no path.
     error PathsMissing(uint8 assetId);
-    /// @notice Thrown when a path cannot be used: not a pool of the factory, or of other assets.
+    /// @notice Thrown when a path cannot be used: no pool of the factory, of other assets, used twice, one too many.
     error PathRefused(uint8 assetId, uint256 index, bytes32 reason);
     /// @notice Thrown when a move of the price is not above 0 and below 10,000 basis points.
     error MoveOutOfBounds(uint256 bps);
-    /// @notice Thrown when a pool does not answer, as where a caller gives it too little gas.
-    error PoolUnreadable(address pool);
+    /// @notice Thrown when a window is out of bounds, seconds.
+    error WindowOutOfBounds(uint256 window, uint256 lower, uint256 upper);
 
     /// @notice Sets the paths that an asset is sold and bought on, at most `MAX_PATHS` (AccessManager). None: no depth.
     /// @param assetId Index of the asset in the clearing house.
@@ -49,7 +49,8 @@ interface IMarketDepth {
     /// @return value WAD quote units.
     function depth(uint8 assetId, uint8 side, uint256 bps) external view returns (uint256 value);
 
-    /// @notice The sum K of an asset's paths, WAD quote units: what `depth` is proportional to.
+    /// @notice The sum K of an asset's paths, WAD quote units: what `depth` is proportional to. Reverts with
+    /// `UniswapV3History.PoolUnreadable` where a pool does not answer, as where a caller gives it too little gas.
     function virtualDepth(uint8 assetId) external view returns (uint256 value);
 
     /// @notice The paths of an asset.

@@ -56,6 +56,18 @@ contract UniswapV3Pools is Test {
         pool.swap(address(this), goal < current, type(int256).max, goal, "");
     }
 
+    /// @notice Adds liquidity to a pool over the whole range.
+    function provide(IUniswapV3Pool pool, uint128 liquidity) external {
+        int24 edge = FULL_RANGE / pool.tickSpacing() * pool.tickSpacing();
+        pool.mint(address(this), -edge, edge, liquidity, "");
+    }
+
+    /// @notice Takes liquidity out of a pool again.
+    function remove(IUniswapV3Pool pool, uint128 liquidity) external {
+        int24 edge = FULL_RANGE / pool.tickSpacing() * pool.tickSpacing();
+        pool.burn(-edge, edge, liquidity);
+    }
+
     /// @notice Pays the pool what it asks for, out of the faucets.
     function uniswapV3MintCallback(uint256 amount0, uint256 amount1, bytes calldata) external {
         FaucetToken(IUniswapV3Pool(msg.sender).token0()).mint(msg.sender, amount0);

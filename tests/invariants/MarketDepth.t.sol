@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
+import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
+import {IUniswapV3Factory} from "@uniswap/v3-core/contracts/interfaces/IUniswapV3Factory.sol";
+import {IUniswapV3Pool} from "@uniswap/v3-core/contracts/interfaces/IUniswapV3Pool.sol";
+
+import {IMarketDepth} from "../../contracts/interfaces/IMarketDepth.sol";
+import {DepthMath} from "../../contracts/libraries/DepthMath.sol";
+import {FaucetToken} from "../../contracts/mocks/FaucetToken.sol";
+import {Test} from "../support/forge/Test.sol";
+import {UniswapV3Pools} from "../support/forge/UniswapV3Pools.sol";
+
+/// @title What a clearing house and its oracle say of three assets
+contract Listing {
+    FaucetToken[3] private _tokens;
+    mapping(address token => uint256) public price;
+
+    constructor(FaucetToken[3] memory tokens) {
+        _tokens = tokens;
+    }
+
+    function setPrice(FaucetToken token, uint256 price_) external {
+        price[address(token)] = price_;
+    }
+
+    function oracle() external view returns (address) {
+        return address(this);
+    }
+
+    function asset(uint8 assetId) external view returns (address token, uint8 decimals) {
+        return (address(_tokens[assetId]), _tokens[assetId].decimals());
+    }
+}
+
+/// @title Depth against what really moves real pools
+abstract contract MarketDepthFixture is Test {
+    uint8 internal constant WETH = 0;
+    uint8 internal constant WBTC = 1;
+    uint8 internal constant SELL = 0;
+    uint8 internal constant BUY = 1;
+    uint24 internal constant ALMOST_FREE = 1; // a fee of one millionth
+    uint32 internal constant WINDOW = 30 minutes;
+
+    UniswapV3Pools internal pools;
+    Listing internal listing;
+    IMarketDepth internal market;
+    FaucetToken internal weth;
+    FaucetToken internal wbtc;
+    FaucetToken internal usdc;
+
+    function setUp() public virtual {
+        vm.warp(1_700_000_000);
+        pools = new UniswapV3Pools();
+        IUniswapV3Factory factory = pools.factory();
+        vm.prank(factory.owner());
+        factory.enableFeeAmount(ALMOST_FREE, 60);
+        weth = new FaucetToken("WETH", "WETH", 18);
+        wbtc = new FaucetToken("WBTC", "WBTC", 8);
+        usdc = new FaucetToken("USDC", "USDC", 6);
+        listing = new Listing([weth, wbtc, usdc]);
+        _price(2_000e18, 60_000e18);
+        address manager = address(new AccessManager(address(this)));
+        bytes memory arguments = abi.encode(manager, address(listing), address(pools.factory()));
+        market = IMarketDepth(vm.deployCode("MarketDepth.sol:MarketDepth", arguments));
+    }
+
+    function _price(uint256 ether_, uint256 bitcoin) internal {
+        listing.setPrice(weth, ether_);
+        listing.setPrice(wbtc, bitcoin);
+        listing.setPrice(usdc, 1e18);
+    }
+
+    function _pool(FaucetToken base, FaucetToken quote, uint24 feePips, uint256 price, uint256 depth)
+        internal
+        returns (address pool)
+    {
+        IUniswapV3Pool created = pools.create(base, quote, feePips, price, depth);
+        created.increaseObservationCardinalityNext(60);
+        return address(created);
+    }
+
+    function _set(uint8 assetId, address first, address second) internal {
+        IMarketDepth.Path[] memory paths = new IMarketDepth.Path[](1);
+        paths[0] = IMarketDepth.Path(first, second);
+        market.setPaths(assetId, paths);
+    }
+}
+
+/// @title Depth is what a sale of that size really moves
+contract MarketDepthTest is MarketDepthFixture {
+    // ------------------------------------------------------------------ against the real pool
+
+    function test_depth_is_what_moves_the_pool_so_far(uint256 price, uint256 whole, uint256 bps, bool sold) external {
+        price = bound(price, 10e18, 100_000e18);
+        whole = bound(whole, 10_000, 1_000_000_000);
+        bps = bound(bps, 10, 2_000);
+        _price(price, 60_000e18);
+        address pool = _pool(weth, usdc, ALMOST_FREE, price, whole);
+        _set(WETH, pool, address(0));
+        skip(WINDOW);
+        uint256 depth = market.depth(WETH, sold ? SELL : BUY, bps);
+        uint256 before = weth.balanceOf(pool);
+        pools.moveTo(weth, usdc, ALMOST_FREE, price * (sold ? 10_000 - bps : 10_000 + bps) / 10_000);
+        uint256 moved = sold ? weth.balanceOf(pool) - before : before - weth.balanceOf(pool);
+        assertApproxEqRel(depth, moved * price / 1e18, 0.000002e18);
+    }
+
+    function test_depth_leaves_fees_out() external {
+        address pool = _pool(weth, usdc, 10_000, 2_000e18, 10_000_000);
+        _set(WETH, pool, address(0));
+        skip(WINDOW);
+        uint256 depth = market.depth(WETH, SELL, 200);
+        uint256 before = weth.balanceOf(pool);
+        pools.moveTo(weth, usdc, 10_000, 1_960e18);
+        uint256 sold = (weth.balanceOf(pool) - before) * 2_000;
+        assertApproxEqRel(depth, sold * 99 / 100, 0.000001e18);
+    }
+
+    function test_pools_side_by_side_add_up() external {
+        IMarketDepth.Path[] memory paths = new IMarketDepth.Path[](2);
+        paths[0] = IMarketDepth.Path(_pool(weth, usdc, 500, 2_000e18, 10_000_000), address(0));
+        paths[1] = IMarketDepth.Path(_pool(weth, usdc, 3_000, 2_000e18, 5_000_000), address(0));
+        market.setPaths(WETH, paths);
+        skip(WINDOW);
+        assertApproxEqRel(market.virtualDepth(WETH), 15_000_000e18, 1e10);
+        assertApproxEqRel(market.depth(WETH, SELL, 200), 15_000_000e18 * (1.010152544552210749e18 - 1e18) / 1e18, 1e12);
+    }
+
+    function test_two_pools_one_behind_the_other_move_together(uint256 bitcoinDepth, uint256 bps, bool sold) external {
+        bitcoinDepth = bound(bitcoinDepth, 300, 300_000); // in ether
+        bps = bound(bps, 10, 1_000);
+        address first = _pool(wbtc, weth, ALMOST_FREE, 30e18, bitcoinDepth);
+        address second = _pool(weth, usdc, ALMOST_FREE, 2_000e18, 20_000_000);
+        _set(WBTC, first, second);
+        skip(WINDOW);
+        uint256 amount = market.depth(WBTC, sold ? SELL : BUY, bps) * 1e8 / 60_000e18;
+        uint256 before = _product(first, second);
+        if (sold) _trade(second, weth, _trade(first, wbtc, int256(amount)));
+        else _buyBitcoin(first, second, int256(amount));
+        uint256 afterwards = _product(first, second);
+        uint256 expected = before * (sold ? 10_000 - bps : 10_000 + bps) / 10_000;
+        assertApproxEqRel(afterwards, expected, 0.00003e18);
+    }
+
+    /// @dev Trades `amount` in, or out where negative; returns the other side.
+    function _trade(address pool, FaucetToken tokenIn, int256 amount) private returns (int256) {
+        bool zeroForOne = address(tokenIn) == IUniswapV3Pool(pool).token0();
+        uint160 limit = zeroForOne ? 4295128740 : 1461446703485210103287273052203988822378723970341;
+        vm.prank(address(pools));
+        (int256 amount0, int256 amount1) = IUniswapV3Pool(pool).swap(address(pools), zeroForOne, amount, limit, "");
+        return amount > 0 ? -(zeroForOne ? amount1 : amount0) : (zeroForOne ? amount0 : amount1);
+    }
+
+    /// @dev Buys first the ether that the bitcoin will cost, then the bitcoin.
+    function _buyBitcoin(address first, address second, int256 amount) private {
+        uint256 snapshot = vm.snapshotState();
+        int256 cost = _trade(first, weth, -amount);
+        vm.revertToState(snapshot);
+        _trade(second, usdc, -cost);
+        _trade(first, weth, -amount);
+    }
+
+    /// @dev Dollars per bitcoin by the two pools' prices of the moment.
+    function _product(address first, address second) private view returns (uint256) {
+        return _spot(first, address(wbtc)) * _spot(second, address(weth)) / 1e18;
+    }
+
+    function _spot(address pool, address base) private view returns (uint256) {
+        (uint160 root,,,,,,) = IUniswapV3Pool(pool).slot0();
+        uint256 square = uint256(root) * root / 2 ** 96;
+        bool forward = base == IUniswapV3Pool(pool).token0();
+        return forward ? square * 1e28 / 2 ** 96 : 1e28 * 2 ** 96 / square;
+    }
+
+    // ------------------------------------------------------------------ time
+
+    function test_liquidity_that_comes_and_goes_in_a_block_leaves_no_trace() external {
+        IUniswapV3Pool pool = IUniswapV3Pool(_pool(weth, usdc, 500, 2_000e18, 10_000_000));
+        _set(WETH, address(pool), address(0));
+        skip(WINDOW);
+        uint256 before = market.depth(WETH, SELL, 200);
+        uint128 present = pool.liquidity();
+        pools.provide(pool, 1_000 * present);
+        assertEq(market.depth(WETH, SELL, 200), before, "while it is there");
+        pools.remove(pool, 1_000 * present);
+        pools.remove(pool, present - 1);
+        assertEq(market.depth(WETH, SELL, 200), before, "while all is gone");
+        pools.provide(pool, present - 1);
+        skip(12);
+        assertEq(market.depth(WETH, SELL, 200), before, "and in the next block");
+    }
+
+    function test_a_price_moved_in_a_block_changes_nothing() external {
+        address pool = _pool(weth, usdc, 500, 2_000e18, 10_000_000);
+        _set(WETH, pool, address(0));
+        skip(WINDOW);
+        uint256 before = market.depth(WETH, SELL, 200);
+        pools.moveTo(weth, usdc, 500, 1_000e18);
+        assertEq(market.depth(WETH, SELL, 200), before);
+    }
+
+    function test_liquidity_of_one_block_adds_less_than_its_share_of_time() external {
+        IUniswapV3Pool pool = IUniswapV3Pool(_pool(weth, usdc, 500, 2_000e18, 10_000_000));
+        _set(WETH, address(pool), address(0));
+        skip(WINDOW);
+        uint256 before = market.virtualDepth(WETH);
+        uint128 present = pool.liquidity();
+        pools.provide(pool, 1_000_000 * present);
+        skip(12);
+        pools.remove(pool, 1_000_000 * present);
+        uint256 afterwards = market.virtualDepth(WETH);
+        assertGt(afterwards, before);
+        assertLe(afterwards, before * WINDOW / (WINDOW - 12));
+    }
+
+    function test_one_block_of_withdrawn_liquidity_collapses_the_mean() external {
+        IUniswapV3Pool pool = IUniswapV3Pool(_pool(weth, usdc, 500, 2_000e18, 10_000_000));
+        _set(WETH, address(pool), address(0));
+        skip(WINDOW);
+        uint256 before = market.virtualDepth(WETH);
+        uint128 present = pool.liquidity();
+        pools.remove(pool, present * 999 / 1_000);
+        skip(12);
+        pools.provide(pool, present * 999 / 1_000);
+        // 12 s at a thousandth weigh as 12,000 s: hence a smallest capacity above zero
+        assertApproxEqRel(market.virtualDepth(WETH), before * WINDOW / (WINDOW - 12 + 12_000), 0.001e18);
+        skip(WINDOW);
+        assertApproxEqRel(market.virtualDepth(WETH), before, 1e12, "forgotten after a window");
+    }
+
+    function test_the_mean_is_harmonic_in_time(uint256 factor, uint256 elapsed) external {
+        factor = bound(factor, 2, 1_000);
+        elapsed = bound(elapsed, 12, WINDOW - 12);
+        IUniswapV3Pool pool = IUniswapV3Pool(_pool(weth, usdc, 500, 2_000e18, 10_000_000));
+        _set(WETH, address(pool), address(0));
+        skip(WINDOW);
+        uint256 before = market.virtualDepth(WETH);
+        pools.provide(pool, uint128((factor - 1) * pool.liquidity()));
+        skip(elapsed);
+        uint256 expected = before * WINDOW * factor / (factor * (WINDOW - elapsed) + elapsed);
+        assertApproxEqRel(market.virtualDepth(WETH), expected, 1e10);
+    }
+
+    // ------------------------------------------------------------------ records that are short, pools that are mute
+
+    function test_a_pool_without_a_long_record_counts_nothing() external {
+        _set(WETH, _pool(weth, usdc, 500, 2_000e18, 10_000_000), address(0));
+        skip(WINDOW - 1);
+        assertEq(market.depth(WETH, SELL, 200), 0);
+        skip(1);
+        assertGt(market.depth(WETH, SELL, 200), 0);
+    }
+
+    function test_a_path_with_one_short_record_counts_nothing() external {
+        address first = _pool(wbtc, weth, 3_000, 30e18, 5_000);
+        skip(WINDOW);
+        _set(WBTC, first, _pool(weth, usdc, 500, 2_000e18, 10_000_000));
+        assertEq(market.virtualDepth(WBTC), 0);
+    }
+
+    function test_a_caller_cannot_make_a_pool_count_nothing_by_sparing_gas() external {
+        _set(WETH, _pool(weth, usdc, 500, 2_000e18, 10_000_000), address(0));
+        skip(WINDOW);
+        bytes memory call = abi.encodeCall(market.virtualDepth, (WETH));
+        for (uint256 gas_ = 10_000; gas_ < 80_000; gas_ += 500) {
+            (bool success, bytes memory answer) = address(market).staticcall{gas: gas_}(call);
+            if (success) assertGt(abi.decode(answer, (uint256)), 0);
+        }
+    }
+
+    function test_a_price_that_is_refused_refuses_depth() external {
+        _set(WETH, _pool(weth, usdc, 500, 2_000e18, 10_000_000), address(0));
+        skip(WINDOW);
+        vm.mockCallRevert(address(listing), abi.encodeCall(listing.price, (address(usdc))), "stale");
+        vm.expectRevert("stale");
+        market.depth(WETH, SELL, 200);
+    }
+
+    // ------------------------------------------------------------------ bounds
+
+    function test_an_asset_without_paths_has_no_depth() external {
+        vm.expectRevert(abi.encodeWithSelector(IMarketDepth.PathsMissing.selector, WETH));
+        market.depth(WETH, SELL, 200);
+    }
+
+    function test_a_move_of_nothing_or_everything_is_refused() external {
+        vm.expectRevert(abi.encodeWithSelector(IMarketDepth.MoveOutOfBounds.selector, 0));
+        market.depth(WETH, SELL, 0);
+        vm.expectRevert(abi.encodeWithSelector(IMarketDepth.MoveOutOfBounds.selector, 10_000));
+        market.depth(WETH, SELL, 10_000);
+    }
+}
+
+/// @title What may be set, and what is refused
+contract MarketDepthSettingsTest is MarketDepthFixture {
+    address private _direct;
+    address private _bitcoin;
+
+    function setUp() public override {
+        super.setUp();
+        _direct = _pool(weth, usdc, 500, 2_000e18, 10_000_000);
+        _bitcoin = _pool(wbtc, weth, 3_000, 30e18, 5_000);
+    }
+
+    function _refused(uint8 assetId, uint256 index, IMarketDepth.Path[] memory paths, bytes32 reason) private {
+        vm.expectRevert(abi.encodeWithSelector(IMarketDepth.PathRefused.selector, assetId, index, reason));
+        market.setPaths(assetId, paths);
+    }
+
+    function _one(address first, address second) private pure returns (IMarketDepth.Path[] memory paths) {
+        paths = new IMarketDepth.Path[](1);
+        paths[0] = IMarketDepth.Path(first, second);
+    }
+
+    function _two(address first, address second, address third, address fourth)
+        private
+        pure
+        returns (IMarketDepth.Path[] memory paths)
+    {
+        paths = new IMarketDepth.Path[](2);
+        paths[0] = IMarketDepth.Path(first, second);
+        paths[1] = IMarketDepth.Path(third, fourth);
+    }
+
+    function test_paths_are_set_announced_and_replaced() external {
+        vm.expectEmit(address(market));
+        emit IMarketDepth.PathsSet(WBTC, _one(_bitcoin, _direct));
+        market.setPaths(WBTC, _one(_bitcoin, _direct));
+        assertEq(abi.encode(market.paths(WBTC)), abi.encode(_one(_bitcoin, _direct)));
+        market.setPaths(WBTC, new IMarketDepth.Path[](0));
+        assertEq(market.paths(WBTC).length, 0);
+    }
+
+    function test_a_path_that_is_none_is_refused() external {
+        _refused(WETH, 0, _one(makeAddr("nobody"), address(0)), "no pool");
+        _refused(WETH, 0, _one(address(0), address(0)), "no pool");
+        _refused(WBTC, 0, _one(_direct, address(0)), "other assets");
+        _refused(WETH, 0, _one(_direct, _bitcoin), "other assets");
+        _refused(WETH, 0, _one(_direct, _direct), "circle");
+        _refused(WETH, 0, _one(_bitcoin, _bitcoin), "circle");
+    }
+
+    function test_a_pool_of_another_factory_is_refused() external {
+        address stranger = address(new UniswapV3Pools().create(weth, usdc, 500, 2_000e18, 10_000_000));
+        _refused(WETH, 0, _one(stranger, address(0)), "factory");
+    }
+
+    function test_a_pool_counts_once() external {
+        address cheap = _pool(wbtc, weth, 500, 30e18, 5_000);
+        _refused(WETH, 1, _two(_direct, address(0), _direct, address(0)), "used twice");
+        _refused(WBTC, 1, _two(_bitcoin, _direct, cheap, _direct), "used twice");
+        _refused(WETH, 1, _two(_direct, address(0), _bitcoin, _direct), "used twice");
+        market.setPaths(WBTC, _two(_bitcoin, address(0), cheap, _direct));
+    }
+
+    function test_a_fifth_path_is_refused() external {
+        _refused(WETH, 4, new IMarketDepth.Path[](5), "too many");
+    }
+
+    function test_the_window_has_bounds() external {
+        vm.expectEmit(address(market));
+        emit IMarketDepth.WindowSet(5 minutes);
+        market.setWindow(5 minutes);
+        assertEq(uint256(market.window()), 5 minutes);
+        vm.expectPartialRevert(IMarketDepth.WindowOutOfBounds.selector);
+        market.setWindow(5 minutes - 1);
+        vm.expectPartialRevert(IMarketDepth.WindowOutOfBounds.selector);
+        market.setWindow(4 hours + 1);
+    }
+
+    function test_only_the_authority_lets_anyone_set_anything() external {
+        address stranger = makeAddr("stranger");
+        bytes memory refusal = abi.encodeWithSelector(IAccessManaged.AccessManagedUnauthorized.selector, stranger);
+        vm.startPrank(stranger);
+        vm.expectRevert(refusal);
+        market.setPaths(WETH, _one(_direct, address(0)));
+        vm.expectRevert(refusal);
+        market.setWindow(10 minutes);
+        vm.stopPrank();
+    }
+}
+
+/// @title Depth is rounded down and overflows nowhere within the bounds of prices
+contract DepthMathTest is Test {
+    function test_the_widest_inputs_do_not_overflow(uint256 priceA, uint256 priceB, uint256 liquidity) external pure {
+        (priceA, priceB) = (bound(priceA, 1, 1e27), bound(priceB, 1, 1e27));
+        liquidity = bound(liquidity, 0, type(uint128).max);
+        uint256 coarse = DepthMath.ofLiquidity(liquidity, priceA, 1e6, priceB, 1e6);
+        uint256 fine = DepthMath.ofLiquidity(liquidity, priceA, 1e18, priceB, 1e18);
+        assertLe(fine, coarse);
+        assertLe(DepthMath.behind(fine, coarse), fine);
+    }
+
+    function test_a_million_at_one_dollar_is_a_million() external pure {
+        assertEq(DepthMath.ofLiquidity(1_000_000e6, 1e18, 1e6, 1e18, 1e6), 1_000_000e18);
+        assertEq(DepthMath.ofLiquidity(1_000_000e18, 1e18, 1e18, 1e18, 1e18), 1_000_000e18);
+    }
+
+    function test_moves_are_never_overstated(uint256 bps) external pure {
+        bps = bound(bps, 1, 9_999);
+        uint256 sold = DepthMath.moved(1e36, true, bps);
+        // (1 + s)^2 * (1 - x) <= 1
+        assertLe((1e36 + sold) / 1e18 * ((1e36 + sold) / 1e18) / 1e18 * (10_000 - bps) / 10_000, 1e18);
+        uint256 bought = DepthMath.moved(1e36, false, bps);
+        assertGe((1e36 - bought) / 1e18 * ((1e36 - bought) / 1e18) / 1e18 * (10_000 + bps) / 10_000 + 3, 1e18);
+        assertLt(bought, sold);
+    }
+
+    function test_nothing_behind_something_is_nothing() external pure {
+        assertEq(DepthMath.behind(0, 5), 0);
+        assertEq(DepthMath.behind(5, 0), 0);
+        assertEq(DepthMath.behind(6, 3), 2);
+    }
+}
