@@ -1,6 +1,6 @@
 """Puts the daemon together: the one place that sees both the service and its adapters."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,12 +10,9 @@ import structlog
 from bot.chain import codec
 from bot.chain.feed import ChainHeadFeed
 from bot.chain.pool import EndpointPool
-from bot.config import RiskSettings, Settings, StrategySettings, read_password
+from bot.config import RiskSettings, Settings, StrategySettings
 from bot.domain.volatility import LiveCovariance
-from bot.errors import ConfigFileError, KeystoreMissingError, LedgerInUseError, ManifestError
-from bot.execution.executor import TransactionExecutor
-from bot.execution.signer import KeystoreSigner, keystore_address
-from bot.execution.writer import Account
+from bot.errors import ConfigFileError, LedgerInUseError, ManifestError
 from bot.leadership import Leadership
 from bot.ledger.address import LedgerPlace
 from bot.ledger.opening import open_patiently
@@ -23,30 +20,28 @@ from bot.ledger.store import SqlLedger
 from bot.ops.acknowledger import SilentAcknowledger, TcpAcknowledger
 from bot.ports import (
     Address,
+    Appraise,
     DecisionRecord,
     ExplainedDecision,
     Hash32,
     Head,
     HeadAcknowledger,
     PredictionRecord,
-    Receipt,
     RiskMemory,
     Transaction,
 )
 from bot.protocols.sluice.adapter import SluiceProtocol
 from bot.protocols.sluice.manifest import Manifest, load_manifest
+from bot.sending import Keys, executor_of, inventory_of, main_account
 from bot.service import KeeperService, RiskJournal, ServiceOptions
 from bot.sim.feed import rounds_of
 from bot.sim.prices import Bars, read_bars
 from bot.strategy.decide import decide
 from bot.strategy.explain import AssetName
+from bot.strategy.inclusion import Inclusions
 from bot.strategy.settings import StrategySettings as StrategyLimits
 from bot.strategy.snapshot import Snapshot
 from bot.strategy.timing import TimingSettings
-
-NOBODY = Address("0x0000000000000000000000000000000000000000")
-"""Who acts in a dry run without a keystore: calls are tried from here, so none that need rights succeed."""
-
 
 SLUICE = "sluice"
 """Name of the protocol in the ledger."""
@@ -76,39 +71,15 @@ class RunOptions:
     once: bool = False
 
 
-def unlock(settings: Settings, ask_password: Callable[[Path], str]) -> KeystoreSigner:
-    """Decrypt the keystore of the settings.
-
-    Parameters
-    ----------
-    settings : Settings
-        Names the keystore and, perhaps, a file with its password.
-    ask_password : callable
-        Asks for the password of a keystore where no file is named.
-
-    Raises
-    ------
-    KeystoreMissingError
-        If no keystore is set.
-    KeystoreInvalidError, KeystorePasswordError, ConfigFileError
-        If keystore, password or password file are not usable.
-    """
-    path, file = settings.signer.keystore, settings.signer.password_file
-    if path is None:
-        raise KeystoreMissingError
-    keystore_address(path)  # so that a wrong path is told before a password is asked for
-    return KeystoreSigner.unlock(path, read_password(file) if file else ask_password(path))
-
-
-async def run_keeper(settings: Settings, signer: KeystoreSigner | None, options: RunOptions) -> None:
+async def run_keeper(settings: Settings, keys: Keys | None, options: RunOptions) -> None:
     """Run the daemon until it is cancelled, or until one head was acted on.
 
     Parameters
     ----------
     settings : Settings
         What the operator chose.
-    signer : KeystoreSigner or None
-        The key; None for a dry run.
+    keys : Keys or None
+        What signs; None for a dry run.
     options : RunOptions
         How to run.
 
@@ -118,7 +89,7 @@ async def run_keeper(settings: Settings, signer: KeystoreSigner | None, options:
         If it cannot start, or cannot go on.
     """
     manifest = load_manifest(settings.manifest, settings.chain.chain_id)
-    sender = _sender(settings, signer)
+    sender = main_account(settings, keys)
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(_client(settings))
         await SluiceProtocol(client, manifest).check(settings.manifest)
@@ -132,17 +103,23 @@ async def run_keeper(settings: Settings, signer: KeystoreSigner | None, options:
             )
         )
         waits = not (options.once or options.dry_run)
-        leadership = await _leadership(settings, ledger, sender, stack, waits=waits)
+        senders = [sender] if keys is None else keys.addresses
+        leadership = await _leadership(settings, ledger, senders, stack, waits=waits)
         covariance = await _learnt(settings.risk, client, ledger.risk, manifest)
         protocol = SluiceProtocol(client, manifest, sender, covariance=covariance)
         acknowledger = await _acknowledger(settings, stack)
         tip = settings.fees.policy().tip
         limits = replace(strategy_limits(settings.strategy, tip), outlook=settings.risk.outlook())
+        inclusions = Inclusions(limits)
         service = KeeperService(
             feed=ChainHeadFeed(client, settings.chain.feed_options()),
             protocol=protocol,
             decide=lambda snapshot: decide(snapshot, limits),
-            executor=_executor(settings, client, ledger, protocol, sender, signer),
+            executor=await executor_of(
+                settings, client, ledger, keys, inclusions, _appraisal(protocol), stack
+            ),
+            inclusion=inclusions.of,
+            inventory=inventory_of(settings, client, manifest, keys),
             ledger=ledger,
             acknowledger=acknowledger,
             risk=RiskJournal(
@@ -158,10 +135,11 @@ async def run_keeper(settings: Settings, signer: KeystoreSigner | None, options:
 
 
 async def _leadership(
-    settings: Settings, ledger: SqlLedger, sender: Address, stack: AsyncExitStack, *, waits: bool
+    settings: Settings, ledger: SqlLedger, senders: Sequence[Address], stack: AsyncExitStack, *, waits: bool
 ) -> Leadership:
-    """Return what tells whether this process acts for ``sender``; unless it ``waits`` it must do so now."""
-    lease = ledger.lease([f"{settings.chain.chain_id}:{SLUICE}:{sender}"], settings.ledger.lease_s)
+    """Return what tells whether this process acts for ``senders``; unless it ``waits`` it must do so now."""
+    names = [f"{settings.chain.chain_id}:{SLUICE}:{sender}" for sender in senders]
+    lease = ledger.lease(names, settings.ledger.lease_s)
     if not waits and await lease.hold() is None:
         raise LedgerInUseError(str(settings.ledger.place()), lease.name, str(lease.rival))
     leadership = Leadership(lease)
@@ -169,25 +147,9 @@ async def _leadership(
     return leadership
 
 
-def _executor(
-    settings: Settings,
-    client: EndpointPool,
-    ledger: SqlLedger,
-    protocol: SluiceProtocol,
-    sender: Address,
-    signer: KeystoreSigner | None,
-) -> TransactionExecutor:
-    def appraise(name: str, receipt: Receipt) -> int | None:
-        return protocol.realised(receipt) if name == protocol.name else None
-
-    return TransactionExecutor(
-        client,
-        ledger,
-        ledger.landing,
-        accounts=[Account(sender, signer)],
-        appraise=appraise,
-        options=settings.executor_options(),
-    )
+def _appraisal(protocol: SluiceProtocol) -> Appraise:
+    """Return what reads a receipt of the protocol; of any other it tells nothing."""
+    return lambda name, receipt: protocol.realised(receipt) if name == protocol.name else None
 
 
 async def _acknowledger(settings: Settings, stack: AsyncExitStack) -> HeadAcknowledger:
@@ -222,12 +184,6 @@ def strategy_limits(settings: StrategySettings, tip: int) -> StrategyLimits:
 
 def _client(settings: Settings) -> EndpointPool:
     return EndpointPool(settings.chain.clients(), settings.chain.pool_options())
-
-
-def _sender(settings: Settings, signer: KeystoreSigner | None) -> Address:
-    if signer is not None:
-        return signer.address
-    return keystore_address(settings.signer.keystore) if settings.signer.keystore else NOBODY
 
 
 async def _genesis(client: EndpointPool) -> Hash32:

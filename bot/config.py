@@ -37,8 +37,15 @@ from bot.chain.feed import POLL_AFTER_BLOCKS, FeedOptions
 from bot.chain.pool import PoolOptions
 from bot.domain.volatility import FeedHistory, LiveCovariance
 from bot.errors import ConfigFileError, ConfigValueError, UnknownSettingError
-from bot.execution.fees import FeePolicy
 from bot.execution.options import ExecutorOptions
+from bot.execution.settings import (
+    ExecutionSettings,
+    FeeSettings,
+    InventorySettings,
+    LimitSettings,
+    RelaySettings,
+    SignerSettings,
+)
 from bot.ledger.address import LedgerAddress
 from bot.ledger.settings import LedgerSettings
 from bot.ops.redaction import HIDDEN
@@ -49,7 +56,8 @@ PREFIX = "SLUICE_"
 FILE_VARIABLE = "SLUICE_CONFIG"
 DEFAULT_FILE = Path("sluice.toml")
 
-_GWEI = 10**9
+_SECRET = ("chain.endpoint", "ledger.url", "signer.remote_url", "relay.url")
+"""Settings whose values no message shows."""
 _WAD = 10**18
 
 
@@ -155,50 +163,6 @@ class ChainSettings(_Section):
         urls = [self.endpoint, *(entry.url for entry in self.endpoints)]
         parsed = [Endpoint.parse(url.get_secret_value()) for url in urls]
         return [endpoint.url for endpoint in parsed if endpoint.url.rstrip("/") != endpoint.label]
-
-
-class SignerSettings(_Section):
-    """The key.
-
-    Parameters
-    ----------
-    keystore : Path or None
-        Encrypted JSON keystore. Needed unless the keeper only runs dry.
-    password_file : Path or None
-        File with its password; without it the keeper asks on the terminal.
-    """
-
-    keystore: Path | None = None
-    password_file: Path | None = None
-
-
-class FeeSettings(_Section):
-    """What is paid for gas.
-
-    Parameters
-    ----------
-    tip_gwei : Decimal
-        Priority fee, gwei per gas.
-    cap_gwei : Decimal
-        Most per gas, base fee and tip together.
-    headroom_blocks : int
-        Full blocks in a row through which a transaction stays valid.
-    """
-
-    tip_gwei: Decimal = Field(default=Decimal(1), ge=0, decimal_places=9)
-    cap_gwei: Decimal = Field(default=Decimal(500), gt=0, decimal_places=9)
-    headroom_blocks: int = Field(default=6, ge=0, le=50)
-
-    def policy(self) -> FeePolicy:
-        """Return the policy, in wei."""
-        return FeePolicy(int(self.tip_gwei * _GWEI), int(self.cap_gwei * _GWEI), self.headroom_blocks)
-
-
-class ExecutionSettings(_Section):
-    """How transactions are sent; see `bot.execution.options.ExecutorOptions`."""
-
-    gas_margin_bps: int = Field(default=2_000, ge=0, le=100_000)
-    resend_after_heads: int = Field(default=3, gt=0)
 
 
 class StrategySettings(_Section):
@@ -347,6 +311,9 @@ class Settings(BaseSettings):
     signer: SignerSettings = SignerSettings()
     fees: FeeSettings = FeeSettings()
     execution: ExecutionSettings = ExecutionSettings()
+    relay: RelaySettings = RelaySettings()
+    limits: LimitSettings = LimitSettings()
+    inventory: InventorySettings = InventorySettings()
     strategy: StrategySettings = StrategySettings()
     risk: RiskSettings = RiskSettings()
     replay: ReplaySettings = ReplaySettings()
@@ -357,13 +324,14 @@ class Settings(BaseSettings):
         return ExecutorOptions(
             chain_id=self.chain.chain_id,
             fees=self.fees.policy(),
-            gas_margin_bps=self.execution.gas_margin_bps,
-            resend_after_heads=self.execution.resend_after_heads,
+            **self.execution.model_dump(),
         )
 
     def secrets(self) -> list[str]:
         """Return the values that no log line may hold."""
-        return [*self.chain.secrets(), *self.ledger.secrets()]
+        urls = [url for url in (self.signer.remote_url, self.relay.url) if url is not None]
+        shown = [url.get_secret_value() for url in urls if HIDDEN in _masked(url.get_secret_value())]
+        return [*self.chain.secrets(), *self.ledger.secrets(), *shown]
 
 
 def load_settings(file: Path | None = None, overrides: Mapping[str, object] | None = None) -> Settings:
@@ -479,7 +447,8 @@ def _validated(given: dict[str, Any], overrides: dict[str, Any]) -> Settings:
 def _problem(entry: Any) -> tuple[str, str, str]:
     """Return name, value and fault of a value that pydantic refused."""
     name = ".".join(str(part) for part in entry["loc"])
-    value = HIDDEN if name.startswith(("chain.endpoint", "ledger.url")) else repr(entry["input"])
+    whole = isinstance(entry["input"], Mapping) and name in {secret.partition(".")[0] for secret in _SECRET}
+    value = HIDDEN if whole or name.startswith(_SECRET) else repr(entry["input"])
     return name, value, str(entry["msg"]).removeprefix("Value error, ")
 
 
@@ -493,7 +462,7 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
             if isinstance(value := getattr(section, name), Path)
         }
 
-    signer = settings.signer.model_copy(update=anchored(settings.signer))
+    signer = settings.signer.anchored(folder)
     ledger = settings.ledger.model_copy(update=anchored(settings.ledger))
     risk = settings.risk.model_copy(update=anchored(settings.risk))
     return settings.model_copy(

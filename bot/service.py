@@ -37,14 +37,18 @@ from bot.ports import (
     HeadEvent,
     HeadFeed,
     Intent,
+    Inventory,
+    Lane,
     Ledger,
     LiquidationProtocol,
     NewHead,
     Outcome,
     Reorg,
     RiskMemory,
+    Terms,
 )
 from bot.strategy.decision import Action, Candidate, Decision, Decisions
+from bot.strategy.inclusion import Inclusion
 from bot.strategy.outlook import AccountOutlook, Outlook
 from bot.strategy.predictions import PredictionBook, PredictionSettings, draw
 from bot.strategy.snapshot import Snapshot
@@ -96,6 +100,10 @@ class KeeperService:
         Writes forecasts down; None writes none.
     leadership : Leadership or None
         Tells whether this process acts; None where it has the ledger for itself.
+    inclusion : callable or None
+        Appraises what was chosen; without it everything is urgent and worth whatever the fee cap allows.
+    inventory : Inventory or None
+        Says what the accounts need; None needs nothing.
     options : ServiceOptions
         How the daemon runs.
     """
@@ -111,6 +119,8 @@ class KeeperService:
         acknowledger: HeadAcknowledger,
         risk: "RiskJournal | None" = None,
         leadership: Leadership | None = None,
+        inclusion: Callable[[Snapshot, Candidate], Inclusion] | None = None,
+        inventory: Inventory | None = None,
         options: ServiceOptions | None = None,
     ) -> None:
         self._feed: Final = feed
@@ -124,6 +134,8 @@ class KeeperService:
         self._queue: Final[asyncio.Queue[HeadEvent]] = asyncio.Queue(_QUEUED_HEADS)
         self._journal: Final = DecisionJournal(protocol.name, ledger)
         self._leadership: Final = leadership or Leadership()
+        self._inclusion: Final = inclusion
+        self._inventory: Final = inventory
         self._reconciled = False
         self._synced: Head | None = None
         self._failures = 0
@@ -228,7 +240,8 @@ class KeeperService:
         await self._audit(head)
         snapshot = self._protocol.snapshot(head)
         decisions = self._decide(snapshot)
-        executions = await self._act(head, decisions)
+        executions = await self._act(head, snapshot, decisions)
+        await self._replenish(head)
         if self._risk is not None:
             await self._risk.record(head, snapshot, decisions.outlook)
         await self._ledger.record_head(head)
@@ -251,10 +264,10 @@ class KeeperService:
             self._audit_due = head.number + self._options.audit_interval
             _log.debug("audited", block=head.number, accounts=looked_at)
 
-    async def _act(self, head: Head, decisions: Decisions) -> Sequence[Execution]:
+    async def _act(self, head: Head, snapshot: Snapshot, decisions: Decisions) -> Sequence[Execution]:
         recorded = await self._journal.record(head, decisions.decisions)
         intents = [
-            self._intent(head, decision.chosen, recorded.get(decision.account))
+            self._intent(head, snapshot, decision.chosen, recorded.get(decision.account))
             for decision in decisions.decisions
             if decision.chosen is not None
         ]
@@ -265,7 +278,21 @@ class KeeperService:
                 _log.warning("would_revert", account=execution.intent.account, reason=reason)
         return executions
 
-    def _intent(self, head: Head, chosen: Candidate, decision_id: int | None) -> Intent:
+    async def _replenish(self, head: Head) -> None:
+        """Let the accounts have what they need, unless a newer head is more urgent."""
+        if self._inventory is not None and self._queue.empty():
+            intents = await self._inventory.wants(head)
+            if intents:
+                await self._executor.execute(intents, head)
+
+    def _terms(self, snapshot: Snapshot, chosen: Candidate) -> Terms:
+        if self._inclusion is None:
+            return Terms()
+        found = self._inclusion(snapshot, chosen)
+        lane = Lane.URGENT if found.urgent else Lane.HOUSEKEEPING
+        return Terms(lane, found.worth, value=found.value, asset=found.asset)
+
+    def _intent(self, head: Head, snapshot: Snapshot, chosen: Candidate, decision_id: int | None) -> Intent:
         account = to_checksum_address(chosen.action.account)
         return Intent(
             key=f"{self._protocol.name}:{account}:{head.hash}:{chosen.action.kind.value}",
@@ -274,6 +301,7 @@ class KeeperService:
             call=self._protocol.call_for(chosen.action),
             expected_profit=chosen.net,
             decision_id=decision_id,
+            terms=self._terms(snapshot, chosen),
         )
 
 

@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
-from bot.bootstrap import RunOptions, run_keeper, unlock
+from bot.bootstrap import RunOptions, run_keeper
 from bot.cli.boundary import run
 from bot.cli.options import ConfigFile
 from bot.config import load_settings
 from bot.errors import KeystorePasswordError
 from bot.ops.logs import configure_logs
 from bot.ops.signals import run_until_signalled
+from bot.sending import unlock
 
 app = typer.Typer(
     rich_markup_mode="rich", no_args_is_help=True, help="Watch every account and liquidate gently."
@@ -42,8 +43,8 @@ def run_(
     """
     settings = load_settings(config)
     configure_logs(settings.log.format, settings.log.level, settings.secrets())
-    signer = None if dry_run else unlock(settings, _ask_password)
-    run(run_until_signalled(run_keeper(settings, signer, RunOptions(dry_run, once))))
+    keys = None if dry_run else unlock(settings, _ask_password)
+    run(run_until_signalled(run_keeper(settings, keys, RunOptions(dry_run, once))))
 
 
 def _ask_password(path: Path) -> str:

@@ -41,7 +41,9 @@
     │   ├── KeystorePasswordError           the password does not open the keystore
     │   ├── KeystoreMissingError            no keystore is named, and a key is needed
     │   ├── KeystoreExistsError             a keystore would be overwritten
-    │   └── PrivateKeyInvalidError          what was to be imported is no private key
+    │   ├── PrivateKeyInvalidError          what was to be imported is no private key
+    │   ├── SignatureInvalidError           a remote signer signed something else
+    │   └── HaltNotFoundError               there is nothing to resume
     ├── RfqError                            dealers: asking for quotes, and giving them
     │   ├── QuoteMessageError               a message that is not what the protocol says
     │   ├── QuoteDeclinedError              a dealer gives no quote
@@ -93,11 +95,13 @@ from bot.errors.execution import (
     KeystoreInvalidError,
     KeystoreMissingError,
     KeystorePasswordError,
+    HaltNotFoundError,
     PrivateKeyInvalidError,
 )
 from bot.errors.laboratory import (
     BookFileError,
     KeeperProcessError,
+    SignatureInvalidError,
     LocalNodeError,
     MeasurementError,
     PriceFileError,
@@ -168,6 +172,7 @@ __all__ = [
     "LedgerHalfMigratedError",
     "LedgerInUseError",
     "LedgerLockedError",
+    "HaltNotFoundError",
     "LedgerMismatchError",
     "LedgerNewerError",
     "LedgerOutdatedError",
@@ -197,3 +202,4 @@ __all__ = [
     "UnknownSettingError",
     "WrongChainError",
 ]
+    "SignatureInvalidError",

@@ -54,3 +54,23 @@ class PrivateKeyInvalidError(ExecutionError):
     def __init__(self, fault: str) -> None:
         super().__init__(f"this is no private key: {fault}; it must be 64 hex digits, with or without 0x")
         self.fault = fault
+
+
+class SignatureInvalidError(ExecutionError):
+    """A remote signer returned something else than the transaction it was asked to sign."""
+
+    def __init__(self, signer: str, fault: str) -> None:
+        super().__init__(
+            f"what {signer} signed is not what was asked for: {fault}; it was not sent, and nothing is while "
+            "that signer is used: check signer.remote_url, signer.remote_address and the signer's chain id"
+        )
+        self.signer = signer
+        self.fault = fault
+
+
+class HaltNotFoundError(ExecutionError):
+    """There is nothing to resume."""
+
+    def __init__(self, ledger: str) -> None:
+        super().__init__(f"the keeper of the ledger {ledger} is not halted, so there is nothing to resume")
+        self.ledger = ledger

@@ -171,8 +171,7 @@ class TransactionExecutor:
         chosen: list[tuple[Writer, Intent]] = []
         for intent in sorted(intents, key=lambda intent: intent.terms.lane is Lane.HOUSEKEEPING):
             lane = intent.terms.lane
-            able = [writer for writer in self._writers if lane in writer.account.lanes]
-            writer = min(able, key=lambda writer: load[writer.account.address])
+            writer = min(self._able(intent), key=lambda writer: load[writer.account.address])
             address = writer.account.address
             if lane is Lane.HOUSEKEEPING:
                 if housekeeping[address] >= self._options.housekeeping_in_flight:
@@ -183,6 +182,13 @@ class TransactionExecutor:
             load[address] += 1
             chosen.append((writer, intent))
         return chosen
+
+    def _able(self, intent: Intent) -> list[Writer]:
+        """Return who may send an intent."""
+        sender, lane = intent.terms.sender, intent.terms.lane
+        if sender is not None:
+            return [writer for writer in self._writers if writer.account.address == sender]
+        return [writer for writer in self._writers if lane in writer.account.lanes]
 
     async def _tried_and_landed(
         self, work: Sequence[tuple[Writer, Intent]], open_rows: Sequence[Transaction], head: Head

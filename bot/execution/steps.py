@@ -119,7 +119,7 @@ def _patient(waiting: Waiting, facts: Facts, head: Head) -> Step:
     age = head.number - waiting.row.planned_block
     if waiting.row.outcome is Outcome.SIGNED:
         return Step(Kind.CONFIRM) if facts.known else Step(Kind.OFFER)
-    return Step(Kind.OFFER) if age >= facts.resend_after else Step(Kind.KEEP)
+    return Step(Kind.OFFER) if facts.hidden or age >= facts.resend_after else Step(Kind.KEEP)
 
 
 def _fees(waiting: Waiting) -> Fees:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from bot.chain import codec
-from bot.errors import RpcError
+from bot.errors import ChainError, RpcError
 from bot.execution.broadcast import Answer, PublicRoute, Route
 from bot.execution.fees import Fees
 from bot.execution.guard import Charge, Guard
@@ -124,7 +124,7 @@ class Writer:
             changed += await self._presser.press(
                 tracked.waiting, head, resend_after=resend_after, halted=halted
             )
-            changed += await self._heal(tracked.waiting, head)
+            await self._heal(tracked.waiting, head)
         return changed
 
     async def land(
@@ -135,8 +135,13 @@ class Writer:
         rows = await self._here.ledger.plan(intents, self.account.address, head)
         draft = Draft(rows, dict(zip((row.id for row in rows), trials, strict=True)))
         self._judge(draft, head)
-        await self._limit(draft, balance, head)
-        await self._sign(draft, nonces)
+        try:
+            await self._limit(draft, balance, head)
+            await self._sign(draft, nonces)
+        except ChainError as error:  # a remote signer that is away or refuses
+            reasons = [Verdict(row.id, Outcome.ABANDONED, f"not signed: {error}") for row in rows]
+            await self._here.ledger.conclude(reasons)
+            raise
         await self._here.ledger.journal(draft.signed, list(draft.verdicts.values()))
         sent = await self._send(draft, head)
         await self._here.ledger.conclude(sent)
@@ -190,7 +195,10 @@ class Writer:
         return self._here.options.gas_limit(row.intent.call, draft.trials[row.id])
 
     async def _free_nonces(self, count: int) -> tuple[list[int], int]:
-        """Return the lowest nonces that neither chain, pool nor an open transaction has, and the balance."""
+        """Return the lowest nonces that neither chain, pool nor an open transaction has, and what is left.
+
+        That is the balance less what open transactions cost at most.
+        """
         calls = [
             RpcCall("eth_getTransactionCount", [self.account.address, "pending"]),
             RpcCall("eth_getBalance", [self.account.address, "latest"]),
@@ -202,12 +210,13 @@ class Writer:
         nonce = codec.quantity(answers[0], "eth_getTransactionCount")
         rows = await self._here.ledger.open_transactions(self.account.address)
         held = {row.signed.nonce for row in rows if row.signed is not None}
+        owed = sum(_worst_cost(row.signed) for row in rows if row.signed is not None)
         free: list[int] = []
         while len(free) < count:
             if nonce not in held:
                 free.append(nonce)
             nonce += 1
-        return free, codec.quantity(answers[1], "eth_getBalance")
+        return free, codec.quantity(answers[1], "eth_getBalance") - owed
 
     async def _send(self, draft: Draft, head: Head) -> list[Verdict]:
         """Broadcast everything at once: the order of nonces is for the node to keep.
@@ -224,21 +233,24 @@ class Writer:
             for (row, _), answer in zip(rows, answers, strict=True)
         ]
 
-    async def _heal(self, waiting: Sequence[Waiting], head: Head) -> list[Transaction]:
+    async def _heal(self, waiting: Sequence[Waiting], head: Head) -> None:
         """Fill the first nonce that transactions wait behind and nobody uses, with a transfer of nothing."""
         stuck = [item for item in waiting if head.number - item.row.planned_block >= _GAP_AFTER_HEADS]
-        if not stuck or self.account.signer is None:
-            return []
+        if not stuck:
+            return
         (missing, *_), _balance = await self._free_nonces(1)
         behind = [item for item in stuck if item.signed.nonce > missing]
         if not behind:
-            return []
+            return
         _log.warning("nonce_filled", signer=self.account.address, nonce=missing, waiting=len(behind))
         call = self_transfer(self.account.address)
         intent = Intent(f"fill:{missing}:{head.hash}", "nonce", str(missing), call, expected_profit=0)
         trial = SimulationResult(succeeded=True, gas_used=0, data=b"")
         await self.land([intent], [trial], head)
-        return []
+
+
+def _worst_cost(signed: Signed) -> int:
+    return signed.gas_limit * signed.max_fee_per_gas
 
 
 def _executions(draft: Draft, sent: Sequence[Verdict]) -> list[Execution]:

@@ -55,6 +55,7 @@ class SqlLandingMemory:
         ).scalar_subquery()
         query = (
             select(
+                transactions.c.block_number,
                 transactions.c.account,
                 transactions.c.stake_asset,
                 transactions.c.stake,
@@ -117,6 +118,7 @@ async def _last(connection: AsyncConnection) -> HaltNote | None:
 def _spent(row: RowMapping) -> Spent:
     succeeded = row["outcome"] == Outcome.INCLUDED.value
     return Spent(
+        block_number=row["block_number"],
         account=row["account"],
         asset=row["stake_asset"],
         value=row["stake"] if succeeded else 0,

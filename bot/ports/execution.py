@@ -81,6 +81,8 @@ class Terms:
         What it buys or moves, WAD quote units, held against the limits of value.
     asset : str
         Symbol of what it buys or moves; empty if nothing.
+    sender : Address or None
+        Who must send it; None for any account that serves its lane. A row's signer tells who did.
     """
 
     lane: Lane = Lane.URGENT
@@ -88,6 +90,7 @@ class Terms:
     deadline: int | None = None
     value: int = 0
     asset: str = ""
+    sender: Address | None = None
 
 
 class Outcome(StrEnum):
@@ -300,4 +303,12 @@ class Executor(Protocol):
 
     async def roll_back(self, ancestor: Head) -> None:
         """Open transactions again that were settled above ``ancestor``."""
+        ...
+
+
+class Inventory(Protocol):
+    """Watches what the accounts hold."""
+
+    async def wants(self, head: Head) -> list[Intent]:
+        """Return what has to be moved or approved on ``head``, most often nothing."""
         ...

@@ -213,6 +213,8 @@ class Spent:
 
     Parameters
     ----------
+    block_number : int
+        Where it settled.
     account, asset : str
         What was acted on, and the symbol of what was bought or moved; the asset is empty if nothing was.
     value : int
@@ -225,6 +227,7 @@ class Spent:
         False if it reverted.
     """
 
+    block_number: int
     account: str
     asset: str
     value: int

@@ -8,10 +8,11 @@ from typing import Annotated, Any, Final
 from eth_utils.address import is_address
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from bot.config import ChainSettings, LogSettings, SignerSettings
+from bot.config import ChainSettings, LogSettings
 from bot.domain.wad import WAD
 from bot.errors import ConfigFileError, ConfigValueError
 from bot.execution.fees import FeePolicy
+from bot.execution.settings import KeystoreSettings
 from bot.ops.redaction import HIDDEN
 from bot.rfq.dealing import DealingLimits
 from bot.rfq.hedging import HedgeOptions
@@ -146,7 +147,7 @@ class DealerSettings(_Section):
     manifest: Path = Path("deployments/local.json")
     ledger: Path = Path("dealer.sqlite")
     chain: ChainSettings = ChainSettings()
-    signer: SignerSettings = SignerSettings()
+    signer: KeystoreSettings = KeystoreSettings()
     server: ServerSettings = ServerSettings()
     quotes: QuoteSettings = QuoteSettings()
     pricing: PricingSettings = PricingSettings()
