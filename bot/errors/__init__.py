@@ -91,17 +91,17 @@ from bot.errors.domain import (
 )
 from bot.errors.execution import (
     ExecutionError,
+    HaltNotFoundError,
     KeystoreExistsError,
     KeystoreInvalidError,
     KeystoreMissingError,
     KeystorePasswordError,
-    HaltNotFoundError,
     PrivateKeyInvalidError,
+    SignatureInvalidError,
 )
 from bot.errors.laboratory import (
     BookFileError,
     KeeperProcessError,
-    SignatureInvalidError,
     LocalNodeError,
     MeasurementError,
     PriceFileError,
@@ -156,6 +156,7 @@ __all__ = [
     "EndpointInvalidError",
     "EndpointUnreachableError",
     "ExecutionError",
+    "HaltNotFoundError",
     "HeadChainBrokenError",
     "HeadGapError",
     "HedgeError",
@@ -172,7 +173,6 @@ __all__ = [
     "LedgerHalfMigratedError",
     "LedgerInUseError",
     "LedgerLockedError",
-    "HaltNotFoundError",
     "LedgerMismatchError",
     "LedgerNewerError",
     "LedgerOutdatedError",
@@ -197,9 +197,9 @@ __all__ = [
     "RfqError",
     "RpcError",
     "SetupError",
+    "SignatureInvalidError",
     "SluiceError",
     "TargetHealthUnreachableError",
     "UnknownSettingError",
     "WrongChainError",
 ]
-    "SignatureInvalidError",
