@@ -10,7 +10,7 @@ from eth_utils.address import to_checksum_address
 
 from bot.chain.endpoint import Endpoint
 from bot.config import Settings, read_password
-from bot.errors import ConfigValueError, KeystoreMissingError
+from bot.errors import ConfigValueError, HaltNotFoundError, KeystoreMissingError
 from bot.execution.broadcast import PublicRoute, Route
 from bot.execution.executor import TransactionExecutor
 from bot.execution.inventory import Credit, Inventory, InventoryRules
@@ -20,9 +20,10 @@ from bot.execution.remote import RemoteSigner
 from bot.execution.settings import lanes
 from bot.execution.signer import KeystoreSigner, Signer, keystore_address
 from bot.execution.writer import Account
+from bot.ledger.address import LedgerPlace
 from bot.ledger.store import SqlLedger
-from bot.ops.limits import LimitGuard
-from bot.ports import Address, Appraise, Call, Rpc
+from bot.ops.limits import LimitGuard, halt, resume
+from bot.ports import Address, Appraise, Call, HaltNote, Rpc
 from bot.protocols.sluice.calls import Function
 from bot.protocols.sluice.manifest import AssetManifest, Manifest
 from bot.strategy.inclusion import Inclusions
@@ -155,6 +156,36 @@ def inventory_of(settings: Settings, rpc: Rpc, manifest: Manifest, keys: Keys | 
             interval=rules.interval_blocks,
         ),
     )
+
+
+async def halt_keeper(place: LedgerPlace, reason: str) -> int:
+    """Write a halt to a ledger; return how many transactions are pending.
+
+    Raises
+    ------
+    LedgerUnavailableError
+        If there is no ledger, or it cannot be used.
+    """
+    async with await SqlLedger.open_to_amend(place) as ledger:
+        await halt(ledger.landing, reason)
+        return len(await ledger.open_transactions())
+
+
+async def resume_keeper(place: LedgerPlace, reason: str) -> HaltNote:
+    """End a halt in a ledger; return the halt that ended.
+
+    Raises
+    ------
+    HaltNotFoundError
+        If there is none.
+    LedgerUnavailableError
+        If there is no ledger, or it cannot be used.
+    """
+    async with await SqlLedger.open_to_amend(place) as ledger:
+        ended = await ledger.landing.last_halt()
+        if ended is None or await resume(ledger.landing, reason) is None:
+            raise HaltNotFoundError(str(place))
+        return ended
 
 
 def _accounts(settings: Settings, keys: Keys | None, route: Route) -> list[Account]:

@@ -62,6 +62,17 @@ class Database:
         return database
 
     @classmethod
+    async def amend(cls, place: LedgerPlace) -> Self:
+        """Open a ledger that is there, to add an operator's word beside a keeper that writes.
+
+        Raises
+        ------
+        LedgerNewerError, LedgerOutdatedError, LedgerHalfMigratedError, LedgerUnavailableError
+            As `read`.
+        """
+        return await cls._existing(place, writable=True)
+
+    @classmethod
     async def read(cls, place: LedgerPlace) -> Self:
         """Open for reading, beside a keeper that writes.
 
@@ -74,10 +85,14 @@ class Database:
         LedgerUnavailableError
             If there is no such database or it is no ledger.
         """
+        return await cls._existing(place, writable=False)
+
+    @classmethod
+    async def _existing(cls, place: LedgerPlace, *, writable: bool) -> Self:
         address = LedgerAddress.of(place)
         if address.path is not None and not address.path.is_file():
             raise LedgerUnavailableError(address.label, "there is no such file")
-        database = cls(address, engine_for(address, writable=False))
+        database = cls(address, engine_for(address, writable=writable))
         try:
             async with database.transaction() as connection:
                 await connection.run_sync(migration.check, address.label)

@@ -50,6 +50,11 @@ class SqlLedger:
         """Open for reading; see `Database.read`."""
         return cls(await Database.read(place))
 
+    @classmethod
+    async def open_to_amend(cls, place: LedgerPlace) -> Self:
+        """Open for an operator's word; see `Database.amend`."""
+        return cls(await Database.amend(place))
+
     @property
     def risk(self) -> SqlRiskMemory:
         """Forecasts, in the same database."""
