@@ -106,7 +106,7 @@ async def run_keeper(settings: Settings, keys: Keys | None, options: RunOptions)
         senders = [sender] if keys is None else keys.addresses
         leadership = await _leadership(settings, ledger, senders, stack, waits=waits)
         covariance = await _learnt(settings.risk, client, ledger.risk, manifest)
-        protocol = SluiceProtocol(client, manifest, sender, covariance=covariance)
+        protocol = SluiceProtocol(client, manifest, sender, covariance=covariance, memory=ledger.books)
         acknowledger = await _acknowledger(settings, stack)
         tip = settings.fees.policy().tip
         limits = replace(strategy_limits(settings.strategy, tip), outlook=settings.risk.outlook())

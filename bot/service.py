@@ -20,11 +20,11 @@ import structlog
 from eth_utils.address import to_checksum_address
 
 from bot.errors import (
+    ChainError,
     DuplicateTransactionError,
-    EndpointUnreachableError,
     LeaseLostError,
     LedgerError,
-    RpcError,
+    ProtocolError,
 )
 from bot.leadership import Leadership
 from bot.ports import (
@@ -58,6 +58,8 @@ _log = structlog.get_logger(__name__)
 _QUEUED_HEADS: Final = 256
 _FAILURES_IN_A_ROW: Final = 20
 """Heads on which the node may fail one after the other before the process gives up."""
+_LONGEST_QUIET: Final = 64
+"""Heads at most between two attempts to read a book that was wrong from the chain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,8 @@ class KeeperService:
         self._synced: Head | None = None
         self._failures = 0
         self._audit_due = 0
+        self._doubts = 0
+        self._quiet_until = 0
 
     async def run(self) -> None:
         """Run until cancelled, or until one head was acted on if told so.
@@ -195,17 +199,36 @@ class KeeperService:
         """Handle a head; a node that fails now and then costs that head alone. True if it was acted on."""
         try:
             acted = await self._on_head(event)
-        except (EndpointUnreachableError, RpcError) as error:
+        except ChainError as error:
             self._failures += 1
             if self._failures >= _FAILURES_IN_A_ROW:
                 raise
             _log.warning("head_skipped", block=event.head.number, reason=str(error))
+            return False
+        except ProtocolError as error:
+            await self._quarantine(event.head, error)
             return False
         except LedgerError as error:
             self._without_ledger(event.head, error)
             return False
         self._failures = 0
         return acted
+
+    @property
+    def quarantined(self) -> bool:
+        """Whether the book was wrong, and has not been found right since: nothing is done on it."""
+        return self._doubts > 0
+
+    async def _quarantine(self, head: Head, error: ProtocolError) -> None:
+        """Stop acting on a book that is wrong, and have it read from the chain again, later each time."""
+        _log.error("book_diverged", protocol=self._protocol.name, block=head.number, reason=str(error))
+        self._audit_due = 0
+        self._quiet_until = head.number + min(1 << self._doubts, _LONGEST_QUIET)
+        self._doubts += 1
+        try:
+            await self._protocol.distrust()
+        except LedgerError as failure:
+            self._without_ledger(head, failure)
 
     def _without_ledger(self, head: Head, error: LedgerError) -> None:
         """Say that nothing is sent, and stay: once the ledger works again everything is read from it anew."""
@@ -228,6 +251,8 @@ class KeeperService:
 
     async def _on_head(self, event: NewHead) -> bool:
         head, started = event.head, perf_counter()
+        if head.number < self._quiet_until:
+            return False
         await self._protocol.sync(head)
         self._synced = head
         if event.behind or not self._queue.empty() or not await self._leads():
@@ -256,12 +281,16 @@ class KeeperService:
             sent=sent,
             took_ms=round((perf_counter() - started) * 1e3, 1),
         )
+        await self._protocol.checkpoint()
         return True
 
     async def _audit(self, head: Head) -> None:
         if head.number >= self._audit_due:
             looked_at = await self._protocol.audit(head, self._options.audit_sample)
             self._audit_due = head.number + self._options.audit_interval
+            if self._doubts:
+                self._doubts = 0
+                _log.info("book_trusted", protocol=self._protocol.name, block=head.number)
             _log.debug("audited", block=head.number, accounts=looked_at)
 
     async def _act(self, head: Head, snapshot: Snapshot, decisions: Decisions) -> Sequence[Execution]:

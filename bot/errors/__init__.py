@@ -21,7 +21,9 @@
     ├── ProtocolError                       what a protocol's contracts and manifest say
     │   ├── ManifestError                   a manifest that is missing, malformed, or of another chain
     │   ├── LogMalformedError               a log that is not the event it claims to be
-    │   └── BookDivergedError               the book kept from logs contradicts the chain
+    │   ├── BookDivergedError               the book kept from logs contradicts the chain
+    │   ├── BookIncompleteError             accounts that do not add up to the totals
+    │   └── CheckpointInvalidError          a checkpoint that this program cannot go on from
     ├── ReplayError                         the laboratory: input files, processes, set-up
     │   ├── PriceFileError                  a row of a price file that cannot be a price
     │   ├── BookFileError                   a row of a book that cannot be an account
@@ -126,7 +128,14 @@ from bot.errors.ledger import (
     LedgerValueError,
 )
 from bot.errors.ops import AcknowledgerUnreachableError, OpsError
-from bot.errors.protocols import BookDivergedError, LogMalformedError, ManifestError, ProtocolError
+from bot.errors.protocols import (
+    BookDivergedError,
+    BookIncompleteError,
+    CheckpointInvalidError,
+    LogMalformedError,
+    ManifestError,
+    ProtocolError,
+)
 from bot.errors.rfq import (
     DealerLedgerError,
     DealerUnreachableError,
@@ -142,7 +151,9 @@ __all__ = [
     "AcknowledgerUnreachableError",
     "BookDivergedError",
     "BookFileError",
+    "BookIncompleteError",
     "ChainError",
+    "CheckpointInvalidError",
     "CollateralExhaustedError",
     "ConfigError",
     "ConfigFileError",

@@ -66,8 +66,40 @@ class BookDivergedError(ProtocolError):
     def __init__(self, what: str, kept: object, chain: object) -> None:
         super().__init__(
             f"{what} is {kept!r} in the book and {chain!r} on chain; "
-            "restart to read all logs again, and report it if it comes back"
+            "the keeper reads it from the chain again; report it if it comes back"
         )
         self.what = what
         self.kept = kept
         self.chain = chain
+
+
+class BookIncompleteError(ProtocolError):
+    """The accounts known from their deposits do not add up to the totals of an asset.
+
+    Parameters
+    ----------
+    asset_id, block_number : int
+        The asset, and where it was read.
+    found, totals : tuple of int
+        Collateral and debt shares, over all accounts and as the asset has them.
+    """
+
+    def __init__(
+        self, asset_id: int, block_number: int, found: tuple[int, int], totals: tuple[int, int]
+    ) -> None:
+        super().__init__(
+            f"at block {block_number} the accounts hold {found[0]} of asset {asset_id} and owe {found[1]} "
+            f"shares, its totals are {totals[0]} and {totals[1]}; all logs are read instead"
+        )
+        self.asset_id = asset_id
+        self.block_number = block_number
+        self.found = found
+        self.totals = totals
+
+
+class CheckpointInvalidError(ProtocolError):
+    """A checkpoint of a book is damaged, or was written by another version or for another deployment."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"the checkpoint cannot be used: {problem}; the book is read from the chain instead")
+        self.problem = problem

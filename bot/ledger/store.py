@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.errors import DuplicateTransactionError
 from bot.ledger import schema
 from bot.ledger.address import LedgerPlace
+from bot.ledger.book import SqlBookMemory
 from bot.ledger.database import Database
 from bot.ledger.history import SqlHistory
 from bot.ledger.landing import SqlLandingMemory
@@ -59,6 +60,11 @@ class SqlLedger:
     def risk(self) -> SqlRiskMemory:
         """Forecasts, in the same database."""
         return SqlRiskMemory(self._database)
+
+    @property
+    def books(self) -> SqlBookMemory:
+        """Books of the protocols, in the same database."""
+        return SqlBookMemory(self._database)
 
     @property
     def landing(self) -> SqlLandingMemory:

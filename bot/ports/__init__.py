@@ -39,6 +39,8 @@ from bot.ports.execution import (
     Transaction,
 )
 from bot.ports.ledger import (
+    BookCheckpoint,
+    BookMemory,
     Checkpoint,
     DecisionEntry,
     DecisionRecord,
@@ -63,6 +65,8 @@ from bot.ports.protocol import (
 __all__ = [
     "Address",
     "Appraise",
+    "BookCheckpoint",
+    "BookMemory",
     "Call",
     "Checkpoint",
     "DecisionEntry",

@@ -344,3 +344,28 @@ class RiskMemory(Protocol):
     async def forget_above(self, ancestor: Head) -> None:
         """Undo what was written on heads above ``ancestor``: predictions, fates and checkpoints."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class BookCheckpoint:
+    """A protocol's whole book as of a head; ``blob`` means something to its adapter alone."""
+
+    block_number: int
+    block_hash: Hash32
+    blob: bytes
+
+
+class BookMemory(Protocol):
+    """The part of the ledger that remembers books; each method is one database transaction."""
+
+    async def save_book(self, protocol: str, checkpoint: BookCheckpoint) -> None:
+        """Keep a checkpoint; all but the newest few are forgotten."""
+        ...
+
+    async def books(self, protocol: str) -> list[BookCheckpoint]:
+        """Return the checkpoints kept, newest first."""
+        ...
+
+    async def forget_books(self, protocol: str) -> None:
+        """Forget every checkpoint: the book was wrong."""
+        ...

@@ -22,6 +22,11 @@ class LiquidationProtocol(Protocol[SnapshotT_co, DecisionT_contra]):
 
         Heads come in order, without gaps; after a failure the same or a later head may be offered,
         and the logs missed are read then.
+
+        Raises
+        ------
+        ProtocolError
+            If the logs contradict the book: nothing may act on it; see `distrust`.
         """
         ...
 
@@ -44,8 +49,16 @@ class LiquidationProtocol(Protocol[SnapshotT_co, DecisionT_contra]):
         Raises
         ------
         BookDivergedError
-            If one differs: nothing may act on the book any more.
+            If one differs: nothing may act on the book any more; see `distrust`.
         """
+        ...
+
+    async def distrust(self) -> None:
+        """Throw the book away, and all that was kept of it; the next `sync` reads it from the chain."""
+        ...
+
+    async def checkpoint(self) -> None:
+        """Keep the book, so that a restart goes on from it; it is for the adapter to say how often."""
         ...
 
     def explain(self, revert_data: bytes) -> str:

@@ -1,6 +1,7 @@
 """A Uniswap V3 pool kept from its logs: price from ``Swap``, liquidity by tick from ``Mint`` and ``Burn``."""
 
-from typing import Final
+from collections.abc import Iterable
+from typing import Any, Final
 
 from bot import abi
 from bot.domain.amm.uniswap_v3 import Pool
@@ -59,6 +60,55 @@ class PoolBook:
         twin._gross, twin._net = dict(self._gross), dict(self._net)
         twin._stale_ticks, twin._pool = self._stale_ticks, self._pool
         return twin
+
+    def parts(self) -> dict[str, Any]:
+        """Return what `restored` takes."""
+        return {
+            "address": self.address,
+            "token0": self.token0,
+            "token1": self.token1,
+            "fee_pips": self.fee_pips,
+            "tick_spacing": self.tick_spacing,
+            "sqrt_price": self._sqrt_price,
+            "tick": self._tick,
+            "liquidity": self._liquidity,
+            "ticks": [(tick, gross, self._net[tick]) for tick, gross in self._gross.items()],
+        }
+
+    @classmethod
+    def restored(
+        cls,
+        address: bytes,
+        token0: int,
+        token1: int,
+        fee_pips: int,
+        tick_spacing: int,
+        sqrt_price: int,
+        tick: int,
+        liquidity: int,
+        ticks: Iterable[tuple[int, int, int]],
+    ) -> "PoolBook":
+        """Return a pool from its `parts`."""
+        pool = cls(address, token0, token1, fee_pips, tick_spacing)
+        pool.place(sqrt_price, tick, liquidity, ticks)
+        return pool
+
+    def place(
+        self, sqrt_price: int, tick: int, liquidity: int, ticks: Iterable[tuple[int, int, int]]
+    ) -> None:
+        """Take price and liquidity as read from the pool, and more of its initialised ticks.
+
+        Parameters
+        ----------
+        sqrt_price, tick, liquidity : int
+            As in the pool.
+        ticks : iterable of (tick, gross, net)
+            Liquidity that refers to each tick, and that begins at it.
+        """
+        self._sqrt_price, self._tick, self._liquidity = sqrt_price, tick, liquidity
+        for place, gross, net in ticks:
+            self._gross[place], self._net[place] = gross, net
+        self._stale_ticks = True
 
     def apply(self, event: Event) -> None:
         """Bring the state forward by one log, in the order of the chain.

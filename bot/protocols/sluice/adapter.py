@@ -1,28 +1,32 @@
 """Sluice as the keeper watches it: one ``eth_getLogs`` per head, and a book that can be rolled back."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from random import Random
 from typing import Final
 
+import structlog
 from eth_utils.crypto import keccak
 
 from bot.chain import codec
 from bot.domain.volatility import LiveCovariance
-from bot.errors import BookDivergedError, ManifestError
-from bot.ports import Call, Head, Receipt, Rpc, RpcCall
-from bot.protocols.sluice import lens
-from bot.protocols.sluice.calls import CallBuilder, Function, explain_revert
+from bot.errors import BookDivergedError, BookIncompleteError, ManifestError, ProtocolError
+from bot.ports import BookMemory, Call, Head, Receipt, Rpc, RpcCall
+from bot.protocols.sluice.audit import Auditor
+from bot.protocols.sluice.calls import CallBuilder, explain_revert
+from bot.protocols.sluice.loading import ChainLoader, PositionReader
 from bot.protocols.sluice.manifest import Manifest
 from bot.protocols.sluice.reader import LogReader, answered
 from bot.protocols.sluice.realised import Payouts
+from bot.protocols.sluice.resuming import Checkpoints, with_covariance
 from bot.protocols.sluice.state import State, decoders_of, raw
 from bot.protocols.sluice.timeline import Timeline, apply_all
-from bot.protocols.uniswap_v3 import PoolBook
 from bot.strategy.decision import Action
 from bot.strategy.snapshot import Snapshot
 
-_TICK_SPACING: Final = Function("uniswap_v3_pool", "tickSpacing")
+SLUICE: Final = "sluice"
+"""Name of the protocol in the ledger."""
+
+_log = structlog.get_logger(__name__)
+
 _CHECKED: Final = (
     "clearing_house",
     "liquidation_engine",
@@ -43,10 +47,19 @@ class SyncOptions:
         Most blocks asked for in one request while catching up.
     journal : int
         Heads that can be rolled back without reading everything again.
+    positions_per_call : int
+        Most accounts asked for in one call of the lens.
+    furthest : int
+        Blocks over which logs are cheaper than reading the chain anew: the oldest checkpoint to go on from.
+    checkpoint_interval : int
+        Least blocks between two checkpoints.
     """
 
     chunk: int = 2_000
     journal: int = 128
+    positions_per_call: int = 1_500
+    furthest: int = 20_000
+    checkpoint_interval: int = 256
 
 
 class SluiceProtocol:
@@ -65,6 +78,8 @@ class SluiceProtocol:
     covariance : LiveCovariance or None
         What was known of the feeds before the first log; rounds it has seen count once. None estimates
         nothing.
+    memory : BookMemory or None
+        Where the book is kept between two runs; None keeps none.
     """
 
     def __init__(
@@ -74,6 +89,7 @@ class SluiceProtocol:
         signer: str | None = None,
         options: SyncOptions | None = None,
         covariance: LiveCovariance | None = None,
+        memory: BookMemory | None = None,
     ) -> None:
         self._rpc: Final = rpc
         self._manifest: Final = manifest
@@ -83,13 +99,21 @@ class SluiceProtocol:
         self._calls: Final = CallBuilder(manifest)
         self._payouts: Final = Payouts(manifest, self._signer)
         self._covariance: Final = covariance
-        self._spacings: dict[str, int] = {}
+        self._auditor: Final = Auditor(rpc, manifest)
+        self._positions: Final = PositionReader(rpc, manifest.position_lens, self._options.positions_per_call)
+        self._loader: Final = ChainLoader(rpc, manifest, self._reader, self._positions)
+        self._checkpoints: Final = (
+            None
+            if memory is None
+            else Checkpoints(memory, rpc, manifest, SLUICE, self._options.checkpoint_interval)
+        )
         self._timeline: Timeline | None = None
+        self._distrusted = False
 
     @property
     def name(self) -> str:
         """Short name, unique among the adapters."""
-        return "sluice"
+        return SLUICE
 
     @property
     def tip(self) -> Head | None:
@@ -155,12 +179,44 @@ class SluiceProtocol:
             await self._catch_up(timeline, head)
 
     async def _restart(self, head: Head) -> None:
+        """Go on from a checkpoint, or else read the chain as it is at ``head``."""
         self._timeline = None
-        pools, decoders = await self._fresh_pools(), decoders_of(self._manifest)
+        if await self._resumed(head):
+            return
+        state = await self._loaded(head)
+        quarantined = [f"0x{state.book.accounts[row].hex()}" for row in sorted(state.book.quarantined)]
+        if quarantined:
+            _log.error("accounts_quarantined", block=head.number, accounts=quarantined)
+        _log.info("book_loaded", block=head.number, accounts=len(state.book))
+        self._timeline = Timeline(state, head, self._options.journal)
+
+    async def _resumed(self, head: Head) -> bool:
+        """Try the newest checkpoint; one that does not lead to ``head`` is forgotten with the others."""
+        if self._checkpoints is None or self._distrusted:
+            return False
+        found = await self._checkpoints.newest(head, self._options.furthest)
+        if found is None:
+            return False
+        state, base = found
+        try:
+            await self._catch_up(Timeline(with_covariance(state, self._covariance), base, 0), head)
+        except ProtocolError as error:
+            _log.error("checkpoint_refused", block=base.number, reason=str(error))
+            await self._checkpoints.forget()
+            return False
+        _log.info("book_resumed", block=base.number, behind=head.number - base.number)
+        return True
+
+    async def _loaded(self, head: Head) -> State:
+        try:
+            return await self._loader.state(head, self._covariance)
+        except BookIncompleteError as error:
+            _log.warning("book_incomplete", block=head.number, reason=str(error))
+        pools, decoders = await self._loader.fresh_pools(head), decoders_of(self._manifest)
         state = State(self._manifest, pools, decoders, covariance=self._covariance)
         stretch = await self._reader.up_to(self._manifest.block, head)
         apply_all(state, stretch.logs, stretch.times)
-        self._timeline = Timeline(state, head, self._options.journal)
+        return state
 
     async def _catch_up(self, timeline: Timeline, head: Head) -> None:
         stretch = await self._reader.up_to(timeline.tip.number + 1, head)
@@ -168,24 +224,16 @@ class SluiceProtocol:
         apply_all(state, stretch.logs, stretch.times)
         self._timeline = Timeline(state, head, self._options.journal)
 
-    async def _fresh_pools(self) -> dict[bytes, PoolBook]:
-        if len(self._spacings) < len(self._manifest.pools):
-            await self._read_spacings()
-        pools = {}
-        for pool in self._manifest.pools:
-            pair = (self._manifest.asset(pool.base), self._manifest.asset(pool.quote))
-            token0, token1 = sorted(pair, key=lambda asset: int(asset.token, 16))
-            address, spacing = raw(pool.address), self._spacings[pool.address]
-            pools[address] = PoolBook(address, token0.id, token1.id, pool.fee_pips, spacing)
-        return pools
+    async def checkpoint(self) -> None:
+        """Write the book to the ledger, if one is due; see `bot.ports.LiquidationProtocol.checkpoint`."""
+        if self._checkpoints is not None and self._timeline is not None:
+            await self._checkpoints.save(self._timeline)
 
-    async def _read_spacings(self) -> None:
-        data = codec.hex_data(_TICK_SPACING.data())
-        addresses = [pool.address for pool in self._manifest.pools]
-        calls = [RpcCall("eth_call", ({"to": address, "data": data}, "latest")) for address in addresses]
-        for address, answer in zip(addresses, await self._rpc.batch(calls), strict=True):
-            returned = codec.data(answered(answer), f"tick spacing of pool {address}")
-            (self._spacings[address],) = _TICK_SPACING.result(returned)
+    async def distrust(self) -> None:
+        """Throw the book and its checkpoints away; see `bot.ports.LiquidationProtocol.distrust`."""
+        self._timeline, self._distrusted = None, True
+        if self._checkpoints is not None:
+            await self._checkpoints.forget()
 
     async def roll_back(self, ancestor: Head) -> None:
         """Undo everything above ``ancestor``; the next `sync` continues from it.
@@ -204,14 +252,7 @@ class SluiceProtocol:
     async def audit(self, head: Head, sample: int) -> int:
         """Hold a sample of accounts, and every total and price, against the chain at ``head``.
 
-        The sample is drawn by the head's height, so that it is the same for everyone and moves on.
-
-        Parameters
-        ----------
-        head : Head
-            The head that was synced last.
-        sample : int
-            Most accounts to look at.
+        Accounts in quarantine are read again, and released if they make sense now.
 
         Returns
         -------
@@ -223,42 +264,19 @@ class SluiceProtocol:
         BookDivergedError
             With the first quantity that differs.
         """
-        rows = range(len(self.state.book))
-        chosen = Random(head.number).sample(rows, min(sample, len(rows)))
-        await self._audit_positions(head, chosen)
-        await self._audit_markets(head)
-        return len(chosen)
+        if self.state.book.quarantined:
+            await self._release(head)
+        return await self._auditor.audit(self.state, head, sample)
 
-    async def _audit_positions(self, head: Head, rows: Sequence[int]) -> None:
+    async def _release(self, head: Head) -> None:
         book = self.state.book
+        rows = sorted(book.quarantined)
         accounts = [book.accounts[row] for row in rows]
-        packed = await self._lens(head, lens.POSITIONS, [f"0x{account.hex()}" for account in accounts])
-        for row, found in zip(rows, lens.unpack_positions(packed, len(rows)), strict=True):
-            kept = lens.LensPosition(
-                int(book.epoch[row]),
-                bool(book.flagged[row]),
-                max(int(book.risk_block[row]), 0),
-                {i: amount for i, amount in enumerate(book.collateral.row(row)) if amount},
-                {i: shares for i, shares in enumerate(book.debt_shares.row(row)) if shares},
-            )
-            if kept != found:
-                raise BookDivergedError(f"account 0x{book.accounts[row].hex()}", kept, found)
-
-    async def _audit_markets(self, head: Head) -> None:
-        state = self.state
-        packed = await self._lens(head, lens.MARKETS)
-        for asset_id, found in enumerate(lens.unpack_markets(packed)):
-            market = state.assets[asset_id].market_at(head.timestamp)
-            price = state.price(asset_id, head.timestamp) or 0
-            kept = lens.LensMarket(lens.without_clock(market), price)
-            if kept != found:
-                raise BookDivergedError(f"totals of asset {asset_id}", kept, found)
-
-    async def _lens(self, head: Head, function: Function, *arguments: object) -> bytes:
-        call = {"to": self._manifest.position_lens, "data": codec.hex_data(function.data(*arguments))}
-        answer = await self._rpc.request("eth_call", (call, codec.at(head)))
-        (packed,) = function.result(codec.data(answer, "answer of the position lens"))
-        return bytes(packed)
+        found = await self._positions.read(accounts, len(self.state.assets), head)
+        for index, row in enumerate(rows):
+            if index not in found.damaged:
+                book.release(row, found.columns, index)
+                _log.info("account_released", block=head.number, account=f"0x{accounts[index].hex()}")
 
     # ------------------------------------------------------------------------- action
 

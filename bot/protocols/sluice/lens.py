@@ -19,6 +19,8 @@ TICKS: Final = Function("position_lens", "ticks")
 _AMOUNT: Final = 16
 _HEADER: Final = 26
 _MOST_ASSETS: Final = 64
+_PADDING: Final = bytes(12)
+_POSITIONS_SELECTOR: Final = POSITIONS.data([])[:4]
 
 
 class LensPosition(NamedTuple):
@@ -97,6 +99,12 @@ class _Cursor:
     @property
     def ended(self) -> bool:
         return self._offset == len(self._data)
+
+
+def positions_data(accounts: Sequence[bytes]) -> bytes:
+    """Return the calldata of ``positions``, by hand: a general encoder takes a hundred times as long."""
+    words = b"".join([_PADDING + account for account in accounts])
+    return _POSITIONS_SELECTOR + (32).to_bytes(32) + len(accounts).to_bytes(32) + words
 
 
 def without_clock(market: Market) -> Market:

@@ -1,9 +1,11 @@
 """Reads the deployment's logs: one request for a head, a few for a stretch of the chain."""
 
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from bot.chain import codec
-from bot.errors import RpcError
+from bot.errors import MalformedAnswerError, RpcError
 from bot.ports import Head, Json, Log, Rpc, RpcCall
 from bot.protocols.sluice.manifest import Manifest
 from bot.protocols.sluice.state import (
@@ -20,6 +22,20 @@ _TIMED: Final = frozenset(
     ENGINE_EVENTS.topics + FEED_EVENTS.topics + HOUSE_EVENTS.topics_of("SettlementBooked")
 )
 """Events that start a clock, are held against it, or are valued at the prices of their block."""
+_DEPOSITED: Final = HOUSE_EVENTS.topics_of("CollateralDeposited")
+_BALANCES: Final = (
+    "Supplied",
+    "Withdrawn",
+    "CollateralDeposited",
+    "CollateralWithdrawn",
+    "Borrowed",
+    "Repaid",
+    "InterestAccrued",
+    "CreditCollected",
+    "ReserveWithdrawn",
+)
+"""Events of the house that move balances and totals and nothing else: most of all logs. Where balances and
+totals are read from the chain, they need not be."""
 
 
 class Stretch(NamedTuple):
@@ -52,12 +68,29 @@ class LogReader:
     def __init__(self, rpc: Rpc, manifest: Manifest, chunk: int) -> None:
         self._rpc: Final = rpc
         self._chunk: Final = chunk
-        self._filter: Final[dict[str, Any]] = {"address": _addresses(manifest), "topics": [_topics()]}
+        pools = [pool.address for pool in manifest.pools]
+        balances = {topic for name in _BALANCES for topic in HOUSE_EVENTS.topics_of(name)}
+        rules = [topic for topic in _topics() if topic not in balances]
+        self._all: Final[dict[str, Any]] = {
+            "address": [*_rule_makers(manifest), *pools],
+            "topics": [_topics()],
+        }
+        self._rules: Final[dict[str, Any]] = {"address": _rule_makers(manifest), "topics": [rules]}
+        self._deposits: Final[dict[str, Any]] = {"address": [manifest.clearing_house], "topics": [_DEPOSITED]}
 
     async def of_head(self, head: Head) -> tuple[Log, ...]:
-        """Return the logs of one block, by its hash."""
-        answer = await self._rpc.request("eth_getLogs", ({**self._filter, "blockHash": head.hash},))
-        return codec.logs(answer)
+        """Return the logs of one block, by its hash, in order.
+
+        Raises
+        ------
+        MalformedAnswerError
+            If one is of another block, or comes twice.
+        """
+        logs = codec.logs(await self._rpc.request("eth_getLogs", ({**self._all, "blockHash": head.hash},)))
+        for log in logs:
+            if log.block_hash != head.hash:
+                raise MalformedAnswerError("block of a log", log.block_hash, f"{head.hash}, as asked for")
+        return _in_order(logs)
 
     async def up_to(self, first: int, head: Head) -> Stretch:
         """Return the logs from block ``first`` to ``head``, both included.
@@ -67,14 +100,46 @@ class LogReader:
         RpcError
             If the endpoint answers from another branch than that of ``head``.
         """
-        logs: list[Log] = []
-        for start in range(first, head.number + 1, self._chunk):
-            end = min(start + self._chunk - 1, head.number)
-            window = {"fromBlock": codec.hex_quantity(start), "toBlock": codec.hex_quantity(end)}
-            logs += codec.logs(await self._rpc.request("eth_getLogs", ({**self._filter, **window},)))
+        return await self._stretch(self._all, first, head)
+
+    async def rules_up_to(self, first: int, head: Head) -> Stretch:
+        """Return the same without the logs that only move balances and totals, and without those of pools."""
+        return await self._stretch(self._rules, first, head)
+
+    async def depositors_up_to(self, first: int, head: Head) -> list[bytes]:
+        """Return every account that ever was given collateral, 20 bytes each, in order of appearance."""
+        accounts: dict[bytes, None] = {}
+        for entry in await self._window(self._deposits, first, head.number):
+            topics = codec.sequence(codec.mapping(entry, "log").get("topics"), "log.topics")
+            topic = codec.hash32(topics[1] if len(topics) > 1 else None, "account of a deposit")
+            accounts[bytes.fromhex(topic[26:])] = None
+        return list(accounts)
+
+    async def _stretch(self, wanted: Mapping[str, Any], first: int, head: Head) -> Stretch:
+        logs = _in_order(codec.logs(await self._window(wanted, first, head.number)))
         timed = {log.block_number for log in logs if log.topics[0] in _TIMED}
         times = await self._times(sorted(timed | {head.number}), head)
-        return Stretch(tuple(logs), times)
+        return Stretch(logs, times)
+
+    async def _window(self, wanted: Mapping[str, Any], first: int, last: int) -> list[object]:
+        """Return raw logs of a range of blocks, asked for in chunks."""
+        found: list[object] = []
+        for start in range(first, last + 1, self._chunk):
+            found += await self._chunked(wanted, start, min(start + self._chunk - 1, last))
+        return found
+
+    async def _chunked(self, wanted: Mapping[str, Any], first: int, last: int) -> Sequence[object]:
+        """Return raw logs of a range; one that a node refuses, most often as too long, is halved."""
+        window = {"fromBlock": codec.hex_quantity(first), "toBlock": codec.hex_quantity(last)}
+        try:
+            answer = await self._rpc.request("eth_getLogs", ({**wanted, **window},))
+        except RpcError:
+            if first == last:
+                raise
+            middle = (first + last) // 2
+            lower = await self._chunked(wanted, first, middle)
+            return [*lower, *await self._chunked(wanted, middle + 1, last)]
+        return codec.sequence(answer, "logs")
 
     async def _times(self, numbers: list[int], head: Head) -> dict[int, int]:
         times: dict[int, int] = {}
@@ -90,14 +155,25 @@ class LogReader:
         return times
 
 
-def _addresses(manifest: Manifest) -> list[str]:
+def _in_order(logs: tuple[Log, ...]) -> tuple[Log, ...]:
+    """Return logs in the order of the chain, whatever order a node answers in."""
+    ordered = sorted(logs, key=lambda log: (log.block_number, log.log_index))
+    for one, next_ in pairwise(ordered):
+        if (one.block_number, one.log_index) == (next_.block_number, next_.log_index):
+            raise MalformedAnswerError(
+                "place of a log", (one.block_number, one.log_index), "held by one log alone"
+            )
+    return tuple(ordered)
+
+
+def _rule_makers(manifest: Manifest) -> list[str]:
+    """Return every contract that is watched, pools aside."""
     return [
         manifest.clearing_house,
         manifest.liquidation_engine,
         manifest.price_oracle,
         manifest.flash_taker,
         *(asset.feed for asset in manifest.assets),
-        *(pool.address for pool in manifest.pools),
     ]
 
 

@@ -38,6 +38,15 @@ class Timeline:
         self.state = state
         self.tip = head
 
+    @property
+    def base_head(self) -> Head:
+        """The lowest head that can be returned to."""
+        return self._base_head
+
+    def base(self) -> State:
+        """Return a copy of the state at the lowest head that can be returned to."""
+        return self._base.copy()
+
     def extend(self, head: Head, logs: tuple[Log, ...]) -> None:
         """Apply the logs of the tip's child.
 

@@ -7,10 +7,12 @@ import pytest
 
 from bot.domain.lending import Market
 from bot.protocols.sluice.lens import (
+    POSITIONS,
     LensMarket,
     LensPool,
     LensPosition,
     LensTick,
+    positions_data,
     unpack_columns,
     unpack_markets,
     unpack_positions,
@@ -21,6 +23,12 @@ from bot.protocols.sluice.lens import (
 def packed(collaterals: int, debts: int, epoch: int, flagged: int, *amounts: int) -> bytes:
     head = collaterals.to_bytes(8) + debts.to_bytes(8) + epoch.to_bytes(4) + flagged.to_bytes(1)
     return head + (900 + epoch).to_bytes(5) + b"".join(amount.to_bytes(16) for amount in amounts)
+
+
+def test_calldata_is_that_of_the_abi() -> None:
+    for count in (0, 1, 5):
+        accounts = [bytes([index] * 20) for index in range(count)]
+        assert positions_data(accounts) == POSITIONS.data([f"0x{account.hex()}" for account in accounts])
 
 
 def test_amounts_belong_to_the_set_bits_lowest_first() -> None:

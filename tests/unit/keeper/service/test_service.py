@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.errors import BookDivergedError, EndpointUnreachableError, RpcError
+from bot.errors import BookDivergedError, EndpointUnreachableError, MalformedAnswerError, RpcError
 from bot.ports import (
     Call,
     DecisionEntry,
@@ -48,6 +48,8 @@ class Stage:
     name: str = "sluice"
     busy: asyncio.Event | None = None
     stale: bool = False
+    checkpoints: int = 0
+    wrong: set[int] = field(default_factory=set)
 
     async def __aiter__(self) -> AsyncIterator[HeadEvent]:
         for event in self.events:
@@ -71,7 +73,15 @@ class Stage:
 
     async def audit(self, head: Head, sample: int) -> int:
         self.script.append(("audit", head.number, sample))
+        if head.number in self.wrong:
+            raise BOOK_WRONG
         return 0
+
+    async def distrust(self) -> None:
+        self.script.append(("distrust",))
+
+    async def checkpoint(self) -> None:
+        self.checkpoints += 1
 
     def explain(self, revert_data: bytes) -> str:
         self.script.append(("explain", revert_data))
@@ -130,9 +140,11 @@ class Stage:
     def decide(self, snapshot: Snapshot) -> Decisions:
         return decide(snapshot, SETTINGS)
 
-    async def play(self, options: ServiceOptions | None = None) -> list[tuple[Any, ...]]:
+    async def play(
+        self, options: ServiceOptions | None = None, service: KeeperService | None = None
+    ) -> list[tuple[Any, ...]]:
         """Run until nothing happens any more, then cancel, as a signal does."""
-        task = asyncio.ensure_future(self.service(options).run())
+        task = asyncio.ensure_future((service or self.service(options)).run())
         await asyncio.wait([task], timeout=0.2)
         if task.done():
             await task
@@ -227,12 +239,47 @@ async def test_a_head_that_goes_well_makes_good_for_those_that_failed() -> None:
     assert stage.acted_on() == [18]
 
 
-@pytest.mark.parametrize("failure", [BOOK_WRONG, ZeroDivisionError("a fault")])
-async def test_an_error_that_nobody_expects_ends_the_process_as_itself(failure: Exception) -> None:
-    stage = Stage(heads(7, 8), failures={7: failure})
-    with pytest.raises(type(failure)):
+async def test_an_error_that_nobody_expects_ends_the_process_as_itself() -> None:
+    stage = Stage(heads(7, 8), failures={7: ZeroDivisionError("a fault")})
+    with pytest.raises(ZeroDivisionError):
         await stage.play()
     assert stage.acted_on() == []
+
+
+async def test_an_answer_that_makes_no_sense_costs_that_head_alone() -> None:
+    stage = Stage(heads(7, 8), failures={7: MalformedAnswerError("log", "0x", "another")})
+    await stage.play()
+    assert stage.acted_on() == [8]
+
+
+async def test_a_book_that_is_wrong_is_not_acted_on_and_read_from_the_chain_again() -> None:
+    stage = Stage(heads(7, 8), unhealthy(), failures={7: BOOK_WRONG})
+    script = await stage.play()
+    assert script[:3] == [("sync", 7), ("distrust",), ("sync", 8)]
+    assert stage.acted_on() == [8]
+
+
+async def test_a_book_that_stays_wrong_is_read_ever_more_rarely_and_never_acted_on() -> None:
+    stage = Stage(heads(*range(7, 30)), unhealthy(), wrong=set(range(7, 30)))
+    service = stage.service()
+    await stage.play(service=service)
+    assert [step[1] for step in stage.script if step[0] == "sync"] == [7, 8, 10, 14, 22]
+    assert stage.acted_on() == []
+    assert service.quarantined
+
+
+async def test_a_book_found_right_again_is_acted_on() -> None:
+    stage = Stage(heads(7, 8, 9, 10), unhealthy(), wrong={7, 8})
+    service = stage.service()
+    await stage.play(service=service)
+    assert stage.acted_on() == [10]
+    assert not service.quarantined
+
+
+async def test_the_book_is_offered_for_keeping_after_each_head_that_was_acted_on() -> None:
+    stage = Stage([*heads(7, behind=1), *heads(8, 9)])
+    await stage.play()
+    assert stage.checkpoints == 2
 
 
 async def test_the_book_is_audited_at_the_start_and_at_intervals() -> None:
