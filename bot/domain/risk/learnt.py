@@ -13,7 +13,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from bot.domain import _validation as valid
 from bot.domain._validation import ArrayLike, FloatArray
-from bot.domain.risk.empirical import FEWEST, FallDistribution, fall_distribution, first_passage_empirical
+from bot.domain.risk.empirical import FallDistribution, fall_distribution, first_passage_empirical
 from bot.domain.volatility.history import Bars, FeedHistory, range_variance
 from bot.domain.volatility.live import YEAR
 from bot.domain.volatility.log_har import LogHar, fit_log_har
@@ -29,7 +29,8 @@ FEWEST_HORIZONS: Final = 100
 
 REGIMES: Final = (0.5, 0.8, 0.95, 0.99)
 """Shares of the past, by the deviation forecast, at which regimes meet. A calm feed skips most moves of less
-than its own deviation, a wild one hardly any, so what small falls are worth differs."""
+than its own deviation, a wild one hardly any, so what small falls are worth differs. A regime too wild to
+have been seen for `FEWEST_HORIZONS` counts to the one below."""
 
 LEARNING_S: Final = 86_400
 """Seconds of its own bars that an asset needs before it is forecast, or learnt from."""
@@ -146,14 +147,15 @@ def learn(bars: Bars, horizon_s: float, assets: tuple[int, ...]) -> LearntModel 
     deviation, falls, rises = (np.concatenate(side) for side in zip(*moves, strict=True))
     if deviation.size < FEWEST_HORIZONS:
         return None
-    edges = np.quantile(deviation, REGIMES) if deviation.size * (1.0 - REGIMES[-1]) >= FEWEST else np.empty(0)
-    regime = np.searchsorted(edges, deviation, side="right")
-    own = [regime == number for number in range(len(edges) + 1)]
+    shares = [share for share in REGIMES if deviation.size * (1.0 - share) >= FEWEST_HORIZONS * ahead]
+    order = np.argsort(deviation, kind="stable")
+    cuts = [int(share * deviation.size) for share in shares]
+    own = np.split(order, cuts)
     return LearntModel(
         horizon_s,
         bars.bar,
         har,
-        edges,
+        deviation[order[cuts]],
         tuple(fall_distribution(falls[part]) for part in own),
         tuple(fall_distribution(rises[part]) for part in own),
     )

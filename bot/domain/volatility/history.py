@@ -27,6 +27,9 @@ GAP_S: Final = 86_400
 LARGEST_RANGE: Final = 0.5
 """Most that the range of one bar counts, log price: one wrong print must not outweigh years."""
 
+MOST_ASSETS: Final = 1_024
+"""More feeds than any market lists: a wrong number, not a market."""
+
 _UNSEEN: Final = -1
 _BLOCK: Final = 256
 _LOW, _HIGH, _CLOSE = range(3)
@@ -134,10 +137,12 @@ class FeedHistory:
         Raises
         ------
         InvalidInputError
-            If a number is not a positive whole one, or refits are further apart than what is remembered.
+            If a number is not a positive whole one, there are too many assets, or refits are further apart
+            than what is remembered.
         """
-        for name, value in (("assets", assets), ("bar", bar), ("keep", keep)):
-            valid.whole_number(name, value)
+        valid.whole_number("assets", assets, maximum=MOST_ASSETS)
+        valid.whole_number("bar", bar)
+        valid.whole_number("keep", keep)
         valid.whole_number("refit", refit, maximum=keep)
         nothing = Bars(bar, 0, (), np.empty((0, 3, assets), np.float32))
         unknown = np.full(assets, np.nan, np.float32)

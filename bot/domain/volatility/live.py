@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from bot.domain import _validation as valid
 from bot.domain._validation import FloatArray
-from bot.domain.volatility.history import FeedHistory
+from bot.domain.volatility.history import MOST_ASSETS, FeedHistory
 from bot.errors import InvalidInputError
 
 YEAR: Final = 365.0 * 86_400.0
@@ -123,9 +123,9 @@ class LiveCovariance:
         Raises
         ------
         InvalidInputError
-            If a number is not positive and finite.
+            If a number is not positive and finite, or there are too many assets.
         """
-        valid.whole_number("assets", assets)
+        valid.whole_number("assets", assets, maximum=MOST_ASSETS)
         valid.positive("half_life", half_life)
         valid.positive("jump", jump)
         unseen = np.full(assets, _UNSEEN, np.int64)

@@ -177,7 +177,9 @@ def test_a_round_that_is_none_is_refused(time: int, price: float) -> None:
         FeedHistory.fresh(1).after(0, time, price)
 
 
-@pytest.mark.parametrize("wrong", [{"assets": 0}, {"bar": 0}, {"keep": -1}, {"refit": 1.5}, {"refit": 18_000}])
+@pytest.mark.parametrize(
+    "wrong", [{"assets": 0}, {"bar": 0}, {"keep": -1}, {"refit": 1.5}, {"refit": 18_000}]
+)
 def test_a_history_of_nonsense_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(InvalidInputError):
         FeedHistory.fresh(**{"assets": 1, **wrong})  # type: ignore[arg-type]
