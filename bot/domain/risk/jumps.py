@@ -25,6 +25,9 @@ _AVERAGED = 14
 _ROWS = 4_096
 """Accounts inverted at a time, about 10 MB of roots."""
 
+SMALLEST_JUMP = 1e-15
+"""Mean size below which jumps are told from none by nobody."""
+
 
 class _Process(NamedTuple):
     """The falling log ratio, over one horizon as the unit of time; all arrays of one length."""
@@ -115,7 +118,8 @@ def _process(given: list[FloatArray]) -> _Process:
         raise InvalidInputError(
             "volatility", float(volatility[deviation.argmin()]), "positive where jumps happen"
         )
-    rate_up, rate_down = 1.0 / mean_up, 1.0 / mean_down
+    # A smaller jump moves nothing, and the companion matrix's digits end there.
+    rate_up, rate_down = (1.0 / np.maximum(mean, SMALLEST_JUMP) for mean in (mean_up, mean_down))
     mean = up / (rate_up - 1.0) - (1.0 - up) / (rate_down + 1.0)  # of exp(jump) - 1
     rise = (drift - intensity * mean) * period - 0.5 * np.square(deviation)
     return _Process(deviation, -rise, intensity * period, 1.0 - up, rate_down, rate_up)

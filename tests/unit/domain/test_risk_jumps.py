@@ -156,3 +156,16 @@ def test_bad_arguments_are_named(name: str, change: dict[str, float]) -> None:
     with pytest.raises(InvalidInputError) as raised:
         first_passage_jumps(**(good | change))
     assert raised.value.name == name
+
+
+@pytest.mark.parametrize("tiny", [1e-10, 1e-20, 1e-100, 5e-324])
+def test_jumps_too_small_to_matter_do_not(tiny: float) -> None:
+    account = {"ratio": 1.1, "volatility": 0.5, "horizon": 86_400, "jump_intensity": 100.0}
+    down = first_passage_jumps(**account, probability_up=0.5, mean_up=tiny, mean_down=0.1)
+    assert down == pytest.approx(
+        first_passage_jumps(**account, probability_up=0.5, mean_up=1e-8, mean_down=0.1), abs=1e-8
+    )
+    up = first_passage_jumps(**account, probability_up=0.5, mean_up=0.1, mean_down=tiny)
+    assert up == pytest.approx(
+        first_passage_jumps(**account, probability_up=0.5, mean_up=0.1, mean_down=1e-8), abs=1e-8
+    )
