@@ -17,6 +17,7 @@ same method; with ``auto`` the error is below 2 % for every random portfolio tri
 paths.
 """
 
+from collections.abc import Callable
 from typing import Literal, get_args
 
 import numpy as np
@@ -95,6 +96,18 @@ def portfolio_insolvency(
     book = _basket.given(weighted_values, debt, volatilities, correlation, horizon)
     if method == "exact":
         _check_exact(book, at)
+
+    def probability(part: Given) -> FloatArray:
+        if method == "monte_carlo":
+            simulate = _simulation.ends_below if at == "horizon" else _simulation.falls_below
+            return simulate(_basket.basket(part), paths, seed)
+        return _ends_below(part, method) if at == "horizon" else _falls_below(part, method)
+
+    return valid.unwrap(_solved(book, at, probability).reshape(book.shape))
+
+
+def _solved(book: Given, at: When, probability: Callable[[Given], FloatArray]) -> FloatArray:
+    """Return the probability of each account: by the rule where it is certain, else as computed."""
     netted = _basket.net(book)
     result, uncertain = _basket.certain(netted)
     if at == "any":
@@ -102,17 +115,12 @@ def portfolio_insolvency(
         result[touched] = 1.0
         uncertain &= ~touched
     if uncertain.any():
-        part = _basket.select(netted, uncertain)
-        if method == "monte_carlo":
-            simulate = _simulation.ends_below if at == "horizon" else _simulation.falls_below
-            result[uncertain] = simulate(_basket.basket(part), paths, seed)
-        else:
-            result[uncertain] = _ends_below(part, method) if at == "horizon" else _falls_below(part, method)
-    return valid.unwrap(result.reshape(book.shape))
+        result[uncertain] = probability(_basket.select(netted, uncertain))
+    return result
 
 
 def _choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
+    if not isinstance(value, str) or value not in allowed:
         raise InvalidInputError(name, value, "one of " + ", ".join(allowed))
 
 
