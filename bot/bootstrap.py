@@ -36,6 +36,8 @@ from bot.sending import Keys, executor_of, inventory_of, main_account
 from bot.service import KeeperService, RiskJournal, ServiceOptions
 from bot.sim.feed import rounds_of
 from bot.sim.prices import Bars, read_bars
+from bot.sim.recorder import Bystander, Recorder
+from bot.sim.tape import TapeWriter
 from bot.strategy.decide import decide
 from bot.strategy.explain import AssetName
 from bot.strategy.inclusion import Inclusions
@@ -65,10 +67,13 @@ class RunOptions:
         Whether to decide, simulate and record, and to sign nothing.
     once : bool
         Whether to end after one head.
+    record : Path or None
+        File into which inputs and decisions are recorded, for `bot.sim.rerun`.
     """
 
     dry_run: bool = False
     once: bool = False
+    record: Path | None = None
 
 
 async def run_keeper(settings: Settings, keys: Keys | None, options: RunOptions) -> None:
@@ -106,15 +111,23 @@ async def run_keeper(settings: Settings, keys: Keys | None, options: RunOptions)
         senders = [sender] if keys is None else keys.addresses
         leadership = await _leadership(settings, ledger, senders, stack, waits=waits)
         covariance = await _learnt(settings.risk, client, ledger.risk, manifest)
-        protocol = SluiceProtocol(client, manifest, sender, covariance=covariance, memory=ledger.books)
+        recorder = _recorder(options, stack)
+        protocol = SluiceProtocol(
+            recorder.rpc(client),
+            manifest,
+            sender,
+            covariance=covariance,
+            memory=recorder.memory(ledger.books),
+        )
         acknowledger = await _acknowledger(settings, stack)
         tip = settings.fees.policy().tip
         limits = replace(strategy_limits(settings.strategy, tip), outlook=settings.risk.outlook())
+        recorder.begin(manifest, sender, limits, covariance)
         inclusions = Inclusions(limits)
         service = KeeperService(
             feed=ChainHeadFeed(client, settings.chain.feed_options()),
-            protocol=protocol,
-            decide=lambda snapshot: decide(snapshot, limits),
+            protocol=recorder.protocol(protocol),
+            decide=recorder.strategy(protocol.name, lambda snapshot: decide(snapshot, limits)),
             executor=await executor_of(
                 settings, client, ledger, keys, inclusions, _appraisal(protocol), stack
             ),
@@ -132,6 +145,12 @@ async def run_keeper(settings: Settings, keys: Keys | None, options: RunOptions)
             options=ServiceOptions(once=options.once),
         )
         await service.run()
+
+
+def _recorder(options: RunOptions, stack: AsyncExitStack) -> Recorder | Bystander:
+    if options.record is None:
+        return Bystander()
+    return Recorder(stack.enter_context(TapeWriter(options.record)))
 
 
 async def _leadership(

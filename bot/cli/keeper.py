@@ -1,16 +1,14 @@
 """``sluice keeper``: the daemon."""
 
-import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from bot.bootstrap import RunOptions, run_keeper
+from bot.cli import halting, recording
 from bot.cli.boundary import run
-from bot.cli.options import ConfigFile
+from bot.cli.options import ConfigFile, ask_password
 from bot.config import load_settings
-from bot.errors import KeystorePasswordError
 from bot.ops.logs import configure_logs
 from bot.ops.signals import run_until_signalled
 from bot.sending import unlock
@@ -18,6 +16,10 @@ from bot.sending import unlock
 app = typer.Typer(
     rich_markup_mode="rich", no_args_is_help=True, help="Watch every account and liquidate gently."
 )
+
+
+recording.register(app)
+halting.register(app)
 
 
 @app.callback()
@@ -43,11 +45,5 @@ def run_(
     """
     settings = load_settings(config)
     configure_logs(settings.log.format, settings.log.level, settings.secrets())
-    keys = None if dry_run else unlock(settings, _ask_password)
+    keys = None if dry_run else unlock(settings, ask_password)
     run(run_until_signalled(run_keeper(settings, keys, RunOptions(dry_run, once))))
-
-
-def _ask_password(path: Path) -> str:
-    if not sys.stdin.isatty():
-        raise KeystorePasswordError(f"{path} (no terminal to ask on: set signer.password_file)")
-    return str(typer.prompt(f"Password of {path}", hide_input=True, err=True))

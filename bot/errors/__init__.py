@@ -31,7 +31,9 @@
     │   ├── LocalNodeError                  the replay's own node: missing, port in use, ended
     │   ├── SetupError                      deployment or seeding did not go through
     │   ├── KeeperProcessError              the keeper's process ended or never spoke
-    │   └── MeasurementError                what was measured contradicts the chain
+    │   ├── MeasurementError                what was measured contradicts the chain
+    │   ├── TapeError                       a recording that cannot be written or read
+    │   └── DecisionsDivergedError          a recording that leads to other decisions now
     ├── ConfigError                         what the operator set
     │   ├── ConfigFileError                 a file that is missing, unreadable or malformed
     │   ├── ConfigValueError                a value that its setting does not take
@@ -103,6 +105,7 @@ from bot.errors.execution import (
 )
 from bot.errors.laboratory import (
     BookFileError,
+    DecisionsDivergedError,
     KeeperProcessError,
     LocalNodeError,
     MeasurementError,
@@ -110,6 +113,7 @@ from bot.errors.laboratory import (
     ReplayError,
     ReplayOptionError,
     SetupError,
+    TapeError,
 )
 from bot.errors.ledger import (
     DecisionNotFoundError,
@@ -162,6 +166,7 @@ __all__ = [
     "DealerLedgerError",
     "DealerUnreachableError",
     "DecisionNotFoundError",
+    "DecisionsDivergedError",
     "DomainError",
     "DuplicateTransactionError",
     "EndpointInvalidError",
@@ -210,6 +215,7 @@ __all__ = [
     "SetupError",
     "SignatureInvalidError",
     "SluiceError",
+    "TapeError",
     "TargetHealthUnreachableError",
     "UnknownSettingError",
     "WrongChainError",

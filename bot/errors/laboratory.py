@@ -34,6 +34,43 @@ class _RowError(ReplayError):
         self.fix = fix
 
 
+class TapeError(ReplayError):
+    """A recording that cannot be written or read.
+
+    Parameters
+    ----------
+    file : object
+        Path of the file.
+    problem : str
+        What is wrong with it.
+    """
+
+    def __init__(self, file: object, problem: str) -> None:
+        super().__init__(f"the recording {file} cannot be used: {problem}")
+        self.file = file
+        self.problem = problem
+
+
+class DecisionsDivergedError(ReplayError):
+    """A replayed recording does not lead to what was recorded: the program decides otherwise now.
+
+    Parameters
+    ----------
+    what : str
+        The first step or decision that differs.
+    found, recorded : str
+        What it is now, and what it was.
+    """
+
+    def __init__(self, what: str, found: str, recorded: str) -> None:
+        super().__init__(
+            f"{what}: now {found}, recorded {recorded}; the program has changed: record again if it should have"
+        )
+        self.what = what
+        self.found = found
+        self.recorded = recorded
+
+
 class PriceFileError(_RowError):
     """A price file has a gap, a spike, rows out of order, or a value that is no price."""
 

@@ -97,16 +97,18 @@ class Daemon:
 
 
 @contextmanager
-def keeper(folder: Path, world: World, *flags: str, **strategy: Any) -> Iterator[Daemon]:
-    """Run ``sluice keeper run`` for as long as the context lasts."""
+def keeper(
+    folder: Path, world: World, *flags: str, command: tuple[str, ...] = ("run",), **strategy: Any
+) -> Iterator[Daemon]:
+    """Run ``sluice keeper run``, or another of its commands, for as long as the context lasts."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(PATIENCE_S)
         address = f"127.0.0.1:{listener.getsockname()[1]}"
         settings = write_settings(folder, world, acknowledge_to=address, **strategy)
         log = folder / "keeper.log"
         with log.open("wb") as output:
-            command = [str(SLUICE), "keeper", "run", "--config", str(settings), *flags]
-            process = subprocess.Popen(command, stderr=output, stdout=output)
+            arguments = [str(SLUICE), "keeper", *command, "--config", str(settings), *flags]
+            process = subprocess.Popen(arguments, stderr=output, stdout=output)
         daemon = Daemon(process, listener, log)
         try:
             yield daemon
