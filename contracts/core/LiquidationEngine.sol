@@ -1,25 +1,68 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {Multicall} from "@openzeppelin/contracts/utils/Multicall.sol";
+
 import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
 import {ILiquidationEngine} from "../interfaces/ILiquidationEngine.sol";
-import {IVenue} from "../interfaces/IVenue.sol";
+import {Parameters} from "../libraries/Parameters.sol";
 import {Sizing} from "../libraries/Sizing.sol";
-import {WadMath} from "../libraries/WadMath.sol";
-import {EngineSettings} from "./engine/EngineSettings.sol";
+import {WAD, WadMath} from "../libraries/WadMath.sol";
+import {EngineStorage} from "./engine/EngineStorage.sol";
 import {Sales} from "./engine/Sales.sol";
 
 /// @title Liquidation engine: one reserve price, several ways to meet it
-/// @notice See `ILiquidationEngine` for what each function does. The parts, in `core/engine`: what governance sets
-/// (EngineSettings), how auctions begin and end (Auctions), what every sale has in common (Sales); the arithmetic is in
-/// `Sizing` and `ReserveCurve`. Here: the two ways to the market.
+/// @notice See `ILiquidationEngine` for what each function does. The parts, in `core/engine`: what is stored
+/// (EngineStorage), how far reserves have fallen (Clocks), what every sale has in common (Sales), and, forwarded to,
+/// how auctions begin and end (EngineAuctions), how a sale reaches a venue (EngineRoutes), what governance does
+/// (EngineGovernance); the arithmetic is in `Sizing`, `ReserveCurve`, `ReleaseBudget`, `Urgency`, `CurveParameters`.
+/// Here: the open take, and what can be read.
 /// @dev Holds no tokens. Every function that changes state holds one transient lock, and writes its own state before it
 /// calls the clearing house, which alone calls out to takers and venues.
-contract LiquidationEngine is Sales {
+contract LiquidationEngine is ILiquidationEngine, Sales, Multicall {
     using WadMath for uint256;
 
+    /// @dev Code that other functions run, in this contract's storage.
+    address private immutable _auctioneer;
+    address private immutable _routes;
+    address private immutable _governance;
+
     /// @param authority AccessManager that governs. @param house The clearing house that this engine settles for.
-    constructor(address authority, address house) EngineSettings(authority, house) {}
+    /// @param auctions An `EngineAuctions` of that house. @param routes An `EngineRoutes` of it.
+    /// @param governance An `EngineGovernance` of it.
+    constructor(address authority, address house, address auctions, address routes, address governance)
+        AccessManaged(authority)
+        EngineStorage(house)
+    {
+        (_auctioneer, _routes, _governance) = (auctions, routes, governance);
+        _storeParameters(
+            EngineParameters({
+                targetHealthFactorBps: Parameters.TARGET_HEALTH_FACTOR_BPS,
+                penaltyBps: Parameters.PENALTY_BPS,
+                chipBps: Parameters.CHIP_BPS,
+                incentiveShareBps: Parameters.INCENTIVE_SHARE_BPS,
+                floorMultiplierBps: Parameters.FLOOR_MULTIPLIER_BPS,
+                tipValue: Parameters.TIP_VALUE,
+                dustValue: Parameters.DUST_VALUE,
+                tail: Parameters.TAIL
+            })
+        );
+        _storeSpeed(
+            SpeedParameters({
+                recovery: Parameters.RECOVERY,
+                slippageLimitBps: Parameters.SLIPPAGE_LIMIT_BPS,
+                nearSlippageBps: Parameters.NEAR_SLIPPAGE_BPS,
+                shapeBps: Parameters.SHAPE_BPS,
+                urgencyZBps: Parameters.URGENCY_Z_BPS,
+                tauClear: Parameters.TAU_CLEAR,
+                minCapacity: Parameters.CAPACITY_MIN,
+                maxCapacity: Parameters.CAPACITY_MAX,
+                depthMaxAge: Parameters.DEPTH_MAX_AGE,
+                choiceToleranceBps: Parameters.CHOICE_TOLERANCE_BPS
+            })
+        );
+    }
 
     // ------------------------------------------------------------------ take
 
@@ -36,111 +79,68 @@ contract LiquidationEngine is Sales {
         Context memory context = _open(account, collateralId, debtId);
         uint256 price = context.reserve.multiplier.mulUp(context.position.collateralPrice);
         if (price > maxPrice) revert PriceAboveLimit(price, maxPrice);
-        Sizing.Sale memory sale = Sizing.largest(context.position, context.reserve, context.rules);
+        _requireChoice(context, context.reserve);
+        Sizing.Sale memory sale = _largest(context);
         if (maxSeized < sale.seized) sale = Sizing.partly(context.position, context.reserve, maxSeized);
-        (IClearingHouse.Settlement memory settlement, bool spent) = _conclude(context, context.reserve, sale);
+        _draw(context, sale.seized);
+        (IClearingHouse.Settlement memory settlement, bool spent) = _conclude(context, context.reserve, sale, WAD);
         _house.settleTake(settlement, recipient, data);
         _report(Route.TAKE, context.reserve.multiplier, sale, context);
         if (spent) _house.writeOff(context.account);
         return (sale.seized, sale.payment - settlement.chip);
     }
 
-    // ------------------------------------------------------------------ swap
+    /// @dev The largest slice at the reserve that the budgets release.
+    function _largest(Context memory context) private view returns (Sizing.Sale memory sale) {
+        sale = Sizing.largest(context.position, context.reserve, context.rules);
+        uint256 released = _released(context, context.reserve, sale.seized);
+        if (released < sale.seized) sale = Sizing.partly(context.position, context.reserve, released);
+    }
+
+    // ------------------------------------------------------------------ views: auctions
 
     /// @inheritdoc ILiquidationEngine
-    /// @dev Booked at the realised price: solvent or not, the penalty, and the debt repaid follow from what the sale
-    /// brought. An account that is insolvent at the reserve may turn out solvent at it; then there is no deficit.
-    function swap(
-        address account,
-        uint8 collateralId,
-        uint8 debtId,
-        uint256 maxSeized,
-        uint256 minPrice,
-        address venue,
-        bytes calldata data
-    ) external nonReentrant returns (uint256 seized, uint256 payment) {
-        if (!isVenue(venue)) revert VenueNotAllowed(venue);
-        Context memory context = _open(account, collateralId, debtId);
-        uint256 spot = _spotMultiplier(context, venue, data);
-        uint256 minPayment;
-        (seized, minPayment) = _sizeSale(context, spot, maxSeized, minPrice);
-        payment = _house.sell(account, collateralId, debtId, seized.toUint128(), minPayment, venue, data);
-        _book(context, seized, payment);
+    function auction(address account) external view returns (Auction memory) {
+        AuctionData memory data = _auctions[account];
+        return Auction(data.kicker, data.kickedAt, data.epoch, data.kickedAt != 0 && data.tipOwed == 0);
     }
 
-    /// @dev How much to sell, and the least that it must bring. The venue's marginal price `spot` is the best that any
-    /// sale there can bring, the reserve or the caller's limit the worst.
-    function _sizeSale(Context memory context, uint256 spot, uint256 maxSeized, uint256 minPrice)
-        private
-        pure
-        returns (uint256 seized, uint256 minPayment)
-    {
-        Sizing.Position memory position = context.position;
-        uint256 least = _leastMultiplier(context, spot, minPrice);
-        Sizing.Terms memory best = Sizing.terms(position, context.rules, spot);
-        Sizing.Terms memory low = Sizing.terms(position, context.rules, least);
-        seized = Sizing.saleSize(position, best, low, context.rules).min(maxSeized);
-        if (seized == 0) revert SliceEmpty();
-        minPayment = Sizing.paymentUp(position, least, seized);
+    /// @inheritdoc ILiquidationEngine
+    function auctionLeg(address account, uint8 assetId) external view returns (AuctionLeg memory) {
+        return _legs[account][assetId];
     }
-
-    /// @dev The higher of the reserve and the caller's limit, rounded UP; refuses a venue that cannot pay it.
-    function _leastMultiplier(Context memory context, uint256 spot, uint256 minPrice)
-        private
-        pure
-        returns (uint256 least)
-    {
-        uint256 price = context.position.collateralPrice;
-        least = context.reserve.multiplier;
-        if (spot < least) revert VenueBelowReserve(spot.mulDown(price), least.mulUp(price));
-        least = least.max(minPrice.divUp(price));
-        if (spot < least) revert PriceBelowLimit(spot.mulDown(price), minPrice);
-    }
-
-    /// @dev The venue's marginal price over the oracle price, rounded UP.
-    function _spotMultiplier(Context memory context, address venue, bytes calldata data)
-        private
-        view
-        returns (uint256)
-    {
-        (address collateralToken,) = _house.asset(context.collateralId);
-        (address debtToken,) = _house.asset(context.debtId);
-        uint256 held = context.position.collateral;
-        uint256 amountOut = IVenue(venue).amountOutAtSpot(collateralToken, debtToken, held, data);
-        return Sizing.multiplierUp(context.position, held, amountOut);
-    }
-
-    /// @dev Books what `sell` brought. It is at least the reserve, so a realised multiplier that comes out a wei below
-    /// it is a rounding and does not count.
-    function _book(Context memory context, uint256 seized, uint256 payment) private {
-        uint256 realised = Sizing.multiplierDown(context.position, seized, payment).max(context.reserve.multiplier);
-        Sizing.Terms memory paid = Sizing.terms(context.position, context.rules, realised);
-        Sizing.Sale memory sale = Sizing.realised(context.position, paid, seized, payment);
-        (IClearingHouse.Settlement memory settlement, bool spent) = _conclude(context, paid, sale);
-        _house.settle(settlement);
-        _report(Route.SWAP, realised, sale, context);
-        if (spent) _house.writeOff(context.account);
-    }
-
-    // ------------------------------------------------------------------ views
 
     /// @inheritdoc ILiquidationEngine
     function reservePrice(address account, uint8 collateralId) external view returns (uint256) {
-        Settings memory settings = _requireOpen();
+        Settings memory settings = _requireBelow(NO_SETTLEMENT);
         IClearingHouse.AccountState memory state = _flaggedState(account, collateralId);
         _requireUnhealthy(account, state);
         _requireNotLapsed(account, state.epoch, settings);
-        (bool running, uint256 multiplier) = _multiplier(account, collateralId, state.epoch, settings);
+        Pace memory pace = _pace(account, state, settings);
+        (bool running, uint256 multiplier_,) = _multiplier(account, collateralId, state.epoch, pace);
         for (uint256 i = 0; running && i < state.legs.length; ++i) {
-            if (state.legs[i].assetId == collateralId) return multiplier.mulUp(state.legs[i].price);
+            if (state.legs[i].assetId == collateralId) return multiplier_.mulUp(state.legs[i].price);
         }
         revert AuctionMissing(account, collateralId);
     }
 
     /// @inheritdoc ILiquidationEngine
+    function multiplier(address account, uint8 collateralId)
+        external
+        view
+        returns (bool running, uint256 multiplierWad)
+    {
+        IClearingHouse.AccountState memory state = _house.accountState(account);
+        if (!state.flagged) return (false, WAD);
+        Pace memory pace = _pace(account, state, _settings);
+        (running, multiplierWad,) = _multiplier(account, collateralId, state.epoch, pace);
+    }
+
+    /// @inheritdoc ILiquidationEngine
     function largestSlice(address account, uint8 collateralId, uint8 debtId) external view returns (Slice memory) {
         Context memory context = _open(account, collateralId, debtId);
-        Sizing.Sale memory sale = Sizing.largest(context.position, context.reserve, context.rules);
+        _requireChoice(context, context.reserve);
+        Sizing.Sale memory sale = _largest(context);
         if (sale.seized == 0 || sale.payment == 0) revert SliceEmpty();
         return Slice({
             seized: sale.seized,
@@ -152,23 +152,165 @@ contract LiquidationEngine is Sales {
         });
     }
 
-    // ------------------------------------------------------------------ steps
+    // ------------------------------------------------------------------ views: settings
 
-    /// @dev Says what was settled. The parameters stand in the order that the compiler's stack asks for.
-    function _report(Route route, uint256 multiplier, Sizing.Sale memory sale, Context memory context) private {
-        emit Settled(
-            context.account,
-            context.auction.epoch,
-            msg.sender,
-            route,
-            context.collateralId,
-            context.debtId,
-            sale.seized,
-            sale.payment,
-            sale.repaid,
-            multiplier,
-            context.position.collateralPrice,
-            context.position.debtPrice
-        );
+    /// @inheritdoc ILiquidationEngine
+    function parameters() external view returns (EngineParameters memory) {
+        return _parametersOf(_settings);
+    }
+
+    /// @inheritdoc ILiquidationEngine
+    function speedParameters() external view returns (SpeedParameters memory) {
+        return _speedOf(_settings, _speed);
+    }
+
+    /// @inheritdoc ILiquidationEngine
+    function curve(uint8 assetId) external view returns (Curve memory) {
+        return _nearCurve(_curveData(assetId), _speed.nearSlippageBps);
+    }
+
+    /// @inheritdoc ILiquidationEngine
+    function farCurve(uint8 assetId) external view returns (Curve memory) {
+        return _farCurve(_curveData(assetId));
+    }
+
+    /// @inheritdoc ILiquidationEngine
+    function curveInputs(uint8 assetId) external view returns (CurveInputs memory) {
+        CurveData memory data = _curveData(assetId);
+        return CurveInputs(data.volatilityBps, data.deviationBps, data.venueFeePips);
+    }
+
+    /// @inheritdoc ILiquidationEngine
+    function budgeted() external view returns (uint64) {
+        return _speed.budgeted;
+    }
+
+    /// @inheritdoc ILiquidationEngine
+    function bucket(uint8 assetId, Side side) external view returns (Bucket memory) {
+        return _buckets[assetId][side];
+    }
+
+    /// @inheritdoc ILiquidationEngine
+    function bucketNow(uint8 assetId, Side side) external view returns (Bucket memory) {
+        return _bucketNow(assetId, side, _speedOf(_settings, _speed));
+    }
+
+    /// @inheritdoc ILiquidationEngine
+    function buyClock(address account, uint8 debtId) external view returns (uint48 clockAt, uint32 epoch) {
+        BuyClock memory start = _buyClocks[account][debtId];
+        return (start.clockAt, start.epoch);
+    }
+
+    /// @inheritdoc ILiquidationEngine
+    function marketDepth() external view returns (address) {
+        return _marketDepth;
+    }
+
+    /// @inheritdoc ILiquidationEngine
+    function isVenue(address venue) public view returns (bool) {
+        return _venues[venue];
+    }
+
+    /// @inheritdoc ILiquidationEngine
+    function breaker() external view returns (uint8 level, uint40 until, uint40 resumedAt) {
+        Settings memory settings = _settings;
+        return (_level(settings), settings.until, _resumedAt(settings));
+    }
+
+    /// @inheritdoc ILiquidationEngine
+    function clearingHouse() external view returns (address) {
+        return address(_house);
+    }
+
+    // ------------------------------------------------------------------ forwarded: routes
+
+    /// @inheritdoc ILiquidationEngine
+    function swap(address, uint8, uint8, uint256, uint256, address, bytes calldata)
+        external
+        returns (uint256, uint256)
+    {
+        _forward(_routes);
+    }
+
+    // ------------------------------------------------------------------ forwarded: auctions
+
+    /// @inheritdoc ILiquidationEngine
+    function kick(address, uint8[] calldata) external returns (bool) {
+        _forward(_auctioneer);
+    }
+
+    /// @inheritdoc ILiquidationEngine
+    function redo(address, uint8[] calldata) external {
+        _forward(_auctioneer);
+    }
+
+    /// @inheritdoc ILiquidationEngine
+    function clear(address) external {
+        _forward(_auctioneer);
+    }
+
+    /// @inheritdoc ILiquidationEngine
+    function net(address, uint8) external returns (uint256) {
+        _forward(_auctioneer);
+    }
+
+    // ------------------------------------------------------------------ forwarded: governance
+
+    /// @inheritdoc ILiquidationEngine
+    function poke(uint8) external {
+        _forward(_governance);
+    }
+
+    /// @inheritdoc ILiquidationEngine
+    function trip(uint8) external {
+        _forward(_governance);
+    }
+
+    /// @inheritdoc ILiquidationEngine
+    function setParameters(EngineParameters calldata) external {
+        _forward(_governance);
+    }
+
+    /// @inheritdoc ILiquidationEngine
+    function setSpeedParameters(SpeedParameters calldata) external {
+        _forward(_governance);
+    }
+
+    /// @inheritdoc ILiquidationEngine
+    function setCurveInputs(uint8, CurveInputs calldata) external {
+        _forward(_governance);
+    }
+
+    /// @inheritdoc ILiquidationEngine
+    function setBudgeted(uint8, bool) external {
+        _forward(_governance);
+    }
+
+    /// @inheritdoc ILiquidationEngine
+    function setMarketDepth(address) external {
+        _forward(_governance);
+    }
+
+    /// @inheritdoc ILiquidationEngine
+    function setVenue(address, bool) external {
+        _forward(_governance);
+    }
+
+    /// @inheritdoc ILiquidationEngine
+    function setBreaker(uint8, uint40) external {
+        _forward(_governance);
+    }
+
+    /// @dev Runs the same call in the code of a module, which takes the lock and asks the authority, and ends the call
+    /// with its answer.
+    function _forward(address module) private {
+        assembly ("memory-safe") {
+            let data := mload(0x40)
+            calldatacopy(data, 0, calldatasize())
+            let success := delegatecall(gas(), module, data, calldatasize(), 0, 0)
+            returndatacopy(data, 0, returndatasize())
+            if iszero(success) { revert(data, returndatasize()) }
+            return(data, returndatasize())
+        }
     }
 }

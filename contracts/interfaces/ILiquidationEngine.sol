@@ -3,8 +3,10 @@ pragma solidity ^0.8.28;
 
 /// @title Liquidation engine: one reserve price, several ways to meet it
 /// @notice `kick` flags an unhealthy account and starts a decaying reserve per collateral. From then whoever settles
-/// gives at least the reserve for what they take: `swap` sells through a venue, `take` buys outright. The collateral
-/// stays in the account, so its owner can cure at any moment.
+/// gives at least the reserve for what they take: `swap` sells through a venue, `take` buys outright, `fill` settles a
+/// dealer's signed quote. The collateral stays in the account, so its owner can cure at any moment. Sales of budgeted
+/// assets draw on a release budget that refills as the market recovers, and the reserve's clock slows while it is low.
+/// Several calls in one: `multicall`.
 /// @dev Symbols, as in docs/mechanism.md: V and D value of collateral and debt, A and D_w the weighted ones, k
 /// liquidationThreshold, w debtWeight, h targetHealthFactor, m reserve multiplier, p penalty, b = (1 + p) / m
 /// incentiveFactor.
@@ -31,6 +33,87 @@ interface ILiquidationEngine {
         uint32 tail;
     }
 
+    /// @notice Parameters of the release budget, of urgency and of the choice of collateral; bounds in `Parameters`.
+    /// @param recovery Seconds in which an empty bucket refills.
+    /// @param slippageLimitBps Slippage at which depth is measured, the chip of a sale ends and takers are assumed.
+    /// @param nearSlippageBps s0: slippage within which a lot must fit to start near the market.
+    /// @param shapeBps Fraction of the measured depth that is a bucket's capacity.
+    /// @param urgencyZBps z_u, in ten-thousandths.
+    /// @param tauClear Seconds that a liquidation is given before insolvency.
+    /// @param minCapacity B_min, whole quote units. @param maxCapacity B_max, whole quote units.
+    /// @param depthMaxAge Seconds after which a poke no longer counts.
+    /// @param choiceToleranceBps How much more the collateral chosen may cost than the cheapest, per weighted value
+    /// restored.
+    struct SpeedParameters {
+        uint16 recovery;
+        uint16 slippageLimitBps;
+        uint16 nearSlippageBps;
+        uint16 shapeBps;
+        uint16 urgencyZBps;
+        uint24 tauClear;
+        uint32 minCapacity;
+        uint32 maxCapacity;
+        uint24 depthMaxAge;
+        uint16 choiceToleranceBps;
+    }
+
+    /// @notice What the curves of an asset follow from.
+    /// @param volatilityBps sigma, a year.
+    /// @param deviationBps Widest deviation of its price feed.
+    /// @param venueFeePips Fee of the market that it is sold in, millionths.
+    struct CurveInputs {
+        uint16 volatilityBps;
+        uint16 deviationBps;
+        uint24 venueFeePips;
+    }
+
+    /// @notice A side of an asset's market.
+    enum Side {
+        SELL,
+        BUY
+    }
+
+    /// @notice Release budget of one side of one asset, as of `levelAt`.
+    /// @param level What may be released, micro quote units (1e-6); negative when overdrawn, at most by `capacity`.
+    /// @param capacity Level when full, micro quote units.
+    /// @param levelAt Unix seconds; zero where nothing was ever drawn or poked.
+    /// @param clock Active time: the integral of `max(0, level) / capacity`, milliseconds; Unix time at the first draw.
+    /// @param pokedAt Unix seconds of the last poke.
+    struct Bucket {
+        int64 level;
+        uint64 capacity;
+        uint40 levelAt;
+        uint48 clock;
+        uint40 pokedAt;
+    }
+
+    /// @notice A dealer's firm offer (EIP-712; domain "Sluice Liquidation Engine", version "1").
+    /// @param dealer Signs (ECDSA or ERC-1271), pays, and receives the collateral.
+    /// @param account Whose collateral it is.
+    /// @param epoch Of the account's auction: a quote is void after a redo, a clear or a cure.
+    /// @param collateralId Asset bought. @param debtId Asset paid in.
+    /// @param price Debt units (wei of the debt token) per 1e18 units (wei) of collateral; payment is rounded UP.
+    /// @param minFill Least collateral per fill, units, except that a last fill may take what is left of `maxFill`.
+    /// @param maxFill Most collateral over all fills, units.
+    /// @param nonce Unordered: bit `nonce & 0xff` of word `nonce >> 8`.
+    /// @param deadline Unix seconds, inclusive.
+    /// @param filler Who may fill it; zero: anyone.
+    /// @param callback Whether the dealer is called back (`ITakeCallback`) before payment is pulled.
+    struct Quote {
+        address dealer;
+        address account;
+        uint32 epoch;
+        uint8 collateralId;
+        uint8 debtId;
+        uint256 price;
+        uint128 minFill;
+        uint128 maxFill;
+        uint256 nonce;
+        uint40 deadline;
+        address filler;
+        bool callback;
+    }
+
     /// @notice The reserve curve that a kick gives a collateral: `m = max(floor, start * exp(-decay * elapsed))`.
     /// @param startMultiplierWad m0.
     /// @param decayPerSecondWad lambda.
@@ -52,11 +135,17 @@ interface ILiquidationEngine {
     }
 
     /// @notice One collateral of a running auction; a snapshot taken at its kick.
+    /// @param startMultiplierWad m0. @param decayPerSecondWad lambda. @param startedAt Unix seconds.
+    /// @param epoch Of the auction it belongs to.
+    /// @param clockAt Clock of the collateral's sell side at the start, milliseconds; zero where it has no bucket.
+    /// @param urgency Highest urgency seen by a settlement of this leg, 255 = 1.
     struct AuctionLeg {
         uint64 startMultiplierWad;
         uint64 decayPerSecondWad;
         uint40 startedAt;
         uint32 epoch;
+        uint48 clockAt;
+        uint8 urgency;
     }
 
     /// @notice The largest settlement possible now.
@@ -77,23 +166,38 @@ interface ILiquidationEngine {
     /// @notice How a settlement reached the market.
     enum Route {
         TAKE,
-        SWAP
+        SWAP,
+        FILL
     }
 
     // ------------------------------------------------------------------ events
 
     /// @notice Engine parameters were set.
     event EngineParametersSet(EngineParameters parameters);
-    /// @notice The curve given to new legs of a collateral was set.
-    event CurveSet(uint8 indexed assetId, Curve curve);
+    /// @notice Parameters of budget and urgency were set.
+    event SpeedParametersSet(SpeedParameters parameters);
+    /// @notice The curves given to new legs of a collateral were set: `start` for a lot larger than the near depth.
+    event CurveSet(uint8 indexed assetId, CurveInputs inputs, Curve far);
+    /// @notice An asset has, or no longer has, release budgets.
+    event BudgetedSet(uint8 indexed assetId, bool budgeted);
+    /// @notice Where depth is read was set.
+    event MarketDepthSet(address indexed marketDepth);
+    /// @notice Depth was read: `depth` in WAD quote units at the slippage limit, `capacity` in micro quote units.
+    event Poked(uint8 indexed assetId, Side indexed side, uint64 capacity, uint256 depth);
     /// @notice A venue was allowed or refused.
     event VenueSet(address indexed venue, bool allowed);
-    /// @notice Liquidations were halted or resumed. Auctions kicked before a resumption have lapsed.
-    event HaltSet(bool halted, uint40 resumedAt);
+    /// @notice The breaker was set. Level 1 stops kicks, 2 redos too, 3 settlements too, each until `until`. Auctions
+    /// kicked before `resumedAt`, or before the end of a level 3, have lapsed.
+    event BreakerSet(uint8 level, uint40 until, uint40 resumedAt);
+    /// @notice A nonce of a dealer was cancelled, or several of one word.
+    event NoncesInvalidated(address indexed dealer, uint256 word, uint256 mask);
+    /// @notice An auction that nobody settled ended, and what was left of the debt was written off.
+    event Ended(address indexed account, uint32 indexed epoch);
     /// @notice An account was flagged.
     event Kicked(address indexed account, uint32 indexed epoch, address indexed kicker);
-    /// @notice A leg's reserve started to run at `startedAt` (block time).
-    event LegStarted(address indexed account, uint32 indexed epoch, uint8 indexed assetId, Curve curve);
+    /// @notice A leg's reserve started to run at this block's time, with the clock of the collateral's market at
+    /// `clockAt` (zero without a bucket).
+    event LegStarted(address indexed account, uint32 indexed epoch, uint8 indexed assetId, Curve curve, uint48 clockAt);
     /// @notice A lapsed auction was started again under a new epoch.
     event Redone(address indexed account, uint32 indexed epoch, address indexed kicker);
     /// @notice A leg was settled. `multiplierWad` is the price really paid, over the oracle price `collateralPrice`.
@@ -129,8 +233,34 @@ interface ILiquidationEngine {
     error AuctionLapsed(address account, uint256 lapsedAt);
     /// @notice Thrown when `redo` comes before the lapse.
     error AuctionRunning(address account, uint256 lapsesAt);
-    /// @notice Thrown while liquidations are halted.
-    error Halted();
+    /// @notice Thrown where the breaker stands in the way.
+    error BreakerOpen(uint8 level, uint256 until);
+    /// @notice Thrown when the last round of a feed does not justify a trip, or one was lifted since.
+    error TripRefused(uint8 assetId, uint256 dropBps, uint256 updatedAt);
+    /// @notice Thrown when a bucket must refill first; `level` in micro quote units.
+    error BudgetExhausted(uint8 assetId, Side side, int256 level);
+    /// @notice Thrown when another running collateral restores health at a lower cost; costs in WAD per weighted value.
+    error ChoiceTooDear(uint8 assetId, int256 cost, int256 cheapest);
+    /// @notice Thrown when a pool's time-weighted price is too far from the oracle's, WAD multipliers of it.
+    error VenueOffOracle(uint256 lowest, uint256 highest);
+    /// @notice Thrown when a quote's signature is not its dealer's.
+    error QuoteUnsigned(address dealer);
+    /// @notice Thrown when a quote has expired.
+    error QuoteExpired(uint256 deadline);
+    /// @notice Thrown when a quote was filled or its nonce cancelled.
+    error QuoteSpent(address dealer, uint256 nonce);
+    /// @notice Thrown when a quote is for another auction of the account.
+    error QuoteEpochPassed(uint32 quoted, uint32 current);
+    /// @notice Thrown when someone else than the quote's filler fills it.
+    error QuoteFillerExclusive(address filler);
+    /// @notice Thrown when a fill would take less than the quote allows.
+    error FillTooSmall(uint256 amount, uint256 minFill);
+    /// @notice Thrown when a quote pays less than the reserve; WAD quote units per whole token.
+    error QuoteBelowReserve(uint256 price, uint256 reservePrice);
+    /// @notice Thrown when a dealer quotes for an account of its own.
+    error QuoteSelfDealt(address dealer);
+    /// @notice Thrown when an auction cannot be ended: it was interrupted, or its collateral still covers the debt.
+    error EndRefused(address account);
     /// @notice Thrown when an account borrowed or withdrew in this block.
     error CoolingOff(address account, uint256 blockNumber);
     /// @notice Thrown when the reserve is above the caller's limit, WAD quote units per whole token.
@@ -168,6 +298,12 @@ interface ILiquidationEngine {
 
     /// @notice Nets collateral against debt in the same asset, for an unhealthy account. Anyone may.
     function net(address account, uint8 assetId) external returns (uint256 amount);
+
+    /// @notice Reads the depth of an asset's market and sets the capacity of its buckets. Anyone may.
+    function poke(uint8 assetId) external;
+
+    /// @notice Stops settlements for 30 minutes after a round in which a price fell beyond tolerance. Anyone may.
+    function trip(uint8 assetId) external;
 
     // ------------------------------------------------------------------ settlement
 
@@ -211,12 +347,20 @@ interface ILiquidationEngine {
 
     /// @notice Sets the engine's parameters, within bounds.
     function setParameters(EngineParameters calldata parameters) external;
-    /// @notice Sets the curve that new legs of a collateral get, within bounds.
-    function setCurve(uint8 assetId, Curve calldata curve) external;
+    /// @notice Sets the parameters of budget and urgency, within bounds.
+    function setSpeedParameters(SpeedParameters calldata parameters) external;
+    /// @notice Sets what the curves of a collateral follow from, within bounds.
+    function setCurveInputs(uint8 assetId, CurveInputs calldata inputs) external;
+    /// @notice Gives an asset release budgets, or takes them away.
+    function setBudgeted(uint8 assetId, bool budgeted) external;
+    /// @notice Sets where depth is read.
+    function setMarketDepth(address marketDepth) external;
     /// @notice Allows or refuses a venue.
     function setVenue(address venue, bool allowed) external;
-    /// @notice Halts or resumes kick, redo, net, take and swap.
-    function setHalted(bool halted) external;
+    /// @notice Sets the breaker: 0 lifts it, 1 stops kicks, 2 redos too, 3 settlements too. `clear`, `net` and what an
+    /// owner does always work.
+    /// @param until Unix seconds; `type(uint40).max` for as long as governance likes.
+    function setBreaker(uint8 level, uint40 until) external;
 
     // ------------------------------------------------------------------ views
 
@@ -232,12 +376,31 @@ interface ILiquidationEngine {
     function auctionLeg(address account, uint8 assetId) external view returns (AuctionLeg memory);
     /// @notice Parameters of the engine.
     function parameters() external view returns (EngineParameters memory);
-    /// @notice Curve that new legs of a collateral get; the default until one is set.
+    /// @notice Lowest curve that a kick gives a collateral: that of a lot within the near depth. Every check against an
+    /// asset's threshold is made with it. Follows from the defaults until inputs are set.
     function curve(uint8 assetId) external view returns (Curve memory);
+    /// @notice Curve of a lot larger than the near depth.
+    function farCurve(uint8 assetId) external view returns (Curve memory);
+    /// @notice What the curves of an asset follow from; the default until set.
+    function curveInputs(uint8 assetId) external view returns (CurveInputs memory);
+    /// @notice Parameters of budget and urgency.
+    function speedParameters() external view returns (SpeedParameters memory);
+    /// @notice Assets with release budgets (bit = assetId).
+    function budgeted() external view returns (uint64);
+    /// @notice A bucket as stored.
+    function bucket(uint8 assetId, Side side) external view returns (Bucket memory);
+    /// @notice A bucket as it stands now: refilled, its clock run on, at the least capacity where the poke is too old.
+    function bucketNow(uint8 assetId, Side side) external view returns (Bucket memory);
+    /// @notice Clock of a budgeted debt's buy side at the kick of the account's auction `epoch`.
+    function buyClock(address account, uint8 debtId) external view returns (uint48 clockAt, uint32 epoch);
+    /// @notice Multiplier of a leg now, whether or not it may be settled; 1 where it does not run.
+    function multiplier(address account, uint8 collateralId) external view returns (bool running, uint256 multiplierWad);
+    /// @notice Where depth is read.
+    function marketDepth() external view returns (address);
     /// @notice Whether a venue is allowed.
     function isVenue(address venue) external view returns (bool);
-    /// @notice Whether liquidations are halted, and when they were last resumed (unix seconds).
-    function halt() external view returns (bool halted, uint40 resumedAt);
+    /// @notice The breaker's level now, until when it stands, and when a level 3 last ended (unix seconds).
+    function breaker() external view returns (uint8 level, uint40 until, uint40 resumedAt);
     /// @notice The clearing house that this engine settles for.
     function clearingHouse() external view returns (address);
 }

@@ -48,10 +48,36 @@ library Parameters {
     uint16 internal constant TIP_VALUE = 5;
     uint16 internal constant DUST_VALUE = 100;
     uint32 internal constant TAIL = 2 hours;
-    /// @dev 1 + oracle deviation 0.5 % + z * sigma * sqrt(latency), z = 3, sigma 80 % a year, latency 24 s.
-    uint64 internal constant START_MULTIPLIER_WAD = 1.0071e18;
-    /// @dev 1 % per 89 s: (sigma * sqrt(d*) / dt)^(2/3) per second at sigma 80 % a year, d* 1 %, dt 12 s.
-    uint64 internal constant DECAY_PER_SECOND_WAD = 0.01e18 / uint64(89);
+
+    // ------------------------------------------------------------------ curves: defaults
+
+    /// @dev Of an asset whose inputs were not set: 80 % a year, as ether in its wilder years.
+    uint16 internal constant VOLATILITY_BPS = 8_000;
+    uint16 internal constant DEVIATION_BPS = 50;
+    uint24 internal constant VENUE_FEE_PIPS = 500;
+
+    // ------------------------------------------------------------------ speed: defaults
+
+    uint16 internal constant RECOVERY = 120;
+    uint16 internal constant SLIPPAGE_LIMIT_BPS = 200;
+    uint16 internal constant NEAR_SLIPPAGE_BPS = 30;
+    uint16 internal constant SHAPE_BPS = 5_000;
+    uint16 internal constant URGENCY_Z_BPS = 30_000;
+    uint24 internal constant TAU_CLEAR = 10 minutes;
+    uint32 internal constant CAPACITY_MIN = 10_000;
+    uint32 internal constant CAPACITY_MAX = 5_000_000;
+    uint24 internal constant DEPTH_MAX_AGE = 30 minutes;
+    uint16 internal constant CHOICE_TOLERANCE_BPS = 1_000;
+
+    // ------------------------------------------------------------------ guards
+
+    uint256 internal constant BREAKER_LEVELS = 3;
+    /// @dev A price that falls by more in one round trips the breaker, for so long after the round.
+    uint256 internal constant TRIP_DROP_BPS = 4_000;
+    uint256 internal constant TRIP_DURATION = 30 minutes;
+    /// @dev Window of a pool's time-weighted price, seconds, and how far it may be from the oracle's.
+    uint32 internal constant TWAP_WINDOW = 3 minutes;
+    uint256 internal constant TWAP_TOLERANCE_BPS = 300;
 
     // ------------------------------------------------------------------ engine: bounds
 
@@ -74,6 +100,29 @@ library Parameters {
     uint256 internal constant DECAY_PER_SECOND_MIN_WAD = 0.01e18 / uint256(1 hours) + 1;
     /// @dev 1 % per 5 s.
     uint256 internal constant DECAY_PER_SECOND_MAX_WAD = 0.01e18 / uint256(5);
+
+    // ------------------------------------------------------------------ curves and speed: bounds
+
+    uint256 internal constant VOLATILITY_MIN_BPS = 50;
+    uint256 internal constant VOLATILITY_MAX_BPS = 50_000;
+    uint256 internal constant DEVIATION_MAX_BPS = 500;
+    uint256 internal constant VENUE_FEE_MAX_PIPS = 10_000;
+    uint256 internal constant RECOVERY_MIN = 12;
+    uint256 internal constant RECOVERY_MAX = 1 hours;
+    uint256 internal constant SLIPPAGE_LIMIT_MIN_BPS = 50;
+    uint256 internal constant SLIPPAGE_LIMIT_MAX_BPS = 500;
+    uint256 internal constant SHAPE_MIN_BPS = 1_000;
+    uint256 internal constant SHAPE_MAX_BPS = 10_000;
+    uint256 internal constant URGENCY_Z_MIN_BPS = 10_000;
+    uint256 internal constant URGENCY_Z_MAX_BPS = 60_000;
+    uint256 internal constant TAU_CLEAR_MIN = 1 minutes;
+    uint256 internal constant TAU_CLEAR_MAX = 2 hours;
+    uint256 internal constant CAPACITY_LOWEST = 1_000;
+    uint256 internal constant CAPACITY_HIGHEST = 1_000_000_000;
+    uint256 internal constant DEPTH_MAX_AGE_MIN = 1 minutes;
+    uint256 internal constant DEPTH_MAX_AGE_MAX = 24 hours;
+    uint256 internal constant CHOICE_TOLERANCE_MIN_BPS = 100;
+    uint256 internal constant CHOICE_TOLERANCE_MAX_BPS = 50_000;
 
     // ------------------------------------------------------------------ validators
 
@@ -144,6 +193,34 @@ library Parameters {
         uint256 factor = (WAD + engine.penaltyBps * WAD_PER_BPS).divUp(curve.startMultiplierWad);
         uint256 weighted = (asset.liquidationThresholdBps * WAD_PER_BPS).mulUp(factor);
         _requireWithin("threshold at penalty start", weighted, 0, WAD - 1);
+    }
+
+    /// @notice Checks budget and urgency: s0 is at most the slippage limit, B_min at most B_max.
+    function validateSpeed(ILiquidationEngine.SpeedParameters memory speed) internal pure {
+        uint256 limit = speed.slippageLimitBps;
+        _requireWithin("recovery", speed.recovery, RECOVERY_MIN, RECOVERY_MAX);
+        _requireWithin("slippageLimitBps", limit, SLIPPAGE_LIMIT_MIN_BPS, SLIPPAGE_LIMIT_MAX_BPS);
+        _requireWithin("nearSlippageBps", speed.nearSlippageBps, 0, limit);
+        _requireWithin("shapeBps", speed.shapeBps, SHAPE_MIN_BPS, SHAPE_MAX_BPS);
+        _requireWithin("urgencyZBps", speed.urgencyZBps, URGENCY_Z_MIN_BPS, URGENCY_Z_MAX_BPS);
+        _requireWithin("tauClear", speed.tauClear, TAU_CLEAR_MIN, TAU_CLEAR_MAX);
+        _requireWithin("minCapacity", speed.minCapacity, CAPACITY_LOWEST, speed.maxCapacity);
+        _requireWithin("maxCapacity", speed.maxCapacity, CAPACITY_LOWEST, CAPACITY_HIGHEST);
+        _requireWithin("depthMaxAge", speed.depthMaxAge, DEPTH_MAX_AGE_MIN, DEPTH_MAX_AGE_MAX);
+        uint256 tolerance = speed.choiceToleranceBps;
+        _requireWithin("choiceToleranceBps", tolerance, CHOICE_TOLERANCE_MIN_BPS, CHOICE_TOLERANCE_MAX_BPS);
+    }
+
+    /// @notice Checks a level of the breaker.
+    function validateBreaker(uint256 level) internal pure {
+        _requireWithin("level", level, 0, BREAKER_LEVELS);
+    }
+
+    /// @notice Checks what curves follow from. The curves themselves are checked by `validateCurve`.
+    function validateCurveInputs(ILiquidationEngine.CurveInputs memory inputs) internal pure {
+        _requireWithin("volatilityBps", inputs.volatilityBps, VOLATILITY_MIN_BPS, VOLATILITY_MAX_BPS);
+        _requireWithin("deviationBps", inputs.deviationBps, 0, DEVIATION_MAX_BPS);
+        _requireWithin("venueFeePips", inputs.venueFeePips, 0, VENUE_FEE_MAX_PIPS);
     }
 
     /// @dev Reverts unless lower <= value <= upper.

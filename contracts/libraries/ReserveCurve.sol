@@ -11,19 +11,23 @@ import {WadMath} from "./WadMath.sol";
 library ReserveCurve {
     using WadMath for uint256;
 
+    /// @dev Milliseconds in a second.
+    uint256 private constant MILLIS = 1_000;
+
     /// @dev m = max(floor, m0 * exp(-lambda * elapsed)), the multiplier over the oracle price.
     /// Defined for any elapsed time: the exponential is zero from lambda * elapsed = 41.4 on, and the product cannot
     /// overflow within the bounds of `Parameters` and block times of 40 bits.
-    /// Rounding: the exponential DOWN, by at most a few parts in 10^18, as Solady computes it; the product UP, in
-    /// favour of the account, because it is a price that others pay.
-    /// @param start m0, WAD. @param decayPerSecond lambda, WAD. @param elapsed Seconds since the leg started.
+    /// Rounding: lambda * elapsed DOWN to a WAD; the exponential DOWN, by at most a few parts in 10^18, as Solady
+    /// computes it; the product UP, in favour of the account, because it is a price that others pay.
+    /// @param start m0, WAD. @param decayPerSecond lambda, WAD. @param elapsedMs Milliseconds that the
+    /// leg's clock has run.
     /// @param floor Smallest multiplier, WAD.
-    function multiplierUp(uint256 start, uint256 decayPerSecond, uint256 elapsed, uint256 floor)
+    function multiplierUp(uint256 start, uint256 decayPerSecond, uint256 elapsedMs, uint256 floor)
         internal
         pure
         returns (uint256)
     {
-        int256 exponent = -int256(decayPerSecond * elapsed);
+        int256 exponent = -int256(decayPerSecond * elapsedMs / MILLIS);
         return start.mulUp(uint256(FixedPointMathLib.expWad(exponent))).max(floor);
     }
 }

@@ -229,6 +229,45 @@ library Sizing {
         }
     }
 
+    // ------------------------------------------------------------------ before: what a lot is, what a choice costs
+
+    /// @dev Value of collateral that restores the target at the multiplier `start`, at most all of it:
+    /// (h * D_w - A) * b / (h - k * b) with b = (1 + p) / start, for a debt of weight 1, which needs the most.
+    /// Rounding: UP, so that a lot is not taken for a smaller one.
+    function lotUp(
+        uint256 collateralValue,
+        uint256 threshold,
+        uint256 weightedCollateral,
+        uint256 weightedDebt,
+        Rules memory rules,
+        uint256 start
+    ) internal pure returns (uint256) {
+        uint256 factor = (WAD + rules.penalty).divUp(start);
+        uint256 divisor = rules.target.zeroFloorSub(threshold.mulUp(factor));
+        if (divisor == 0) return collateralValue;
+        uint256 missing = rules.target.mulUp(weightedDebt).zeroFloorSub(weightedCollateral);
+        return missing.mulDivUp(factor, divisor).min(collateralValue);
+    }
+
+    /// @dev What a collateral of `threshold` k costs the account at `multiplier` m, per weighted value restored, WAD:
+    /// (b - 1) / (h * w - k * b) with b = min((1 + p) / m, HF * w / k, V / D). Negative where it pays more than the
+    /// oracle; the largest integer where it cannot reach the target.
+    /// Rounding: b UP to its cap, the divisor DOWN, the quotient toward zero.
+    function costOf(Position memory position, Rules memory rules, uint256 threshold, uint256 multiplier)
+        internal
+        pure
+        returns (int256)
+    {
+        uint256 forHealth =
+            (position.weightedCollateral * position.weight).mulDivDown(WAD, threshold * position.weightedDebt);
+        uint256 forSolvency = position.collateralValue.divDown(position.debtValue);
+        uint256 factor = (WAD + rules.penalty).divUp(multiplier).min(forHealth).min(forSolvency);
+        uint256 divisor = rules.target.mulDown(position.weight).zeroFloorSub(threshold.mulUp(factor));
+        if (divisor == 0) return type(int256).max;
+        // forge-lint: disable-next-line(unsafe-typecast) -- factors and fractions, far below 2^127
+        return (int256(factor) - int256(WAD)) * int256(WAD) / int256(divisor);
+    }
+
     // ------------------------------------------------------------------ afterwards
 
     /// @dev The account after `sale`; `surplusThreshold` is the liquidationThreshold of the debt asset as a collateral.

@@ -67,10 +67,9 @@ class PoolConfig:
 
 @dataclass(frozen=True)
 class EngineConfig:
-    """Parameters of the liquidation engine, as `ILiquidationEngine.EngineParameters`, and its curve.
+    """Parameters of the liquidation engine, as `ILiquidationEngine.EngineParameters`, and its curves' inputs.
 
-    The curve starts at ``1 + oracle deviation + z * sigma * sqrt(latency)``, that is 1 + 0.5 % + 3 * 80 % a
-    year over 24 s, and falls by 1 % in 89 s.
+    From a volatility of 80 % a year follows a curve that falls by 1 % in 89 s.
     """
 
     target_health_factor_bps: int = 10_500
@@ -81,8 +80,9 @@ class EngineConfig:
     tip_value: int = 5
     dust_value: int = 100
     tail: int = 7_200
-    start_multiplier_wad: int = 1_007_100_000_000_000_000
-    decay_per_second_wad: int = WAD // 100 // 89
+    volatility_bps: int = 8_000
+    deviation_bps: int = 50
+    venue_fee_pips: int = 500
 
 
 @dataclass(frozen=True)

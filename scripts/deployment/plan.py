@@ -12,6 +12,12 @@ from scripts.deployment.uniswap import create_pool, deploy_uniswap
 
 MANIFEST_VERSION = 1
 ACCESS_MANAGER = "@openzeppelin/contracts/build/contracts/AccessManager.json"
+ENGINE_MODULES = (
+    ("engine_auctions", "EngineAuctions"),
+    ("engine_routes", "EngineRoutes"),
+    ("engine_governance", "EngineGovernance"),
+)
+"""Code that the liquidation engine forwards to, in the order of its constructor."""
 GUARDIAN_ROLE = 1
 SMALLEST_ANSWER = 1
 """A feed answer at or below this is a clamp, not a price (raw units)."""
@@ -62,20 +68,25 @@ class _Plan:
         manager = self.deploy("access_manager", self.artifacts.npm(ACCESS_MANAGER), self.deployer.sender)
         oracle = self.deploy("price_oracle", self.artifacts.own("PriceOracle"), manager)
         house = self.deploy("clearing_house", self.artifacts.own("ClearingHouse"), manager)
-        engine = self.deploy("liquidation_engine", self.artifacts.own("LiquidationEngine"), manager, house)
+        modules = [
+            self.deploy(name, self.artifacts.own(contract), house) for name, contract in ENGINE_MODULES
+        ]
+        engine = self.deploy(
+            "liquidation_engine", self.artifacts.own("LiquidationEngine"), manager, house, *modules
+        )
         self.send("clearing_house", "setOracle", oracle)
         self.send("clearing_house", "setEngine", engine)
         self.send("clearing_house", "setSmallestBorrow", self.config.smallest_borrow * WAD)
 
     def listings(self) -> None:
         self.send("liquidation_engine", "setParameters", engine_parameters(self.config.engine))
-        curve = (self.config.engine.start_multiplier_wad, self.config.engine.decay_per_second_wad)
+        inputs = curve_inputs(self.config.engine)
         for asset_id, asset in enumerate(self.config.assets):
             self.send("price_oracle", "setFeed", self.tokens[asset.symbol], self.feed_of(asset))
             self.send(
                 "clearing_house", "listAsset", self.tokens[asset.symbol], risk_of(asset), rate_model_of(asset)
             )
-            self.send("liquidation_engine", "setCurve", asset_id, curve)
+            self.send("liquidation_engine", "setCurveInputs", asset_id, inputs)
 
     def feed_of(self, asset: AssetConfig) -> tuple[str, int, int, int]:
         largest = LARGEST_ANSWER_USD * 10**self.config.feed_decimals
@@ -109,7 +120,7 @@ class _Plan:
 
     def roles(self) -> None:
         engine = self.built.addresses["liquidation_engine"]
-        selector = self.built.contracts["liquidation_engine"].selector("setHalted")
+        selector = self.built.contracts["liquidation_engine"].selector("setBreaker")
         guardian = self.config.guardian or self.deployer.sender
         self.send("access_manager", "setTargetFunctionRole", engine, [selector], GUARDIAN_ROLE)
         self.send("access_manager", "grantRole", GUARDIAN_ROLE, guardian, 0)
@@ -149,6 +160,11 @@ def engine_parameters(engine: EngineConfig) -> tuple[int, ...]:
         engine.dust_value,
         engine.tail,
     )
+
+
+def curve_inputs(engine: EngineConfig) -> tuple[int, ...]:
+    """Return ``ILiquidationEngine.CurveInputs`` as a tuple in its order."""
+    return engine.volatility_bps, engine.deviation_bps, engine.venue_fee_pips
 
 
 def risk_of(asset: AssetConfig) -> tuple[int, ...]:

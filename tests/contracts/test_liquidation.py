@@ -184,13 +184,13 @@ def test_the_flash_taker_reverts_below_its_minimum_profit(sluice, unhealthy, kic
         sluice.flash_taker.takeAndSell(*arguments, 1, sender=stranger)
 
 
-def test_a_halt_stops_settlements_and_lapses_the_auction(sluice, unhealthy, kicker, taker, governor):
+def test_the_breaker_stops_settlements_and_lapses_the_auction(sluice, unhealthy, kicker, taker, governor):
     sluice.kick(unhealthy, "WETH", sender=kicker)
-    sluice.engine.setHalted(True, sender=governor)
-    with ape.reverts(sluice.engine.Halted):
+    sluice.engine.setBreaker(3, 2**40 - 1, sender=governor)
+    with ape.reverts(sluice.engine.BreakerOpen):
         take(sluice, unhealthy, taker)
     sluice.wait(12)
-    sluice.engine.setHalted(False, sender=governor)
+    sluice.engine.setBreaker(0, 0, sender=governor)
     with ape.reverts(sluice.engine.AuctionLapsed):
         take(sluice, unhealthy, taker)
 

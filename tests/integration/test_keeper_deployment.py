@@ -8,7 +8,7 @@ from bot.domain.wad import WAD
 from bot.protocols.sluice.adapter import SluiceProtocol
 from bot.strategy.board import Board
 from scripts.deployment.config import DeploymentConfig
-from scripts.deployment.plan import engine_parameters, rate_model_of, risk_of
+from scripts.deployment.plan import curve_inputs, engine_parameters, rate_model_of, risk_of
 from tests.support.anvil import RpcError
 from tests.support.node_rpc import NodeRpc, latest
 from tests.support.world import KEEPER, World, world
@@ -44,8 +44,8 @@ def test_parameters_are_those_of_the_configuration(here: World) -> None:
         assert here.read("clearing_house", "assetParameters", listed.id)[0] == risk_of(asset)
         assert here.read("clearing_house", "rateModel", listed.id)[0] == rate_model_of(asset)
         assert here.read("price_oracle", "price", listed.token)[0] == round(asset.price * 10**8) * 10**10
-        curve = (CONFIG.engine.start_multiplier_wad, CONFIG.engine.decay_per_second_wad)
-        assert here.read("liquidation_engine", "curve", listed.id)[0] == curve
+        inputs = curve_inputs(CONFIG.engine)
+        assert here.read("liquidation_engine", "curveInputs", listed.id)[0] == inputs
 
 
 async def test_everything_is_known_from_logs_alone(here: World) -> None:

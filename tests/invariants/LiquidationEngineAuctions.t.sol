@@ -15,7 +15,7 @@ contract LiquidationEngineAuctionsTest is EngineFixture {
         vm.expectEmit(address(engine));
         emit ILiquidationEngine.Kicked(borrower, 0, keeper);
         vm.expectEmit(address(engine));
-        emit ILiquidationEngine.LegStarted(borrower, 0, WETH, engine.curve(WETH));
+        emit ILiquidationEngine.LegStarted(borrower, 0, WETH, engine.farCurve(WETH), 0);
         vm.prank(keeper);
         assertTrue(engine.kick(borrower, _ids(WETH)));
         assertTrue(_flagged(borrower));
@@ -31,10 +31,11 @@ contract LiquidationEngineAuctionsTest is EngineFixture {
         _openLong();
         _publish(WETH, 1_900e8);
         _kick(borrower, _ids(WETH));
-        engine.setCurve(WETH, ILiquidationEngine.Curve(0.99e18, 1e15));
+        ILiquidationEngine.Curve memory far = engine.farCurve(WETH);
+        engine.setCurveInputs(WETH, ILiquidationEngine.CurveInputs(20_000, 100, 3_000));
         ILiquidationEngine.AuctionLeg memory leg = engine.auctionLeg(borrower, WETH);
-        assertEq(leg.startMultiplierWad, Parameters.START_MULTIPLIER_WAD);
-        assertEq(leg.decayPerSecondWad, Parameters.DECAY_PER_SECOND_WAD);
+        assertEq(leg.startMultiplierWad, far.startMultiplierWad);
+        assertEq(leg.decayPerSecondWad, far.decayPerSecondWad);
         assertEq(leg.startedAt, vm.getBlockTimestamp());
     }
 
@@ -261,7 +262,7 @@ contract LiquidationEngineAuctionsTest is EngineFixture {
         assertEq(_epoch(borrower), 1);
         assertEq(engine.auction(borrower).kicker, taker);
         assertEq(engine.auctionLeg(borrower, WETH).epoch, 1);
-        assertEq(engine.reservePrice(borrower, WETH), uint256(1_900e18) * Parameters.START_MULTIPLIER_WAD / 1e18);
+        assertEq(engine.reservePrice(borrower, WETH), uint256(1_900) * engine.farCurve(WETH).startMultiplierWad);
     }
 
     function test_redo_without_an_auction_reverts() external {
@@ -294,9 +295,7 @@ contract LiquidationEngineAuctionsTest is EngineFixture {
     function test_an_account_flagged_by_an_earlier_engine_can_be_redone() external {
         _openLong();
         _publish(WETH, 1_900e8);
-        ILiquidationEngine earlier = ILiquidationEngine(
-            vm.deployCode("LiquidationEngine.sol:LiquidationEngine", abi.encode(address(manager), address(house)))
-        );
+        ILiquidationEngine earlier = _newEngine();
         house.setEngine(address(earlier));
         earlier.kick(borrower, _ids(WETH));
         house.setEngine(address(engine));
@@ -306,20 +305,20 @@ contract LiquidationEngineAuctionsTest is EngineFixture {
         assertTrue(engine.reservePrice(borrower, WETH) > 0);
     }
 
-    // ------------------------------------------------------------------ halt
+    // ------------------------------------------------------------------ breaker
 
-    function test_a_halt_stops_everything_but_clear() external {
+    function test_level_3_of_the_breaker_stops_everything_but_clear_and_net() external {
         _openLong();
         _publish(WETH, 1_900e8);
         _kick(borrower, _ids(WETH));
-        engine.setHalted(true);
-        bytes4 halted = ILiquidationEngine.Halted.selector;
+        _deposit(borrower, USDC, 10 * ONE_USDC);
+        uint40 until = uint40(vm.getBlockTimestamp() + 60);
+        engine.setBreaker(3, until);
+        bytes memory halted = abi.encodeWithSelector(ILiquidationEngine.BreakerOpen.selector, 3, until);
         vm.expectRevert(halted);
         engine.kick(borrower, _ids(WETH));
         vm.expectRevert(halted);
         engine.redo(borrower, _ids(WETH));
-        vm.expectRevert(halted);
-        engine.net(borrower, WETH);
         vm.expectRevert(halted);
         _take(WETH, USDC, NO_LIMIT);
         vm.expectRevert(halted);
@@ -328,19 +327,20 @@ contract LiquidationEngineAuctionsTest is EngineFixture {
         engine.largestSlice(borrower, WETH, USDC);
         vm.expectRevert(halted);
         engine.reservePrice(borrower, WETH);
+        assertEq(engine.net(borrower, USDC), 10 * ONE_USDC);
         _publish(WETH, 2_000e8);
         engine.clear(borrower);
         assertFalse(_flagged(borrower));
     }
 
-    function test_an_auction_that_a_halt_interrupted_has_lapsed() external {
+    function test_an_auction_that_level_3_interrupted_has_lapsed() external {
         _openLong();
         _publish(WETH, 1_900e8);
         _kick(borrower, _ids(WETH));
         skip(60);
-        engine.setHalted(true);
+        engine.setBreaker(3, type(uint40).max);
         skip(60);
-        engine.setHalted(false);
+        engine.setBreaker(0, 0);
         uint256 resumedAt = vm.getBlockTimestamp();
         vm.expectRevert(abi.encodeWithSelector(ILiquidationEngine.AuctionLapsed.selector, borrower, resumedAt));
         _take(WETH, USDC, NO_LIMIT);
@@ -348,13 +348,57 @@ contract LiquidationEngineAuctionsTest is EngineFixture {
         assertTrue(engine.reservePrice(borrower, WETH) > 0, "kicked at the resumption, it missed nothing");
     }
 
-    function test_resuming_what_was_not_halted_lapses_nothing() external {
+    function test_lifting_a_breaker_that_does_not_stand_lapses_nothing() external {
         _openLong();
         _publish(WETH, 1_900e8);
         _kick(borrower, _ids(WETH));
         skip(60);
-        engine.setHalted(false);
+        engine.setBreaker(0, 0);
         assertTrue(engine.reservePrice(borrower, WETH) > 0);
+    }
+
+    function test_an_auction_that_ran_into_a_level_3_that_expired_has_lapsed() external {
+        _openLong();
+        _publish(WETH, 1_900e8);
+        _kick(borrower, _ids(WETH));
+        skip(60);
+        uint40 until = uint40(vm.getBlockTimestamp() + 30);
+        engine.setBreaker(3, until);
+        skip(30);
+        vm.expectRevert(abi.encodeWithSelector(ILiquidationEngine.AuctionLapsed.selector, borrower, until));
+        _take(WETH, USDC, NO_LIMIT);
+        engine.setBreaker(1, type(uint40).max); // what was interrupted stays so
+        vm.expectRevert(abi.encodeWithSelector(ILiquidationEngine.AuctionLapsed.selector, borrower, until));
+        _take(WETH, USDC, NO_LIMIT);
+        engine.redo(borrower, _ids(WETH));
+        assertTrue(engine.reservePrice(borrower, WETH) > 0);
+    }
+
+    function test_level_1_stops_kicks_alone() external {
+        _openLong();
+        _publish(WETH, 1_900e8);
+        engine.setBreaker(1, type(uint40).max);
+        vm.expectPartialRevert(ILiquidationEngine.BreakerOpen.selector);
+        engine.kick(borrower, _ids(WETH));
+        engine.setBreaker(0, 0);
+        _kick(borrower, _ids(WETH));
+        engine.setBreaker(1, type(uint40).max);
+        _fund(taker, USDC, 100_000 * ONE_USDC);
+        _take(WETH, USDC, ONE_WETH / 10);
+        skip(Parameters.TAIL);
+        engine.redo(borrower, _ids(WETH));
+    }
+
+    function test_level_2_stops_redos_too() external {
+        _openLong();
+        _publish(WETH, 1_900e8);
+        _kick(borrower, _ids(WETH));
+        engine.setBreaker(2, type(uint40).max);
+        _fund(taker, USDC, 100_000 * ONE_USDC);
+        _take(WETH, USDC, ONE_WETH / 10);
+        skip(Parameters.TAIL);
+        vm.expectPartialRevert(ILiquidationEngine.BreakerOpen.selector);
+        engine.redo(borrower, _ids(WETH));
     }
 
     // ------------------------------------------------------------------ what is not worth an auction

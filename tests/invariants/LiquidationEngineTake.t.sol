@@ -19,9 +19,11 @@ contract LiquidationEngineTakeTest is EngineFixture {
 
     function test_the_reserve_starts_above_the_oracle_decays_and_stops_at_the_floor() external {
         _kickLong(1_900e8);
-        assertEq(engine.reservePrice(borrower, WETH), 1_913.49e18);
+        uint256 start = engine.reservePrice(borrower, WETH);
+        assertEq(start, uint256(1_900) * engine.farCurve(WETH).startMultiplierWad);
+        assertApproxEqRel(start, 1_913.49e18, 1e13);
         skip(89);
-        assertApproxEqRel(engine.reservePrice(borrower, WETH), 1_913.49e18 * 0.99004983 / 1, 1e11);
+        assertApproxEqRel(engine.reservePrice(borrower, WETH), start * 990_072 / 1_000_000, 1e13); // 1 % per 89.2 s
         skip(6_000);
         assertEq(engine.reservePrice(borrower, WETH), 1_520e18, "0.80");
     }
@@ -29,7 +31,7 @@ contract LiquidationEngineTakeTest is EngineFixture {
     function test_the_reserve_follows_the_oracle() external {
         _kickLong(1_900e8);
         _publish(WETH, 1_800e8);
-        assertEq(engine.reservePrice(borrower, WETH), 1_800e18 * 10_071 / 10_000);
+        assertEq(engine.reservePrice(borrower, WETH), uint256(1_800) * engine.farCurve(WETH).startMultiplierWad);
     }
 
     function test_a_reserve_above_the_limit_reverts() external {
@@ -91,7 +93,7 @@ contract LiquidationEngineTakeTest is EngineFixture {
             slice.seized,
             slice.payment,
             slice.repaid,
-            1.0071e18,
+            engine.farCurve(WETH).startMultiplierWad,
             1_900e18,
             1e18
         );

@@ -190,7 +190,7 @@ contract ParametersTest is Test {
     }
 
     function _curve() private pure returns (ILiquidationEngine.Curve memory) {
-        return ILiquidationEngine.Curve(Parameters.START_MULTIPLIER_WAD, Parameters.DECAY_PER_SECOND_WAD);
+        return ILiquidationEngine.Curve(1.0071e18, 0.01e18 / uint64(89));
     }
 
     function _engine() private pure returns (ILiquidationEngine.EngineParameters memory) {

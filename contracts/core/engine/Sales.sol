@@ -2,31 +2,46 @@
 pragma solidity ^0.8.28;
 
 import {IClearingHouse} from "../../interfaces/IClearingHouse.sol";
+import {ILiquidationEngine} from "../../interfaces/ILiquidationEngine.sol";
+import {AssetBitmap} from "../../libraries/AssetBitmap.sol";
+import {ReleaseBudget} from "../../libraries/ReleaseBudget.sol";
 import {Sizing} from "../../libraries/Sizing.sol";
 import {WAD, WAD_PER_BPS, WadMath} from "../../libraries/WadMath.sol";
-import {Auctions} from "./Auctions.sol";
+import {Clocks} from "./Clocks.sol";
 
 /// @title What every sale has in common, however it reached the market
 /// @dev Calculate, then execute: `_open` reads the account once and prices it, `Sizing` sizes, `_conclude` checks the
 /// outcome and turns it into what the clearing house books.
-abstract contract Sales is Auctions {
+abstract contract Sales is Clocks {
+    using AssetBitmap for uint64;
     using WadMath for uint256;
 
     /// @dev One sale in the making.
-    /// @param reserve Terms at the curve: the least that the account must be given.
     /// @param surplusThreshold liquidationThreshold of the debt asset as a collateral.
     /// @param health Before the sale.
+    /// @param urgency Of the leg's last settlement, 255 = 1.
+    /// @param reserve Terms at the curve: the least that the account must be given.
+    /// @param rivals The other collaterals that may be sold now.
     struct Context {
         address account;
         uint8 collateralId;
         uint8 debtId;
         uint256 surplusThreshold;
         uint256 health;
+        uint256 urgency;
         Settings settings;
+        Pace pace;
         AuctionData auction;
         Sizing.Rules rules;
         Sizing.Position position;
         Sizing.Terms reserve;
+        Rival[] rivals;
+    }
+
+    /// @dev A collateral that a settler may choose instead.
+    struct Rival {
+        uint256 threshold;
+        uint256 multiplier;
     }
 
     /// @dev Value of a step of `AuctionData.tipOwed`.
@@ -37,22 +52,18 @@ abstract contract Sales is Auctions {
     /// @dev Reads an account and prices one of its collaterals against one of its debts. Reverts unless the leg is for
     /// sale now.
     function _open(address account, uint8 collateralId, uint8 debtId) internal view returns (Context memory context) {
-        if (collateralId == debtId) revert SameAsset(collateralId);
+        if (collateralId == debtId) revert ILiquidationEngine.SameAsset(collateralId);
         (context.account, context.collateralId, context.debtId) = (account, collateralId, debtId);
-        context.settings = _requireOpen();
+        context.settings = _requireBelow(NO_SETTLEMENT);
         IClearingHouse.AccountState memory state = _flaggedState(account, collateralId);
         _requireUnhealthy(account, state);
-        _requireNotLapsed(account, state.epoch, context.settings);
-        context.auction = _auctions[account];
-        context.rules = Sizing.Rules({
-            target: context.settings.targetHealthFactorBps * WAD_PER_BPS,
-            penalty: context.settings.penaltyBps * WAD_PER_BPS,
-            dust: context.settings.dustValue * WAD
-        });
+        context.auction = _requireNotLapsed(account, state.epoch, context.settings);
+        context.rules = _rules(context.settings);
         context.health = _health(state);
-        uint256 multiplier = _read(context, state);
-        if (context.position.debt == 0) revert SliceEmpty();
-        context.reserve = Sizing.terms(context.position, context.rules, multiplier);
+        context.pace = _pace(account, state, context.settings);
+        uint256 multiplier_ = _read(context, state);
+        if (context.position.debt == 0) revert ILiquidationEngine.SliceEmpty();
+        context.reserve = Sizing.terms(context.position, context.rules, multiplier_);
     }
 
     /// @dev Fills the position from the account's legs; returns the multiplier of the collateral that is sold. Among
@@ -60,23 +71,21 @@ abstract contract Sales is Auctions {
     function _read(Context memory context, IClearingHouse.AccountState memory state)
         private
         view
-        returns (uint256 multiplier)
+        returns (uint256 multiplier_)
     {
         Sizing.Position memory position = context.position;
         position.collateralValue = state.collateralValue;
         position.debtValue = state.debtValue;
         position.weightedCollateral = state.weightedCollateral;
         position.weightedDebt = state.weightedDebt;
+        context.rivals = new Rival[](state.legs.length);
         bool running;
         for (uint256 i = 0; i < state.legs.length; ++i) {
             IClearingHouse.Leg memory leg = state.legs[i];
             if (leg.assetId == context.collateralId) {
-                (running, multiplier) = _multiplier(context.account, leg.assetId, state.epoch, context.settings);
-                position.highestMultiplier = position.highestMultiplier.max(multiplier);
-                _readCollateral(position, leg);
+                (running, multiplier_) = _readSold(context, leg, state.epoch);
             } else if (leg.collateralValue >= context.rules.dust) {
-                (, uint256 other) = _multiplier(context.account, leg.assetId, state.epoch, context.settings);
-                position.highestMultiplier = position.highestMultiplier.max(other);
+                _readRival(context, leg, state.epoch, context.rivals[i]);
             }
             if (leg.assetId == context.debtId) {
                 context.surplusThreshold = leg.liquidationThresholdWad;
@@ -85,7 +94,30 @@ abstract contract Sales is Auctions {
                 position.otherDebtValue += leg.debtValue;
             }
         }
-        if (!running) revert AuctionMissing(context.account, context.collateralId);
+        if (!running) revert ILiquidationEngine.AuctionMissing(context.account, context.collateralId);
+    }
+
+    function _readSold(Context memory context, IClearingHouse.Leg memory leg, uint32 epoch)
+        private
+        view
+        returns (bool running, uint256 multiplier_)
+    {
+        ILiquidationEngine.AuctionLeg memory running_;
+        (running, multiplier_, running_) = _multiplier(context.account, leg.assetId, epoch, context.pace);
+        context.urgency = running_.urgency;
+        context.position.highestMultiplier = context.position.highestMultiplier.max(multiplier_);
+        _readCollateral(context.position, leg);
+    }
+
+    /// @dev A collateral at its floor has been offered at every price, so that it does not bind the choice of another.
+    function _readRival(Context memory context, IClearingHouse.Leg memory leg, uint32 epoch, Rival memory rival)
+        private
+        view
+    {
+        (bool running, uint256 multiplier_,) = _multiplier(context.account, leg.assetId, epoch, context.pace);
+        context.position.highestMultiplier = context.position.highestMultiplier.max(multiplier_);
+        if (!running || multiplier_ <= context.pace.floor) return;
+        (rival.threshold, rival.multiplier) = (leg.liquidationThresholdWad, multiplier_);
     }
 
     function _readCollateral(Sizing.Position memory position, IClearingHouse.Leg memory leg) private pure {
@@ -102,11 +134,85 @@ abstract contract Sales is Auctions {
         position.weight = leg.debtWeightWad;
     }
 
+    // ------------------------------------------------------------------ choice and budget
+
+    /// @dev Refuses, while the account is solvent at `offer`, a collateral that costs it more than the cheapest other
+    /// one by more than the tolerance. The others count at their reserves.
+    function _requireChoice(Context memory context, Sizing.Terms memory offer) internal pure {
+        if (offer.insolvent) return;
+        int256 cheapest = type(int256).max;
+        for (uint256 i = 0; i < context.rivals.length; ++i) {
+            Rival memory rival = context.rivals[i];
+            if (rival.multiplier == 0) continue;
+            int256 rivalCost = Sizing.costOf(context.position, context.rules, rival.threshold, rival.multiplier);
+            if (rivalCost < cheapest) cheapest = rivalCost;
+        }
+        if (cheapest == type(int256).max) return;
+        Sizing.Position memory position = context.position;
+        int256 cost = Sizing.costOf(position, context.rules, position.threshold, offer.multiplier);
+        // forge-lint: disable-next-line(unsafe-typecast) -- 16 bits of basis points
+        int256 tolerance = int256(context.pace.speed.choiceToleranceBps * WAD_PER_BPS);
+        if (cost == type(int256).max || cost - cheapest > tolerance) {
+            revert ILiquidationEngine.ChoiceTooDear(context.collateralId, cost, cheapest);
+        }
+    }
+
+    /// @dev What a sale is cut to: `seized`, or what the budgets release at once, unless that alone would leave dust.
+    /// Reverts while a bucket is empty.
+    function _released(Context memory context, Sizing.Terms memory offer, uint256 seized)
+        internal
+        view
+        returns (uint256)
+    {
+        uint256 urgency = context.reserve.insolvent ? ReleaseBudget.URGENT : context.pace.urgency.max(context.urgency);
+        uint256 value = _openDraw(context.collateralId, ILiquidationEngine.Side.SELL, context.pace, urgency)
+            .min(_openDraw(context.debtId, ILiquidationEngine.Side.BUY, context.pace, urgency));
+        if (value == type(uint256).max) return seized;
+        Sizing.Position memory position = context.position;
+        uint256 most = value.mulDivDown(position.collateralUnit, position.collateralPrice);
+        if (most >= seized) return seized;
+        uint256 cancelled = Sizing.partly(position, offer, most).cancelled;
+        return Sizing.leavesDust(position, most, cancelled, context.rules.dust) ? seized : most;
+    }
+
+    /// @dev Largest value that one settlement may draw on a side now; the largest integer where nothing limits it.
+    function _openDraw(uint8 assetId, ILiquidationEngine.Side side, Pace memory pace, uint256 urgency)
+        private
+        view
+        returns (uint256)
+    {
+        if (urgency == ReleaseBudget.URGENT || !pace.budgeted.has(assetId)) return type(uint256).max;
+        ILiquidationEngine.Bucket memory market = _bucketNow(assetId, side, pace.speed);
+        if (!ReleaseBudget.isOpen(market, urgency)) {
+            revert ILiquidationEngine.BudgetExhausted(assetId, side, market.level);
+        }
+        return ReleaseBudget.largestDraw(market);
+    }
+
+    /// @dev Takes what is sold, at the oracle's price, off the budgets of both sides.
+    /// Rounding: the value UP, against release.
+    function _draw(Context memory context, uint256 seized) internal {
+        Pace memory pace = context.pace;
+        bool sells = pace.budgeted.has(context.collateralId);
+        bool buys = pace.budgeted.has(context.debtId);
+        if (!sells && !buys) return;
+        uint256 value = seized.valueUp(context.position.collateralPrice, context.position.collateralUnit);
+        if (sells) _drawOn(context.collateralId, ILiquidationEngine.Side.SELL, pace, value);
+        if (buys) _drawOn(context.debtId, ILiquidationEngine.Side.BUY, pace, value);
+    }
+
+    function _drawOn(uint8 assetId, ILiquidationEngine.Side side, Pace memory pace, uint256 value) private {
+        ILiquidationEngine.Bucket memory market = _bucketNow(assetId, side, pace.speed);
+        ReleaseBudget.draw(market, value);
+        _buckets[assetId][side] = market;
+    }
+
     // ------------------------------------------------------------------ after
 
-    /// @dev Checks a sale and turns it into a settlement. `paid` is what it is booked at.
+    /// @dev Checks a sale and turns it into a settlement. `paid` is what it is booked at, `chipWad` the part of the
+    /// chip that its settler earned.
     /// @return settlement For the house. @return spent Whether the account must be written off after it.
-    function _conclude(Context memory context, Sizing.Terms memory paid, Sizing.Sale memory sale)
+    function _conclude(Context memory context, Sizing.Terms memory paid, Sizing.Sale memory sale, uint256 chipWad)
         internal
         returns (IClearingHouse.Settlement memory settlement, bool spent)
     {
@@ -115,7 +221,10 @@ abstract contract Sales is Auctions {
         bool healthy = result.weightedCollateral >= result.weightedDebt;
         spent = !healthy && result.collateralValue < context.rules.dust
             && (paid.insolvent || result.collateralValue < result.debtValue);
-        (uint256 tip, uint256 chip) = _incentives(context, paid, sale);
+        if (context.pace.urgency > context.urgency) {
+            _legs[context.account][context.collateralId].urgency = uint8(context.pace.urgency);
+        }
+        (uint256 tip, uint256 chip) = _incentives(context, paid, sale, chipWad);
         settlement.account = context.account;
         settlement.collateralId = context.collateralId;
         settlement.debtId = context.debtId;
@@ -143,18 +252,22 @@ abstract contract Sales is Auctions {
         Sizing.Sale memory sale,
         Sizing.Aftermath memory result
     ) private pure {
-        if (sale.seized == 0 || sale.payment == 0 || sale.cancelled == 0) revert SliceEmpty();
+        if (sale.seized == 0 || sale.payment == 0 || sale.cancelled == 0) {
+            revert ILiquidationEngine.SliceEmpty();
+        }
         Sizing.Position memory position = context.position;
         uint256 dust = context.rules.dust;
         if (Sizing.leavesDust(position, sale.seized, sale.cancelled, dust)) {
             (uint256 collateralValue, uint256 debtValue) = Sizing.remainder(position, sale.seized, sale.cancelled);
-            revert DustLeft(collateralValue, debtValue, dust);
+            revert ILiquidationEngine.DustLeft(collateralValue, debtValue, dust);
         }
         (uint256 lowest, uint256 highest) = Sizing.healthRange(position, result);
         bool closing = sale.cancelled == position.debt || sale.seized == position.collateral;
         bool above = !closing && !paid.insolvent && lowest > context.rules.target;
         bool below = !context.reserve.insolvent && highest < context.health;
-        if (above || below) revert HealthOutOfRange(context.health, above ? lowest : highest, context.rules.target);
+        if (above || below) {
+            revert ILiquidationEngine.HealthOutOfRange(context.health, above ? lowest : highest, context.rules.target);
+        }
     }
 
     /// @dev Tip and chip: at most `incentiveShare` of the penalty really collected, the tip first. So whoever settles
@@ -162,7 +275,7 @@ abstract contract Sales is Auctions {
     /// out of the house's reserve, as far as it reaches, and are capped as if the penalty had been paid: splitting an
     /// account in many does not multiply them.
     /// Rounding: DOWN, in favour of the reserve; what is taken off the tip owed UP.
-    function _incentives(Context memory context, Sizing.Terms memory paid, Sizing.Sale memory sale)
+    function _incentives(Context memory context, Sizing.Terms memory paid, Sizing.Sale memory sale, uint256 chipWad)
         private
         returns (uint256 tip, uint256 chip)
     {
@@ -172,7 +285,7 @@ abstract contract Sales is Auctions {
         uint256 budget = penalty.bpsDown(settings.incentiveShareBps);
         if (paid.insolvent) budget = budget.min(_reserveAvailable(context, sale));
         tip = _tip(context, budget);
-        chip = sale.repaid.bpsDown(settings.chipBps).min(budget - tip);
+        chip = sale.repaid.bpsDown(settings.chipBps).mulDown(chipWad).min(budget - tip);
     }
 
     /// @dev The tip out of `budget`, and what is left of it for the next sale.
@@ -194,5 +307,28 @@ abstract contract Sales is Auctions {
         uint256 beyondSuppliers = (sale.cancelled - sale.repaid).zeroFloorSub(market.totalSupplyAssets);
         uint256 inCash = uint256(market.cash) - market.collateralAssets - market.creditAssets;
         return uint256(market.reserveAssets).zeroFloorSub(beyondSuppliers).min(inCash);
+    }
+
+    /// @dev Says what was settled. The parameters stand in the order that the compiler's stack asks for.
+    function _report(
+        ILiquidationEngine.Route route,
+        uint256 multiplierWad,
+        Sizing.Sale memory sale,
+        Context memory context
+    ) internal {
+        emit ILiquidationEngine.Settled(
+            context.account,
+            context.auction.epoch,
+            msg.sender,
+            route,
+            context.collateralId,
+            context.debtId,
+            sale.seized,
+            sale.payment,
+            sale.repaid,
+            multiplierWad,
+            context.position.collateralPrice,
+            context.position.debtPrice
+        );
     }
 }

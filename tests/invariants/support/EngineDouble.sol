@@ -15,7 +15,7 @@ contract EngineDouble {
 
     constructor(IClearingHouse house_) {
         house = house_;
-        _curve = ILiquidationEngine.Curve(Parameters.START_MULTIPLIER_WAD, Parameters.DECAY_PER_SECOND_WAD);
+        _curve = ILiquidationEngine.Curve(1.0071e18, 0.01e18 / uint64(89));
         _parameters.penaltyBps = Parameters.PENALTY_BPS;
     }
 

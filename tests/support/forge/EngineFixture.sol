@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
 import {IUniswapV3Factory} from "@uniswap/v3-core/contracts/interfaces/IUniswapV3Factory.sol";
+import {IUniswapV3Pool} from "@uniswap/v3-core/contracts/interfaces/IUniswapV3Pool.sol";
 
 import {IClearingHouse} from "../../../contracts/interfaces/IClearingHouse.sol";
 import {ILiquidationEngine} from "../../../contracts/interfaces/ILiquidationEngine.sol";
@@ -48,9 +49,7 @@ abstract contract EngineFixture is Test {
         manager = new AccessManager(address(this));
         oracle = IPriceOracle(vm.deployCode("PriceOracle.sol:PriceOracle", abi.encode(address(manager))));
         house = IClearingHouse(vm.deployCode("ClearingHouse.sol:ClearingHouse", abi.encode(address(manager))));
-        engine = ILiquidationEngine(
-            vm.deployCode("LiquidationEngine.sol:LiquidationEngine", abi.encode(address(manager), address(house)))
-        );
+        engine = _newEngine();
         house.setOracle(address(oracle));
         house.setEngine(address(engine));
         _list(WETH, "WETH", 18, 2_000e8, _weth());
@@ -67,6 +66,16 @@ abstract contract EngineFixture is Test {
     }
 
     // ------------------------------------------------------------------ deployment
+
+    /// @dev A liquidation engine of the house, with the modules that it forwards to.
+    function _newEngine() internal returns (ILiquidationEngine) {
+        bytes memory ofHouse = abi.encode(address(house));
+        address auctions = vm.deployCode("EngineAuctions.sol:EngineAuctions", ofHouse);
+        address routes = vm.deployCode("EngineRoutes.sol:EngineRoutes", ofHouse);
+        address governance = vm.deployCode("EngineGovernance.sol:EngineGovernance", ofHouse);
+        bytes memory arguments = abi.encode(address(manager), address(house), auctions, routes, governance);
+        return ILiquidationEngine(vm.deployCode("LiquidationEngine.sol:LiquidationEngine", arguments));
+    }
 
     function _list(
         uint8 assetId,
@@ -160,8 +169,13 @@ abstract contract EngineFixture is Test {
     }
 
     /// @dev A pool of the pair at these whole-token prices, deep enough for `depth` whole quote tokens on each side.
+    /// It has stood there for an hour, so that it has a mean price.
     function _pool(uint8 base, uint256 basePrice, uint256 depth) internal {
-        pools.create(tokens[base], tokens[USDC], FEE_PIPS, basePrice, depth);
+        uint256 time = vm.getBlockTimestamp();
+        vm.warp(time - 1 hours);
+        IUniswapV3Pool pool = pools.create(tokens[base], tokens[USDC], FEE_PIPS, basePrice, depth);
+        pool.increaseObservationCardinalityNext(64);
+        vm.warp(time);
     }
 
     // ------------------------------------------------------------------ actions
@@ -194,7 +208,10 @@ abstract contract EngineFixture is Test {
         returns (uint256 seized, uint256 payment)
     {
         vm.prank(keeper);
-        return engine.swap(borrower, collateralId, debtId, maxSeized, minPrice, address(venue), _route(collateralId, debtId));
+        return
+            engine.swap(
+                borrower, collateralId, debtId, maxSeized, minPrice, address(venue), _route(collateralId, debtId)
+            );
     }
 
     /// @dev Venue data: all of it through the pool of the two assets.

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {IClearingHouse} from "../../interfaces/IClearingHouse.sol";
+import {ILiquidationEngine} from "../../interfaces/ILiquidationEngine.sol";
+import {AssetBitmap} from "../../libraries/AssetBitmap.sol";
+import {Parameters} from "../../libraries/Parameters.sol";
+import {ReleaseBudget} from "../../libraries/ReleaseBudget.sol";
+import {ReserveCurve} from "../../libraries/ReserveCurve.sol";
+import {Sizing} from "../../libraries/Sizing.sol";
+import {Urgency} from "../../libraries/Urgency.sol";
+import {WAD, WAD_PER_BPS, WadMath} from "../../libraries/WadMath.sol";
+import {EngineStorage} from "./EngineStorage.sol";
+
+/// @title How far the reserves of an auction have fallen
+/// @notice The clock of a leg keeps the pace of the slowest market that its account is sold into: the sell side of the
+/// collateral, and the buy sides of the debts, where they have buckets. Urgency pulls it toward wall time:
+/// `elapsed = active + u * (wall - active)`.
+/// @dev The debts' clocks count for every leg, whichever debt is repaid, so that a leg has one reserve, and in
+/// insolvency every debt bears the same rate of loss.
+abstract contract Clocks is EngineStorage {
+    using AssetBitmap for uint64;
+    using WadMath for uint256;
+
+    /// @dev What every leg of an account shares at one moment.
+    /// @param buyProgress Milliseconds that the slowest of the debts' markets was active since the kick.
+    /// @param urgency u of this moment, 255 = 1.
+    /// @param floor m_floor, WAD.
+    /// @param overrun Milliseconds to leave out at the end of every clock: zero, but for the moment of a lapse.
+    struct Pace {
+        ILiquidationEngine.SpeedParameters speed;
+        uint64 budgeted;
+        uint256 buyProgress;
+        uint256 urgency;
+        uint256 floor;
+        uint256 overrun;
+    }
+
+    /// @dev In errors about a whole auction, where an asset id would stand.
+    uint8 internal constant NO_ASSET = type(uint8).max;
+    uint256 private constant MILLIS = 1_000;
+
+    // ------------------------------------------------------------------ legs
+
+    /// @dev What the legs of an account share now.
+    function _pace(address account, IClearingHouse.AccountState memory state, Settings memory settings)
+        internal
+        view
+        returns (Pace memory pace)
+    {
+        Speed memory speed = _speed;
+        pace.speed = _speedOf(settings, speed);
+        pace.budgeted = speed.budgeted;
+        pace.floor = settings.floorMultiplierBps * WAD_PER_BPS;
+        pace.urgency = _urgency(state, settings.penaltyBps, pace.speed);
+        pace.buyProgress = type(uint256).max;
+        for (uint256 i = 0; speed.budgeted != 0 && i < state.legs.length; ++i) {
+            uint8 assetId = state.legs[i].assetId;
+            if (state.legs[i].debt == 0 || !speed.budgeted.has(assetId)) continue;
+            BuyClock memory start = _buyClocks[account][assetId];
+            if (start.epoch != state.epoch) continue;
+            uint256 clock = _bucketNow(assetId, ILiquidationEngine.Side.BUY, pace.speed).clock;
+            pace.buyProgress = pace.buyProgress.min(clock.zeroFloorSub(start.clockAt));
+        }
+    }
+
+    /// @dev A leg and its multiplier, rounded up; 1 where the leg does not run, because nothing of it is for sale.
+    function _multiplier(address account, uint8 assetId, uint32 epoch, Pace memory pace)
+        internal
+        view
+        returns (bool running, uint256 multiplier, ILiquidationEngine.AuctionLeg memory leg)
+    {
+        leg = _legs[account][assetId];
+        running = _runs(leg, epoch);
+        if (!running) return (false, WAD, leg);
+        multiplier = ReserveCurve.multiplierUp(
+            leg.startMultiplierWad, leg.decayPerSecondWad, _elapsed(assetId, leg, pace), pace.floor
+        );
+    }
+
+    /// @dev Milliseconds that a leg's clock has run: active + u * (wall - active), rounded DOWN. A market that got its
+    /// bucket after the kick is as active as the wall.
+    function _elapsed(uint8 assetId, ILiquidationEngine.AuctionLeg memory leg, Pace memory pace)
+        private
+        view
+        returns (uint256)
+    {
+        uint256 active = pace.buyProgress;
+        if (pace.budgeted.has(assetId)) {
+            uint256 clock = _bucketNow(assetId, ILiquidationEngine.Side.SELL, pace.speed).clock;
+            active = active.min(clock.zeroFloorSub(leg.clockAt));
+        }
+        uint256 wall = ((block.timestamp - leg.startedAt) * MILLIS).zeroFloorSub(pace.overrun);
+        active = active.zeroFloorSub(pace.overrun).min(wall);
+        uint256 urgency = pace.urgency.max(leg.urgency);
+        return active + (wall - active) * urgency / ReleaseBudget.URGENT;
+    }
+
+    function _runs(ILiquidationEngine.AuctionLeg memory leg, uint32 epoch) internal pure returns (bool) {
+        return leg.startedAt != 0 && leg.epoch == epoch;
+    }
+
+    // ------------------------------------------------------------------ urgency
+
+    /// @dev u of an account, 255 = 1. The volatilities are read only where the largest allowed would count.
+    function _urgency(
+        IClearingHouse.AccountState memory state,
+        uint256 penaltyBps,
+        ILiquidationEngine.SpeedParameters memory speed
+    ) internal view returns (uint256) {
+        uint256 need = Urgency.need(speed.slippageLimitBps, penaltyBps);
+        uint256 widest =
+            Urgency.widthDown(2 * Parameters.VOLATILITY_MAX_BPS * WAD_PER_BPS, speed.urgencyZBps, speed.tauClear);
+        if (Urgency.isRemote(state.collateralValue, state.debtValue, need, widest)) return 0;
+        if (state.collateralValue == 0) return ReleaseBudget.URGENT;
+        uint256 width = Urgency.widthDown(_volatility(state), speed.urgencyZBps, speed.tauClear);
+        return Urgency.urgency(state.collateralValue, state.debtValue, need, width);
+    }
+
+    /// @dev sigma_p = sum V_i * sigma_i / V + sum d_j * sigma_j / D, WAD a year. Rounding: each sum DOWN.
+    function _volatility(IClearingHouse.AccountState memory state) private view returns (uint256) {
+        uint256 held;
+        uint256 owed;
+        for (uint256 i = 0; i < state.legs.length; ++i) {
+            IClearingHouse.Leg memory leg = state.legs[i];
+            uint256 volatility = _curveData(leg.assetId).volatilityBps * WAD_PER_BPS;
+            held += leg.collateralValue * volatility;
+            owed += leg.debtValue * volatility;
+        }
+        return held / state.collateralValue + owed / state.debtValue;
+    }
+
+    // ------------------------------------------------------------------ buckets
+
+    /// @dev A bucket at this moment.
+    function _bucketNow(uint8 assetId, ILiquidationEngine.Side side, ILiquidationEngine.SpeedParameters memory speed)
+        internal
+        view
+        returns (ILiquidationEngine.Bucket memory)
+    {
+        return ReleaseBudget.current(_buckets[assetId][side], speed, block.timestamp);
+    }
+
+    // ------------------------------------------------------------------ accounts
+
+    /// @dev The state of an account whose auction may run, or `AuctionMissing`.
+    function _flaggedState(address account, uint8 assetId)
+        internal
+        view
+        returns (IClearingHouse.AccountState memory state)
+    {
+        state = _house.accountState(account);
+        if (!state.flagged) revert ILiquidationEngine.AuctionMissing(account, assetId);
+    }
+
+    function _requireUnhealthy(address account, IClearingHouse.AccountState memory state) internal pure {
+        if (_isHealthy(state)) revert ILiquidationEngine.AccountHealthy(account, _health(state));
+    }
+
+    /// @dev A / D_w, rounded DOWN, as the house gives it.
+    function _health(IClearingHouse.AccountState memory state) internal pure returns (uint256) {
+        if (state.weightedDebt == 0) return type(uint256).max;
+        return state.weightedCollateral.divDown(state.weightedDebt);
+    }
+
+    /// @dev HF >= 1 without dividing: exact.
+    function _isHealthy(IClearingHouse.AccountState memory state) internal pure returns (bool) {
+        return state.weightedCollateral >= state.weightedDebt;
+    }
+
+    /// @dev Target, penalty and dust in WAD.
+    function _rules(Settings memory settings) internal pure returns (Sizing.Rules memory) {
+        return Sizing.Rules({
+            target: settings.targetHealthFactorBps * WAD_PER_BPS,
+            penalty: settings.penaltyBps * WAD_PER_BPS,
+            dust: settings.dustValue * WAD
+        });
+    }
+
+    // ------------------------------------------------------------------ lapse
+
+    /// @dev Whether, and when, the auction of a flagged account lapses: `tail` after its kick, or when settlements
+    /// were resumed after it. One kicked at the very time of the resumption has missed nothing. An account that was
+    /// flagged by another engine has no auction here: it lapsed at time zero, so that `redo` can take it over.
+    function _lapse(AuctionData memory data, uint32 epoch, Settings memory settings)
+        internal
+        view
+        returns (bool lapsed, uint256 lapsesAt)
+    {
+        if (data.kickedAt == 0 || data.epoch != epoch) return (true, 0);
+        uint256 resumedAt = _resumedAt(settings);
+        if (resumedAt > data.kickedAt) return (true, resumedAt);
+        lapsesAt = uint256(data.kickedAt) + settings.tail;
+        lapsed = block.timestamp >= lapsesAt;
+    }
+
+    /// @dev Reverts with `AuctionLapsed` once only `redo` is left; gives the auction.
+    function _requireNotLapsed(address account, uint32 epoch, Settings memory settings)
+        internal
+        view
+        returns (AuctionData memory data)
+    {
+        data = _auctions[account];
+        (bool lapsed, uint256 lapsesAt) = _lapse(data, epoch, settings);
+        if (lapsed) revert ILiquidationEngine.AuctionLapsed(account, lapsesAt);
+    }
+}

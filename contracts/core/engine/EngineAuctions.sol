@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+
+import {IClearingHouse} from "../../interfaces/IClearingHouse.sol";
+import {ILiquidationEngine} from "../../interfaces/ILiquidationEngine.sol";
+import {AssetBitmap} from "../../libraries/AssetBitmap.sol";
+import {ReleaseBudget} from "../../libraries/ReleaseBudget.sol";
+import {Sizing} from "../../libraries/Sizing.sol";
+import {WAD, WadMath} from "../../libraries/WadMath.sol";
+import {Clocks} from "./Clocks.sol";
+import {EngineStorage} from "./EngineStorage.sol";
+
+/// @title How auctions begin and end
+/// @notice Code that the liquidation engine runs by delegatecall, in its own storage, because its bytecode would not
+/// hold all of it. The engine declares the same functions and forwards them unchanged.
+/// @dev The flag and the epoch are the clearing house's; here is what was true at the kick. An auction or a leg counts
+/// only while the account is flagged and its epoch is the one stored, so whatever ends an auction, a cure included,
+/// voids all of it without a call here.
+contract EngineAuctions is Clocks {
+    using AssetBitmap for uint64;
+    using WadMath for uint256;
+
+    /// @dev What the legs of one kick share.
+    /// @param nearDepth Value that the debts' markets take within the near slippage; the largest integer where none of
+    /// them has a bucket.
+    struct Opening {
+        ILiquidationEngine.SpeedParameters speed;
+        uint64 budgeted;
+        uint256 urgency;
+        uint256 nearDepth;
+        Sizing.Rules rules;
+    }
+
+    /// @param house The clearing house. The engine's authority is in the engine's storage.
+    constructor(address house) AccessManaged(address(0)) EngineStorage(house) {}
+
+    // ------------------------------------------------------------------ begin
+
+    /// @notice See `ILiquidationEngine`.
+    /// @dev An account with less collateral than dust and than debt is written off on the spot: an auction would cost
+    /// more than it brings.
+    function kick(address account, uint8[] calldata collateralIds) external nonReentrant returns (bool kicked) {
+        Settings memory settings = _requireBelow(NO_KICK);
+        (,,,, uint40 lastRiskBlock) = _house.accountInfo(account);
+        if (lastRiskBlock == block.number) revert ILiquidationEngine.CoolingOff(account, block.number);
+        IClearingHouse.AccountState memory state = _unhealthyState(account);
+        state = _netted(account, state);
+        if (_needsNoAuction(account, state, settings)) return false;
+        if (state.flagged) {
+            _requireNotLapsed(account, state.epoch, settings);
+        } else {
+            _begin(account, state.epoch, settings);
+            emit ILiquidationEngine.Kicked(account, state.epoch, msg.sender);
+            _house.setFlag(account, true);
+        }
+        _startLegs(account, state.epoch, state, collateralIds, settings);
+        return true;
+    }
+
+    /// @notice See `ILiquidationEngine`.
+    function redo(address account, uint8[] calldata collateralIds) external nonReentrant {
+        Settings memory settings = _requireBelow(NO_REDO);
+        IClearingHouse.AccountState memory state = _flaggedState(account, NO_ASSET);
+        (bool lapsed, uint256 lapsesAt) = _lapse(_auctions[account], state.epoch, settings);
+        if (!lapsed) revert ILiquidationEngine.AuctionRunning(account, lapsesAt);
+        _requireUnhealthy(account, state);
+        state = _netted(account, state);
+        if (_needsNoAuction(account, state, settings)) return;
+        uint32 epoch = state.epoch + 1; // as the fall of the flag leaves it
+        _begin(account, epoch, settings);
+        emit ILiquidationEngine.Redone(account, epoch, msg.sender);
+        _house.setFlag(account, false);
+        _house.setFlag(account, true);
+        _startLegs(account, epoch, state, collateralIds, settings);
+    }
+
+    // ------------------------------------------------------------------ end
+
+    /// @notice See `ILiquidationEngine`.
+    /// @dev Works at every level of the breaker: it only lets go.
+    function clear(address account) external nonReentrant {
+        IClearingHouse.AccountState memory state = _flaggedState(account, NO_ASSET);
+        if (!_isHealthy(state)) revert ILiquidationEngine.AccountUnhealthy(account, _health(state));
+        _house.setFlag(account, false);
+    }
+
+    /// @notice See `ILiquidationEngine`.
+    /// @dev At no price and no penalty, so it costs the account nothing; if it is healthy afterwards the house lets
+    /// its flag fall. Where the account is far below its debt this favours one debt over the others, and health, a
+    /// ratio, may fall by it; the gap between debt and collateral never widens. Works at every level of the breaker.
+    function net(address account, uint8 assetId) external nonReentrant returns (uint256 amount) {
+        _unhealthyState(account);
+        return _house.net(account, assetId);
+    }
+
+    // ------------------------------------------------------------------ accounts
+
+    function _unhealthyState(address account) private view returns (IClearingHouse.AccountState memory state) {
+        state = _house.accountState(account);
+        _requireUnhealthy(account, state);
+    }
+
+    /// @dev Nets assets that an unhealthy account both holds and owes, until it is healthy or none is left. Each
+    /// netting empties one side of one asset, so there are at most eight.
+    function _netted(address account, IClearingHouse.AccountState memory state)
+        private
+        returns (IClearingHouse.AccountState memory)
+    {
+        for (uint256 i = 0; i < state.legs.length && !_isHealthy(state);) {
+            IClearingHouse.Leg memory leg = state.legs[i];
+            if (leg.collateral == 0 || leg.debt == 0) {
+                ++i;
+                continue;
+            }
+            _house.net(account, leg.assetId);
+            state = _house.accountState(account);
+            i = 0;
+        }
+        return state;
+    }
+
+    /// @dev Whether netting cured the account (the house has let the flag fall then), or there is too little left to
+    /// auction, in which case it is written off.
+    function _needsNoAuction(address account, IClearingHouse.AccountState memory state, Settings memory settings)
+        private
+        returns (bool)
+    {
+        if (_isHealthy(state)) return true;
+        bool spent = state.collateralValue < state.debtValue && state.collateralValue < settings.dustValue * WAD;
+        if (spent) _house.writeOff(account);
+        return spent;
+    }
+
+    // ------------------------------------------------------------------ steps
+
+    function _begin(address account, uint32 epoch, Settings memory settings) private {
+        _auctions[account] = AuctionData({
+            kicker: msg.sender,
+            kickedAt: uint40(block.timestamp),
+            epoch: epoch,
+            tipOwed: uint24(settings.tipValue * TIP_STEPS)
+        });
+    }
+
+    /// @dev Starts the legs named, each with the curve of this moment, and the clocks of the debts with the first. What
+    /// runs already goes on as it is.
+    function _startLegs(
+        address account,
+        uint32 epoch,
+        IClearingHouse.AccountState memory state,
+        uint8[] calldata collateralIds,
+        Settings memory settings
+    ) private {
+        uint64 held = _collaterals(state);
+        Opening memory opening = _opening(account, epoch, state, settings);
+        bool started;
+        for (uint256 i = 0; i < collateralIds.length; ++i) {
+            uint8 assetId = collateralIds[i];
+            if (!held.has(assetId)) revert ILiquidationEngine.CollateralInvalid(account, assetId);
+            held = held.without(assetId);
+            if (_runs(_legs[account][assetId], epoch)) continue;
+            _startLeg(account, epoch, assetId, opening, state);
+            started = true;
+        }
+        if (!started) revert ILiquidationEngine.NothingToKick(account);
+    }
+
+    /// @dev A fresh leg: near the market where the lot fits there, else where the oracle may at most be behind.
+    function _startLeg(
+        address account,
+        uint32 epoch,
+        uint8 assetId,
+        Opening memory opening,
+        IClearingHouse.AccountState memory state
+    ) private {
+        CurveData memory data = _curveData(assetId);
+        uint256 nearDepth = opening.nearDepth;
+        uint48 clockAt;
+        if (opening.budgeted.has(assetId)) {
+            ILiquidationEngine.Bucket memory sells = _bucketNow(assetId, ILiquidationEngine.Side.SELL, opening.speed);
+            nearDepth = nearDepth.min(_nearDepth(sells, opening.speed));
+            clockAt = sells.clock;
+        }
+        ILiquidationEngine.Curve memory curve_ = _nearCurve(data, opening.speed.nearSlippageBps);
+        uint256 lot = _lot(assetId, opening.rules, state, curve_.startMultiplierWad);
+        // without any bucket nothing is known of the market, hence nothing of the lot
+        if (nearDepth == type(uint256).max || lot > nearDepth) curve_ = _farCurve(data);
+        _legs[account][assetId] = ILiquidationEngine.AuctionLeg({
+            startMultiplierWad: curve_.startMultiplierWad,
+            decayPerSecondWad: curve_.decayPerSecondWad,
+            startedAt: uint40(block.timestamp),
+            epoch: epoch,
+            clockAt: clockAt,
+            urgency: uint8(opening.urgency)
+        });
+        emit ILiquidationEngine.LegStarted(account, epoch, assetId, curve_, clockAt);
+    }
+
+    /// @dev What the legs of one call start with. The clocks of the debts are noted at the first kick of an epoch.
+    function _opening(address account, uint32 epoch, IClearingHouse.AccountState memory state, Settings memory settings)
+        private
+        returns (Opening memory opening)
+    {
+        Speed memory speed = _speed;
+        opening.speed = _speedOf(settings, speed);
+        opening.budgeted = speed.budgeted;
+        opening.urgency = _urgency(state, settings.penaltyBps, opening.speed);
+        opening.rules = _rules(settings);
+        opening.nearDepth = type(uint256).max;
+        for (uint256 i = 0; speed.budgeted != 0 && i < state.legs.length; ++i) {
+            uint8 assetId = state.legs[i].assetId;
+            if (state.legs[i].debt == 0 || !speed.budgeted.has(assetId)) continue;
+            ILiquidationEngine.Bucket memory buys = _bucketNow(assetId, ILiquidationEngine.Side.BUY, opening.speed);
+            opening.nearDepth = opening.nearDepth.min(_nearDepth(buys, opening.speed));
+            BuyClock storage start = _buyClocks[account][assetId];
+            if (start.epoch == epoch && start.clockAt != 0) continue; // a clock that was noted is not zero
+            (start.clockAt, start.epoch) = (buys.clock, epoch);
+        }
+    }
+
+    /// @dev Value that a market takes within the near slippage: depth * s0 / slippageLimit, rounded DOWN; nothing where
+    /// the last poke is too old.
+    function _nearDepth(ILiquidationEngine.Bucket memory market, ILiquidationEngine.SpeedParameters memory speed)
+        private
+        view
+        returns (uint256)
+    {
+        if (!ReleaseBudget.isFresh(market, speed.depthMaxAge, block.timestamp)) return 0;
+        uint256 depth = ReleaseBudget.depthOf(market, speed.shapeBps);
+        return depth.mulDivDown(speed.nearSlippageBps, speed.slippageLimitBps);
+    }
+
+    /// @dev Value of a collateral that a sale at `start` would take to the target.
+    function _lot(uint8 assetId, Sizing.Rules memory rules, IClearingHouse.AccountState memory state, uint256 start)
+        private
+        pure
+        returns (uint256)
+    {
+        for (uint256 i = 0; i < state.legs.length; ++i) {
+            IClearingHouse.Leg memory leg = state.legs[i];
+            if (leg.assetId != assetId) continue;
+            return Sizing.lotUp(
+                leg.collateralValue,
+                leg.liquidationThresholdWad,
+                state.weightedCollateral,
+                state.weightedDebt,
+                rules,
+                start
+            );
+        }
+        return 0;
+    }
+
+    /// @dev The assets that an account holds as collateral.
+    function _collaterals(IClearingHouse.AccountState memory state) private pure returns (uint64 held) {
+        for (uint256 i = 0; i < state.legs.length; ++i) {
+            if (state.legs[i].collateral != 0) held = held.with(state.legs[i].assetId);
+        }
+    }
+}
