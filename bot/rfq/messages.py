@@ -5,7 +5,6 @@ and signatures are hex. A field too many, a number where a string belongs, a che
 an error, never a guess. `docs/openapi/rfq.yaml` is written from these models.
 """
 
-import re
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, TypeVar
 
@@ -24,7 +23,6 @@ MAX_BODY: Final = 8_192
 """Bytes of a message, at most: more than any quote with a contract's signature."""
 
 _MAX_SIGNATURE: Final = 1_024
-_HEX: Final = re.compile(r"0x([0-9a-fA-F]{2})+")
 
 
 def _address(text: str) -> str:
@@ -49,23 +47,27 @@ def _within(bits: int) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _signature(text: str) -> str:
-    if not _HEX.fullmatch(text):
-        raise ValueError("must be 0x and whole bytes in hex")
-    return text
-
-
 _DECIMAL: Final = r"^(0|[1-9][0-9]{0,77})$"
 AddressText = Annotated[
-    str, Field(pattern=r"^0x[0-9a-fA-F]{40}$", examples=["0x" + "11" * 20]), AfterValidator(_address)
+    str,
+    Field(pattern=r"^0x[0-9a-fA-F]{40}$", description="20 bytes.", examples=["0x" + "11" * 20]),
+    AfterValidator(_address),
 ]
-PartyText = Annotated[AddressText, AfterValidator(_someone)]
-Uint256Text = Annotated[str, Field(pattern=_DECIMAL, examples=["250000000"]), _within(256)]
-Uint128Text = Annotated[str, Field(pattern=_DECIMAL, examples=["1000000000000000000"]), _within(128)]
+PartyText = Annotated[
+    str,
+    Field(pattern=r"^0x[0-9a-fA-F]{40}$", description="20 bytes, not all zero.", examples=["0x" + "11" * 20]),
+    AfterValidator(_address),
+    AfterValidator(_someone),
+]
+Uint256Text = Annotated[
+    str, Field(pattern=_DECIMAL, description="Below 2**256.", examples=["250000000"]), _within(256)
+]
+Uint128Text = Annotated[
+    str, Field(pattern=_DECIMAL, description="Below 2**128.", examples=["1000000000000000000"]), _within(128)
+]
 SignatureText = Annotated[
     str,
-    Field(max_length=2 + 2 * _MAX_SIGNATURE, examples=["0x" + "22" * 65]),
-    AfterValidator(_signature),
+    Field(pattern=r"^0x([0-9a-fA-F]{2})+$", max_length=2 + 2 * _MAX_SIGNATURE, examples=["0x" + "22" * 65]),
 ]
 AssetId = Annotated[int, Field(ge=0, lt=64)]
 Uint32 = Annotated[int, Field(ge=0, lt=2**32)]
