@@ -82,6 +82,7 @@ bench-domain: setup ## speed of the mathematics, each a ratio in one run
 
 bench-risk: setup ## calibration of the probabilities on recorded prices, walk forward
 	@python -m benchmarks.risk_calibration
+	@python -m benchmarks.live_forecast
 
 abi: setup ## rewrite bot/abi from the compiled contracts
 	@python scripts/export_abi.py
