@@ -105,6 +105,7 @@ async def run_keeper(settings: Settings, keys: Keys | None, options: RunOptions)
                 chain_id=settings.chain.chain_id,
                 genesis_hash=genesis,
                 patient=not options.once,
+                keep_blocks=settings.ledger.keep_blocks,
             )
         )
         waits = not (options.once or options.dry_run)

@@ -16,7 +16,13 @@ RETRY_S: Final = 5.0
 
 
 async def open_patiently(
-    place: LedgerPlace, *, chain_id: int, genesis_hash: Hash32, patient: bool, retry_s: float = RETRY_S
+    place: LedgerPlace,
+    *,
+    chain_id: int,
+    genesis_hash: Hash32,
+    patient: bool,
+    keep_blocks: int = 0,
+    retry_s: float = RETRY_S,
 ) -> SqlLedger:
     """Open a ledger for writing; while it is locked, full, half migrated or newer, stay alive and say so.
 
@@ -28,6 +34,8 @@ async def open_patiently(
         The chain that it must be of.
     patient : bool
         Whether to try again; without, its errors are the caller's.
+    keep_blocks : int
+        Blocks whose heads and decisions are kept; 0 for all.
     retry_s : float
         Seconds between two attempts.
 
@@ -38,7 +46,9 @@ async def open_patiently(
     """
     while True:
         try:
-            return await SqlLedger.open(place, chain_id=chain_id, genesis_hash=genesis_hash)
+            return await SqlLedger.open(
+                place, chain_id=chain_id, genesis_hash=genesis_hash, keep_blocks=keep_blocks
+            )
         except (LedgerUnavailableError, LedgerHalfMigratedError, LedgerNewerError) as error:
             if not patient:
                 raise

@@ -7,9 +7,17 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from bot.ledger.address import LedgerAddress, LedgerPlace
 
+_LEAST_KEPT = 1_000
+
 
 def _usable(value: SecretStr) -> SecretStr:
     LedgerAddress.parse(value.get_secret_value())
+    return value
+
+
+def _enough(value: int) -> int:
+    if value != 0 and value < _LEAST_KEPT:
+        raise ValueError(f"must be 0, for all, or at least {_LEAST_KEPT}: reorgs and limits look back")
     return value
 
 
@@ -23,6 +31,9 @@ class LedgerSettings(BaseModel):
     url : SecretStr or None
         PostgreSQL database, ``postgresql://user:password@host/name``; where it is set, ``path`` is not used.
         Secret, because it holds a password.
+    keep_blocks : int
+        Blocks below the newest whose heads and decisions are kept, at least 1,000; 0 keeps all. Signed
+        transactions and the decisions that they come from are kept in any case.
     lease_s : float
         Seconds after which a keeper that fell silent is replaced by another one on the same ledger.
     """
@@ -31,6 +42,7 @@ class LedgerSettings(BaseModel):
 
     path: Path = Path("sluice.sqlite")
     url: Annotated[SecretStr, AfterValidator(_usable)] | None = None
+    keep_blocks: Annotated[int, AfterValidator(_enough)] = 1_000_000
     lease_s: float = Field(default=5.0, ge=1.0, le=300.0)
 
     def place(self) -> LedgerPlace:

@@ -16,6 +16,7 @@ from bot.ledger.history import SqlHistory
 from bot.ledger.landing import SqlLandingMemory
 from bot.ledger.lease import SqlLease
 from bot.ledger.risk import SqlRiskMemory
+from bot.ledger.pruning import Pruner
 from bot.ledger.schema import decisions, heads, transactions
 from bot.ports import (
     Address,
@@ -38,13 +39,20 @@ _SETTLED = [Outcome.INCLUDED.value, Outcome.REVERTED.value, Outcome.DROPPED.valu
 class SqlLedger:
     """See `bot.ports.Ledger`; open it with `open`, or `open_to_read` beside a running keeper."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, keep_blocks: int = 0) -> None:
         self._database = database
 
+        self._pruner = Pruner(keep_blocks)
     @classmethod
-    async def open(cls, place: LedgerPlace, *, chain_id: int, genesis_hash: Hash32) -> Self:
-        """Open for writing; see `Database.write`."""
-        return cls(await Database.write(place, chain_id=chain_id, genesis_hash=genesis_hash))
+    async def open(
+        cls, place: LedgerPlace, *, chain_id: int, genesis_hash: Hash32, keep_blocks: int = 0
+    ) -> Self:
+        """Open for writing; see `Database.write`.
+
+        Older heads and decisions than ``keep_blocks`` are forgotten in passing; see `Pruner`.
+        """
+        database = await Database.write(place, chain_id=chain_id, genesis_hash=genesis_hash)
+        return cls(database, keep_blocks)
 
     @classmethod
     async def open_to_read(cls, place: LedgerPlace) -> Self:
@@ -108,6 +116,7 @@ class SqlLedger:
         query = select(heads).where(heads.c.canonical).order_by(heads.c.number.desc()).limit(limit)
         async with self._database.transaction() as connection:
             rows = (await connection.execute(query)).mappings().all()
+            await self._pruner.prune(connection, head)
         return [schema.head_of(row) for row in rows]
 
     async def record_decisions(self, head: Head, entries: Sequence[DecisionEntry]) -> list[int]:

@@ -24,9 +24,10 @@ from bot.errors import (
 from bot.ledger import migration, schema
 from bot.ledger.address import LedgerAddress, LedgerPlace
 from bot.ledger.database import Database
+from bot.ledger.engines import engine_for
 from bot.ledger.store import SqlLedger
 from bot.ports import Hash32
-from tests.support.keeper import KEEPER, a_head, an_intent
+from tests.support.keeper import ENGINE, KEEPER, a_head, an_intent
 from tests.support.ledgers import Execute
 
 GENESIS = Hash32("0x" + "00" * 32)
@@ -42,18 +43,19 @@ async def made(place: LedgerPlace) -> None:
         await ledger.plan([an_intent()], KEEPER, a_head(10))
 
 
-async def reverted_to(place: LedgerPlace, revision: str, execute: Execute) -> None:
-    """Make a ledger as a program of that revision left it."""
-    await made(place)
-    for table in {"0001": ["leases", "predictions", "checkpoints"], "0002": ["leases"]}[revision]:
-        execute(f"DROP TABLE {table}")
-    for table in set(schema.metadata.tables) - {"meta", "heads", "decisions", "transactions"}:
-        if table not in ("leases", "predictions", "checkpoints"):
-            execute(f"DROP TABLE {table}")
-    execute("DROP INDEX ix_transactions_block_number")
-    for column in ("lane", "worth", "deadline", "stake", "stake_asset"):
-        execute(f"ALTER TABLE transactions DROP COLUMN {column}")
-    execute(f"UPDATE alembic_version SET version_num = '{revision}'")
+async def made_at(place: LedgerPlace, revision: str, execute: Execute, backend: str) -> None:
+    """Make a ledger as a program of that revision left it, with a transaction in it."""
+    address = LedgerAddress.of(place)
+    database = Database(address, engine_for(address, writable=True))
+    async with database.writing() as connection:
+        await connection.run_sync(lambda sync: command.upgrade(migration._config(sync), revision))
+    await database.close()
+    data = {"sqlite": "X'01020304'", "postgresql": "'\\x01020304'"}[backend]
+    execute(
+        "INSERT INTO transactions (key, protocol, account, call_to, call_data, call_value, expected_profit,"
+        " signer, planned_block, outcome, reason) VALUES ('key', 'sluice', '0xborrower',"
+        f" '{ENGINE}', {data}, '0', '{10**18}', '{KEEPER}', 10, 'planned', '')"
+    )
 
 
 async def test_the_revisions_build_what_is_declared(place: LedgerPlace) -> None:
@@ -79,9 +81,9 @@ async def test_the_revisions_form_one_line() -> None:
 
 @pytest.mark.parametrize("revision", ["0001", "0002"])
 async def test_an_older_ledger_is_brought_up_and_keeps_what_it_holds(
-    place: LedgerPlace, execute: Execute, revision: str
+    place: LedgerPlace, execute: Execute, backend: str, revision: str
 ) -> None:
-    await reverted_to(place, revision, execute)
+    await made_at(place, revision, execute, backend)
     with pytest.raises(LedgerOutdatedError, match=rf"revision {revision}.*sluice keeper run"):
         await SqlLedger.open_to_read(place)
     async with await opened(place) as ledger:
@@ -93,11 +95,11 @@ async def test_an_older_ledger_is_brought_up_and_keeps_what_it_holds(
 
 @pytest.mark.parametrize(("version", "revision"), [("1", "0001"), ("2", "0002")])
 async def test_a_ledger_from_before_there_were_revisions_is_brought_up(
-    place: LedgerPlace, execute: Execute, version: str, revision: str
+    place: LedgerPlace, execute: Execute, backend: str, version: str, revision: str
 ) -> None:
-    await reverted_to(place, revision, execute)
+    await made_at(place, revision, execute, backend)
     execute("DROP TABLE alembic_version")
-    execute(f"UPDATE meta SET value = '{version}' WHERE name = 'version'")
+    execute(f"INSERT INTO meta (name, value) VALUES ('version', '{version}')")
     async with await opened(place) as ledger:
         assert [row.intent for row in await ledger.open_transactions()] == [an_intent()]
     # A program from before there were revisions compares this with its own version, and ends.
@@ -149,9 +151,9 @@ async def test_tables_without_any_mark_are_half_a_ledger(place: LedgerPlace, exe
 
 
 async def test_a_revision_that_fails_leaves_the_older_ledger_whole(
-    place: LedgerPlace, execute: Execute, monkeypatch: pytest.MonkeyPatch
+    place: LedgerPlace, execute: Execute, backend: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await reverted_to(place, "0001", execute)
+    await made_at(place, "0001", execute, backend)
 
     def fail_at_the_end(*arguments: object) -> None:
         upgrade(*arguments)  # type: ignore[arg-type]
