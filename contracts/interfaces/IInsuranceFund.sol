@@ -8,7 +8,8 @@ import {IERC4626} from "@openzeppelin/contracts/interfaces/IERC4626.sol";
 /// in for bad debt in the fund's asset. Leaving takes two steps: `requestRedeem`, then after the cooldown `redeem` or
 /// `withdraw`. Shares that cool down lie in the fund, earn and lose as all others.
 /// @dev `totalAssets` is what the fund holds. Whoever comes in pays by it; whoever leaves is paid by what is left of it
-/// after the deficits that are pending in the clearing house. So a loss that everybody can see coming is borne by all.
+/// after the deficits that are pending in the clearing house. So a loss that everybody can see coming is borne by all,
+/// and a pending deficit that comes to nothing was no chance to buy cheaply.
 interface IInsuranceFund is IERC4626 {
     /// @notice Shares started to cool down.
     event RedeemRequested(address indexed owner, uint256 shares, uint256 cooling, uint40 readyAt);
@@ -23,14 +24,14 @@ interface IInsuranceFund is IERC4626 {
 
     /// @notice Thrown when someone else than the clearing house asks for cover.
     error HouseUnauthorised(address caller);
-    /// @notice Thrown when nothing is requested, or more cancelled than cools down.
-    error RequestTooLarge(uint256 shares, uint256 held);
+    /// @notice Thrown when more is cancelled than lies in the fund.
+    error RequestTooLarge(uint256 shares, uint256 requested);
     /// @notice Thrown when an amount is zero.
     error ZeroShares();
     /// @notice Thrown when a setting is out of bounds.
     error SettingOutOfBounds(bytes32 name, uint256 value, uint256 lower, uint256 upper);
-    /// @notice Thrown when the asset of the clearing house is not the one the fund was made for.
-    error AssetMismatch(address expected, address found);
+
+    // ------------------------------------------------------------------ clearing house
 
     /// @notice Pays up to `deficit` to the clearing house, at most what is left of the event's cap. House only.
     /// @dev An event begins with a covered deficit and lasts `eventDuration`; the cap is a part of what the fund held
@@ -39,6 +40,8 @@ interface IInsuranceFund is IERC4626 {
     /// @return covered Token units paid.
     function cover(uint256 deficit) external returns (uint256 covered);
 
+    // ------------------------------------------------------------------ depositors
+
     /// @notice Lets shares of the caller cool down. All that cool down for the caller start anew.
     /// @param shares Shares to lay into the fund.
     function requestRedeem(uint256 shares) external;
@@ -46,11 +49,16 @@ interface IInsuranceFund is IERC4626 {
     /// @notice Takes shares back that cool down or have cooled down.
     function cancelRequest(uint256 shares) external;
 
-    /// @notice Sets the cooldown, seconds (AccessManager). Requests that stand keep their time.
+    // ------------------------------------------------------------------ governance (AccessManager)
+
+    /// @notice Sets the cooldown, seconds. Requests that stand keep their time.
     function setCooldown(uint32 cooldown) external;
 
-    /// @notice Sets the cap of an event, basis points of the fund, and its length in seconds (AccessManager).
+    /// @notice Sets the cap of an event, basis points of the fund, and its length in seconds. An event that runs keeps
+    /// what is left of its cap.
     function setCap(uint16 capBps, uint32 eventDuration) external;
+
+    // ------------------------------------------------------------------ views
 
     /// @notice Shares of `owner` that lie in the fund, and from when on they may be redeemed.
     function requestOf(address owner) external view returns (uint256 shares, uint40 readyAt);
