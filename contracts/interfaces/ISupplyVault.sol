@@ -12,9 +12,9 @@ interface ISupplyVault is IERC4626 {
     /// @notice Supplier shares became vault shares.
     event Wrapped(address indexed caller, address indexed owner, uint256 shares);
     /// @notice Vault shares became supplier shares.
-    event Unwrapped(address indexed caller, address indexed receiver, address indexed owner, uint256 shares);
+    event Unwrapped(address indexed owner, address indexed receiver, uint256 shares);
 
-    /// @notice Thrown when the clearing house mints or burns something else than was foreseen.
+    /// @notice Thrown when the clearing house mints or pays less than was foreseen.
     error ShareMismatch(uint256 expected, uint256 found);
     /// @notice Thrown when an amount is zero.
     error ZeroShares();
