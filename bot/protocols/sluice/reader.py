@@ -108,12 +108,12 @@ class LogReader:
 
     async def depositors_up_to(self, first: int, head: Head) -> list[bytes]:
         """Return every account that ever was given collateral, 20 bytes each, in order of appearance."""
-        accounts: dict[bytes, None] = {}
-        for entry in await self._window(self._deposits, first, head.number):
-            topics = codec.sequence(codec.mapping(entry, "log").get("topics"), "log.topics")
-            topic = codec.hash32(topics[1] if len(topics) > 1 else None, "account of a deposit")
-            accounts[bytes.fromhex(topic[26:])] = None
-        return list(accounts)
+        logs: list[Any] = await self._window(self._deposits, first, head.number)
+        try:
+            topics = dict.fromkeys([log["topics"][1] for log in logs])
+        except (TypeError, KeyError, IndexError):
+            raise MalformedAnswerError("log of a deposit", "no topics", "one with its account") from None
+        return [bytes.fromhex(codec.hash32(topic, "account of a deposit")[26:]) for topic in topics]
 
     async def _stretch(self, wanted: Mapping[str, Any], first: int, head: Head) -> Stretch:
         logs = _in_order(codec.logs(await self._window(wanted, first, head.number)))
