@@ -3,11 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+from eth_utils.crypto import keccak
+
 from bot.chain import codec
-from bot.ports import Head, Rpc
+from bot.errors import RpcError
+from bot.ports import Head, Json, Rpc, RpcCall
 from bot.rfq import views
 from bot.rfq.dealing import Funds
 from bot.rfq.records import IssuedQuote
+
+_FILLED: Final = "0x" + keccak(b"QuoteFilled(bytes32,address,uint256)").hex()
 
 
 class Places(NamedTuple):
@@ -72,15 +77,40 @@ class Reader:
             If the node fails.
         """
         places, at = self._places, codec.at(head)
-        calls = [views.filled(places.engine, issued.digest, at) for issued in open_quotes]
+        calls = [self._fills(head, open_quotes)]
         for token in places.tokens.values():
             calls.append(views.balance(token, places.dealer, at))
             calls += [views.allowance(token, places.dealer, to, at) for to in (places.house, places.router)]
-        numbers = [views.number(answer, "a view of the dealer's") for answer in await self._rpc.batch(calls)]
-        filled = {issued.digest: numbers[index] for index, issued in enumerate(open_quotes)}
-        rest = numbers[len(open_quotes) :]
+        logs, *answers = await self._rpc.batch(calls)
+        numbers = [views.number(answer, "a view of the dealer's") for answer in answers]
         funds, allowances = {}, {}
         for index, asset_id in enumerate(places.tokens):
-            balance, to_house, to_router = rest[3 * index : 3 * index + 3]
+            balance, to_house, to_router = numbers[3 * index : 3 * index + 3]
             funds[asset_id], allowances[asset_id] = Funds(balance, to_house), to_router
-        return Reading(funds, allowances, filled)
+        return Reading(funds, allowances, _filled(logs, open_quotes))
+
+    def _fills(self, head: Head, open_quotes: Sequence[IssuedQuote]) -> RpcCall:
+        """Return the question for every fill since the oldest open quote: a reorg changes the answer with it.
+
+        The engine keeps no total of a quote that is used up, so its events are summed.
+        """
+        first = min((issued.block for issued in open_quotes), default=head.number)
+        dealer = "0x" + self._places.dealer.rjust(32, b"\0").hex()
+        asked: dict[str, Json] = {
+            "address": "0x" + self._places.engine.hex(),
+            "fromBlock": codec.hex_quantity(first),
+            "toBlock": codec.hex_quantity(head.number),
+            "topics": [_FILLED, None, dealer],
+        }
+        return RpcCall("eth_getLogs", (asked,))
+
+
+def _filled(answer: Json | RpcError, open_quotes: Sequence[IssuedQuote]) -> dict[bytes, int]:
+    if isinstance(answer, RpcError):
+        raise answer
+    filled = {issued.digest: 0 for issued in open_quotes}
+    for log in codec.logs(answer, "fills"):
+        digest = bytes.fromhex(log.topics[1][2:])
+        if digest in filled:
+            filled[digest] += int.from_bytes(log.data[:32])
+    return filled

@@ -14,7 +14,7 @@ class QuoteState(StrEnum):
     SPENT = "spent"
     """Filled to its maximum, and not just now."""
     EXPIRED = "expired"
-    CANCELLED = "cancelled"
+    """Past its deadline; or cancelled, which comes to the same."""
 
 
 class WorkKind(StrEnum):

@@ -183,6 +183,11 @@ class DealerService:
             _log.error("quotes_left_open", count=len(live), reason=str(error) or "no block in time")
 
     async def _cancel(self, live: Sequence[IssuedQuote], head: Head) -> None:
+        """Invalidate the nonces of open quotes.
+
+        They stay open in the ledger until their time is up: a fill may have come first, and the next start
+        looks for it.
+        """
         sent: list[Work | None] = []
         for word, mask in words_of(issued.quote.nonce for issued in live).items():
             data = _INVALIDATE + encode(["uint256", "uint256"], [word, mask])
@@ -193,9 +198,7 @@ class DealerService:
         if None in sent:
             _log.error("quotes_left_open", count=len(live), reason="a cancellation could not be sent")
             return
-        digests = [issued.digest for issued in live]
-        await self._ledger.end(digests, QuoteState.CANCELLED)
-        _log.info("quotes_cancelled", count=len(digests))
+        _log.info("quotes_cancelled", count=len(live))
 
     async def _included(self, work: Work | None) -> None:
         """Wait until a transaction is in a block; the caller sets the deadline."""

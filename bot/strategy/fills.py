@@ -15,7 +15,13 @@ _ALL: Final = engine.UNBOUNDED
 """Limit that leaves the size to the engine, which knows the account at the moment of the sale."""
 
 
-def fill(case: Case, offered: OpenQuote, settings: StrategySettings, gas_price: int) -> Candidate | Rejection:
+def fill(
+    case: Case,
+    offered: OpenQuote,
+    settings: StrategySettings,
+    gas_price: int,
+    most: int = engine.UNBOUNDED,
+) -> Candidate | Rejection:
     """Return what filling a quote brings the keeper, or why it is not filled.
 
     Sized as the engine does, at the quote's own price: the smallest of the slice that restores the target,
@@ -34,18 +40,22 @@ def fill(case: Case, offered: OpenQuote, settings: StrategySettings, gas_price: 
         Limits; the estimate of gas.
     gas_price : int
         WAD quote units per gas.
+    most : int
+        Collateral units that the release budgets let go, where the price draws on them.
     """
-    return _Filling(case, offered, settings, gas_price).candidate()
+    return _Filling(case, offered, settings, gas_price, most).candidate()
 
 
 class _Filling:
     """One quote on one account."""
 
-    def __init__(self, case: Case, offered: OpenQuote, settings: StrategySettings, gas_price: int) -> None:
+    def __init__(
+        self, case: Case, offered: OpenQuote, settings: StrategySettings, gas_price: int, most: int
+    ) -> None:
         self._case: Final = case
         self._offered: Final = offered
         self._quote: Final[FirmQuote] = offered.quote
-        self._settings: Final = settings
+        self._most: Final = most
         self._gas_cost: Final = gas_price * settings.gas.of(Kind.FILL)
 
     def candidate(self) -> Candidate | Rejection:
@@ -80,15 +90,15 @@ class _Filling:
 
     def _priced(self, position: Position) -> Candidate | Rejection:
         """Return the candidate once price and size hold."""
-        rules = self._case.snapshot.engine
+        rules, price = self._case.snapshot.engine, self._quote.price
         reserve = engine.terms_at(position, self._case.multiplier(self._quote.collateral_id), rules.penalty)
-        whole = position.collateral
-        paid = engine.multiplier_up(position, whole, self._quote.payment(whole))
-        if paid < reserve.multiplier:
-            return self._no(Reason.QUOTE_BELOW_RESERVE, reserve=reserve.multiplier, price=paid)
-        best = engine.terms_at(position, paid, rules.penalty)
-        wanted = engine.sale_size(position, best, reserve, rules.target, rules.dust)
-        seized = min(wanted, self._offered.left, self._affordable())
+        quoted = engine.multiplier_down(position, WAD, price)
+        if quoted < reserve.multiplier:
+            return self._no(Reason.QUOTE_BELOW_RESERVE, reserve=reserve.multiplier, price=quoted)
+        best = engine.terms_at(position, engine.multiplier_up(position, WAD, price), rules.penalty)
+        low = engine.terms_at(position, quoted, rules.penalty)
+        wanted = engine.sale_size(position, best, low, rules.target, rules.dust)
+        seized = min(wanted, self._offered.left, self._affordable(), self._most)
         if seized == 0 or seized < self._offered.least:
             return self._no(Reason.QUOTE_TOO_SMALL, wanted=wanted, seized=seized, least=self._offered.least)
         return self._booked(position, reserve, seized, whole=seized == wanted)
@@ -98,8 +108,6 @@ class _Filling:
     ) -> Candidate | Rejection:
         """Return the candidate as the engine would book it, unless it breaks a rule there."""
         rules, payment = self._case.snapshot.engine, self._quote.payment(seized)
-        if payment < engine.payment_up(position, reserve.multiplier, seized):
-            return self._no(Reason.QUOTE_BELOW_RESERVE, reserve=reserve.multiplier, payment=payment)
         realised = max(engine.multiplier_down(position, seized, payment), reserve.multiplier)
         paid = engine.terms_at(position, realised, rules.penalty)
         sale = engine.realised(position, paid, seized, payment)
