@@ -24,6 +24,7 @@ from sqlalchemy import (
 
 from bot.ledger.database import Database
 from bot.ledger.encoding import from_json, to_json
+from bot.ledger.rows import reads
 from bot.ledger.schema import Identity, heads, insert_into, metadata
 from bot.ports import Checkpoint, Hash32, Head, PredictionRecord
 from bot.strategy.predictions import Fate, Fates, Prediction, Watched
@@ -185,6 +186,7 @@ def _row(protocol: str, head: Head, prediction: Prediction) -> dict[str, Any]:
     }
 
 
+@reads(predictions)
 def _prediction(row: RowMapping) -> Prediction:
     return Prediction(
         account=bytes.fromhex(row["account"][2:]),
@@ -199,10 +201,12 @@ def _prediction(row: RowMapping) -> Prediction:
     )
 
 
+@reads(predictions)
 def _fates(row: RowMapping) -> Fates:
     return Fates(Fate(row["liquidatable_fate"]), Fate(row["insolvency_fate"]))
 
 
+@reads(checkpoints)
 def _checkpoint(row: RowMapping) -> Checkpoint:
     state = from_json(row["state"])
     if not isinstance(state, dict):

@@ -26,7 +26,9 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeDecorator
 
+from bot.errors import LedgerCorruptError
 from bot.ledger.encoding import from_json, to_json
+from bot.ledger.rows import reads
 from bot.ports import (
     Address,
     Call,
@@ -70,7 +72,15 @@ class ExactInt(TypeDecorator[int]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> int | None:
         """Read the digits."""
-        return None if value is None else int(value)
+        try:
+            return None if value is None else int(value)
+        except (TypeError, ValueError):
+            raise LedgerCorruptError("amounts", "?", f"{value!r} is no whole number") from None
+
+    @property
+    def python_type(self) -> type[int]:
+        """What is read."""
+        return int
 
 
 class Words(TypeDecorator[str]):
@@ -185,6 +195,7 @@ def head_row(head: Head) -> dict[str, Any]:
     }
 
 
+@reads(heads)
 def head_of(row: RowMapping) -> Head:
     """Return the head in a row."""
     return Head(
@@ -209,6 +220,7 @@ def decision_row(head: Head, entry: DecisionEntry) -> dict[str, Any]:
     }
 
 
+@reads(decisions)
 def decision_of(row: RowMapping) -> DecisionRecord:
     """Return the decision in a row."""
     entry = DecisionEntry(
@@ -289,6 +301,7 @@ UNSETTLED: dict[str, Any] = {
 """What `receipt_columns` filled, emptied again."""
 
 
+@reads(transactions)
 def transaction_of(row: RowMapping) -> Transaction:
     """Return the transaction in a row."""
     call = Call(Address(row["call_to"]), row["call_data"], row["call_value"], row["call_gas_limit"])
@@ -319,9 +332,15 @@ def transaction_of(row: RowMapping) -> Transaction:
     )
 
 
+_SIGNED = ("hash", "nonce", "gas_limit", "max_fee_per_gas", "max_priority_fee_per_gas")
+
+
 def _signed_of(row: RowMapping) -> Signed | None:
     if row["raw"] is None:
         return None
+    missing = [name for name in _SIGNED if row[name] is None]
+    if missing:
+        raise ValueError(f"it is signed, without {', '.join(missing)}")
     return Signed(
         raw=row["raw"],
         hash=Hash32(row["hash"]),
