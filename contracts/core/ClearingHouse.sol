@@ -8,6 +8,7 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
 import {InterestRate} from "../libraries/InterestRate.sol";
 import {Parameters} from "../libraries/Parameters.sol";
+import {WadMath} from "../libraries/WadMath.sol";
 import {HouseGovernance} from "./house/HouseGovernance.sol";
 import {Settlements} from "./house/Settlements.sol";
 
@@ -15,11 +16,14 @@ import {Settlements} from "./house/Settlements.sol";
 /// @notice See `IClearingHouse` for what each function does. The parts, each with one reason to change, are in
 /// `core/house`: what is stored (HouseStorage), how debt grows (Interest), the pools (Lending), the balances of
 /// accounts (Positions), accounts at oracle prices (Health), what owners do (Accounts), what the liquidation engine
-/// does (Settlements), what governance does (HouseGovernance, forwarded to). Here: how they are put together and read.
-/// @dev Every function that changes state holds one transient lock, so that nothing is re-entered from a token, a
+/// does (Settlements), who bears a deficit (Waterfall), what governance does (HouseGovernance, forwarded to). Here: how
+/// they are put together and read. @dev Every function that changes state holds one transient lock, so that nothing is
+/// re-entered from a token, a
 /// venue, a taker's callback or a contract that checks a signature. Views stay open during those calls; between `sell`
 /// and `settle` an account shows its collateral gone and its debt not yet repaid.
 contract ClearingHouse is Settlements, Multicall {
+    using WadMath for uint256;
+
     /// @dev Code that governance's functions run, in this contract's storage.
     address private immutable _governance;
 
@@ -67,6 +71,16 @@ contract ClearingHouse is Settlements, Multicall {
         _forward();
     }
 
+    /// @inheritdoc IClearingHouse
+    function setFund(uint8, address) external {
+        _forward();
+    }
+
+    /// @inheritdoc IClearingHouse
+    function distribute(uint8) external returns (uint256) {
+        _forward();
+    }
+
     /// @dev Runs the same call in the code of `HouseGovernance`, which takes the lock and asks the authority, and ends
     /// the call with its answer.
     function _forward() private {
@@ -110,6 +124,11 @@ contract ClearingHouse is Settlements, Multicall {
     }
 
     /// @inheritdoc IClearingHouse
+    function markOf(address account, uint8 assetId) external view returns (uint256) {
+        return _marks[account][assetId];
+    }
+
+    /// @inheritdoc IClearingHouse
     function isOperator(address account, address operator) external view returns (bool) {
         return _operators[account][operator];
     }
@@ -119,15 +138,16 @@ contract ClearingHouse is Settlements, Multicall {
     /// @inheritdoc IClearingHouse
     function market(uint8 assetId) external view returns (Market memory) {
         AssetData storage data = _listed(assetId);
-        (uint256 interest, uint256 toReserve) = _pendingInterest(data);
+        (Pool memory pool,,) = _poolNow(data);
+        uint256 claims = pool.supplied + pool.reserve + data.creditAssets + data.collateralAssets;
         return Market({
-            totalSupplyAssets: data.totalSupplyAssets + uint128(interest - toReserve),
+            totalSupplyAssets: pool.supplied.toUint128(),
             totalSupplyShares: data.totalSupplyShares,
-            totalBorrowAssets: data.totalBorrowAssets + uint128(interest),
+            totalBorrowAssets: pool.borrowed.toUint128(),
             totalBorrowShares: data.totalBorrowShares,
-            cash: data.cash,
+            cash: (claims - pool.borrowed).toUint128(),
             collateralAssets: data.collateralAssets,
-            reserveAssets: data.reserveAssets + uint128(toReserve),
+            reserveAssets: pool.reserve.toUint128(),
             creditAssets: data.creditAssets,
             lastAccrual: data.lastAccrual
         });
@@ -136,9 +156,8 @@ contract ClearingHouse is Settlements, Multicall {
     /// @inheritdoc IClearingHouse
     function borrowRate(uint8 assetId) external view returns (uint256) {
         AssetData storage data = _listed(assetId);
-        (uint256 interest, uint256 toReserve) = _pendingInterest(data);
-        uint256 supplied = data.totalSupplyAssets + interest - toReserve;
-        return InterestRate.borrowRate(_rateModel(data), supplied, data.totalBorrowAssets + interest);
+        (Pool memory pool,,) = _poolNow(data);
+        return InterestRate.borrowRate(_rateModel(data), pool.supplied, pool.borrowed);
     }
 
     /// @inheritdoc IClearingHouse
@@ -176,6 +195,16 @@ contract ClearingHouse is Settlements, Multicall {
         uint256 listing = _listing[token];
         if (listing == 0) revert ListingRefused(token, "not listed");
         return uint8(listing - 1);
+    }
+
+    /// @inheritdoc IClearingHouse
+    function fund(uint8 assetId) external view returns (address) {
+        return _listed(assetId).fund;
+    }
+
+    /// @inheritdoc IClearingHouse
+    function pendingDeficit(uint8 assetId) external view returns (uint256) {
+        return _listed(assetId).pendingDeficit;
     }
 
     // ------------------------------------------------------------------ views: the rest of the system

@@ -4,8 +4,8 @@ pragma solidity ^0.8.28;
 /// @title Clearing house: sole custodian of every token in Sluice
 /// @notice Lenders supply assets to a pool per asset and earn interest. Accounts deposit collateral, which is
 /// segregated and never lent, and borrow several assets against all of it at once (cross margin). The liquidation
-/// engine is the only other contract that moves an account's balances, and only through `net`, `sell`, `settle` and
-/// `writeOff`.
+/// engine is the only other contract that moves an account's balances, and only through `net`, `sell`, `settle`,
+/// `settleTake` and `writeOff`. A deficit is borne by the asset's insurance fund first, then by its suppliers.
 /// @dev Units: amounts are token units; values are WAD quote units (1e18 = one US dollar); prices are WAD quote units
 /// per whole token; fractions are WAD unless the name ends in Bps. An `assetId` is the index of a listed asset.
 ///
@@ -89,6 +89,8 @@ interface IClearingHouse {
     /// @param weightedDebt D_w = sum of debtWeight * value, rounded up.
     /// @param epoch Number of the account's current or next auction; moves when an auction ends.
     /// @param flagged Whether an auction runs.
+    /// @param marked Whether a part of its debts is marked as a pending deficit.
+    /// @param lastRiskBlock Block of the last borrow or withdrawal of collateral.
     /// @param legs Every asset that the account holds or owes, by rising assetId.
     struct AccountState {
         uint256 collateralValue;
@@ -97,25 +99,30 @@ interface IClearingHouse {
         uint256 weightedDebt;
         uint32 epoch;
         bool flagged;
+        bool marked;
+        uint40 lastRiskBlock;
         Leg[] legs;
     }
 
     /// @notice What one settlement moves. `payment == repaid + surplus + tip + chip + reserve` must hold when
     /// `cancelled == repaid`; in insolvency (`cancelled > repaid`) there is no surplus, `payment == repaid`, and `tip`
-    /// and `chip` come out of the reserve.
+    /// and `chip` come out of the reserve and then the insurance fund, as far as those reach.
     /// @param account The account that is settled.
     /// @param collateralId Asset that was sold.
     /// @param debtId Asset that is repaid.
     /// @param seized Collateral sold, token units.
     /// @param payment What the sale brought, token units of the debt asset.
     /// @param repaid Part of the payment that repays debt.
-    /// @param cancelled Debt that is cancelled; what exceeds `repaid` is a deficit of the asset's suppliers.
+    /// @param cancelled Debt that is cancelled; what exceeds `repaid` is a deficit.
     /// @param surplus Part of the payment credited to the account as collateral.
     /// @param reserve Part of the payment kept as reserve.
     /// @param tip Credited to `kicker`.
-    /// @param chip Credited to `settler`.
+    /// @param chip The settler's: kept out of the payment in a take, else credited to `settler`.
     /// @param kicker Who flagged the account.
     /// @param settler Who settles.
+    /// @param epoch Of the auction.
+    /// @param route `ILiquidationEngine.Route`: 0 take, 1 swap, 2 fill.
+    /// @param multiplierWad Price really paid, over the oracle's.
     /// @param closes Whether the auction ends with this settlement.
     struct Settlement {
         address account;
@@ -131,6 +138,9 @@ interface IClearingHouse {
         uint128 chip;
         address kicker;
         address settler;
+        uint32 epoch;
+        uint8 route;
+        uint64 multiplierWad;
         bool closes;
     }
 
@@ -182,24 +192,47 @@ interface IClearingHouse {
     event FlagSet(address indexed account, uint32 epoch, bool flagged);
     /// @notice Collateral of an asset repaid debt in the same asset, at no price and no penalty.
     event Netted(address indexed account, uint8 indexed assetId, uint256 amount, uint256 shares, uint256 excess);
-    /// @notice A settlement was booked. `shares` is the debt that was burnt, `excess` as in `Repaid`, `deficit` what
-    /// suppliers lost (beyond `totalSupplyAssets`: the reserve). Tip and chip are credited by it.
-    event SettlementBooked(
+    /// @notice A settlement was booked: all of its economics, and all that it moves in the books.
+    /// @dev How the books follow. The account loses `seized` and `shares`; the recorded debt falls by `cancelled`; what
+    /// `repaid` is above that is the reserve's (rounding), what it is below is a deficit, which lowers what suppliers
+    /// own and, beyond that, the reserve. `surplus` becomes collateral, `tip` a credit of `kicker`, and `chip` a credit
+    /// of `settler` unless `route` is 0 (take), where the settler kept it. Where `payment == repaid`, tip and chip come
+    /// out of the reserve; else they are parts of the payment, and what is left of it is the reserve's.
+    /// @param route `ILiquidationEngine.Route`: 0 take, 1 swap, 2 fill.
+    /// @param kicker Who is credited the tip; zero without one.
+    /// @param multiplierWad Price really paid, over the oracle's.
+    event Settled(
         address indexed account,
         uint8 indexed collateralId,
         uint8 indexed debtId,
-        Settlement settlement,
-        uint256 shares,
-        uint256 excess,
-        uint256 deficit
+        uint32 epoch,
+        uint8 route,
+        address settler,
+        address kicker,
+        uint64 multiplierWad,
+        uint256 seized,
+        uint256 payment,
+        uint256 repaid,
+        uint256 cancelled,
+        uint256 surplus,
+        uint256 tip,
+        uint256 chip,
+        uint256 shares
     );
+    /// @notice The insurance fund paid for the deficit that is booked next: `toSuppliers` was added to what they own,
+    /// `toReserve` to the reserve, for tip and chip.
+    event DeficitCovered(uint8 indexed assetId, address indexed fund, uint256 toSuppliers, uint256 toReserve);
+    /// @notice So much of an account's debt in an asset is feared lost, token units; zero: nothing any more.
+    event Marked(address indexed account, uint8 indexed assetId, uint256 amount);
     /// @notice What was left of an insolvent account's debt in one asset was booked as deficit.
     event DebtWrittenOff(address indexed account, uint8 indexed assetId, uint256 deficit, uint256 shares);
     /// @notice What was left of an insolvent account's collateral went to the reserve.
     event CollateralForfeited(address indexed account, uint8 indexed assetId, uint256 amount);
     /// @notice Someone collected tips and chips.
     event CreditCollected(uint8 indexed assetId, address indexed owner, address indexed receiver, uint256 amount);
-    /// @notice Reserve was paid out by governance.
+    /// @notice The fund that bears the deficits of an asset was set; zero: none.
+    event FundSet(uint8 indexed assetId, address indexed fund);
+    /// @notice Reserve was paid out, by governance or to the fund.
     event ReserveWithdrawn(uint8 indexed assetId, address indexed receiver, uint256 amount);
 
     // ------------------------------------------------------------------ errors
@@ -242,8 +275,12 @@ interface IClearingHouse {
     error SettlementUnbalanced(uint256 payment, uint256 parts);
     /// @notice Thrown when an amount does not fit the type that stores it.
     error AmountTooLarge(uint256 amount);
-    /// @notice Thrown when a taker's callback does not return the magic value.
-    error CallbackRejected(address taker);
+    /// @notice Thrown when the callback of who pays does not return the magic value.
+    error CallbackRejected(address payer);
+    /// @notice Thrown when a fund is of another token or of another house.
+    error FundRefused(uint8 assetId, address fund);
+    /// @notice Thrown when an asset has no fund to pay its reserve to.
+    error FundMissing(uint8 assetId);
 
     // ------------------------------------------------------------------ lending
 
@@ -385,17 +422,29 @@ interface IClearingHouse {
     /// @param settlement What the sale moves.
     function settle(Settlement calldata settlement) external;
 
-    /// @notice Books a take: sends the collateral to `recipient`, calls the settler back when `data` is not empty, then
-    /// pulls `payment - chip` from the settler, which keeps the chip. Engine only.
-    /// @dev The chip shows in the events as credited and collected at once.
-    /// @param settlement What the take moves.
+    /// @notice Books a take or a fill: sends the collateral to `recipient`, calls `payer` back when `data` is not
+    /// empty, then pulls the payment from `payer`. Engine only.
+    /// @dev In a take (`route` 0) the chip stays with the payer, who is the settler: so much less is pulled.
+    /// @param settlement What it moves.
+    /// @param payer Who pays.
     /// @param recipient Who gets the collateral.
-    /// @param data Passed to the settler's callback; without any it is not called.
-    function settleTake(Settlement calldata settlement, address recipient, bytes calldata data) external;
+    /// @param data Passed to the payer's callback; without any it is not called.
+    /// @return owed Token units of the debt asset pulled from `payer`.
+    function settleTake(Settlement calldata settlement, address payer, address recipient, bytes calldata data)
+        external
+        returns (uint256 owed);
+
+    /// @notice Marks a part of every debt of an account as a pending deficit; at zero takes the marks off. Engine only.
+    /// @dev A mark never passes the debt it stands on, which lowers it where that is repaid or written off, and falls
+    /// with the flag. Rounding: UP. Nothing changes, and nothing is announced, where the marks stand so already.
+    /// @param account Whose debts.
+    /// @param lossWad Part that its collateral does not cover, at most 1.
+    function mark(address account, uint256 lossWad) external;
 
     /// @notice Books all remaining debt of an account as deficit and forfeits its remaining collateral to the reserve.
     /// Engine only.
-    /// @dev The flag falls. What a deficit is beyond `totalSupplyAssets`, here or in a settlement, the reserve bears.
+    /// @dev The flag falls. The insurance fund bears first what it can, here and in a settlement; what a deficit is
+    /// beyond `totalSupplyAssets` the reserve bears.
     /// @param account Whose debt it is.
     function writeOff(address account) external;
 
@@ -427,11 +476,23 @@ interface IClearingHouse {
     /// @notice Sets the smallest debt per asset after a borrow, WAD quote units.
     /// @param value Within bounds.
     function setSmallestBorrow(uint256 value) external;
+    /// @notice Sets the fund that bears the deficits of an asset before its suppliers do, and that its reserve is paid
+    /// to; zero for none.
+    /// @param assetId Index of the asset.
+    /// @param fund An `IInsuranceFund` of that token and of this house.
+    function setFund(uint8 assetId, address fund) external;
     /// @notice Pays reserve out, as far as it has been paid in: interest of a pool that is lent out is not cash yet.
     /// @param assetId Index of the asset.
     /// @param amount Token units.
     /// @param receiver Who gets the tokens.
     function withdrawReserve(uint8 assetId, uint256 amount, address receiver) external;
+
+    // ------------------------------------------------------------------ insurance
+
+    /// @notice Pays the reserve of an asset out to its fund, as far as it has been paid in. Anyone may.
+    /// @param assetId Index of the asset.
+    /// @return amount Token units paid.
+    function distribute(uint8 assetId) external returns (uint256 amount);
 
     // ------------------------------------------------------------------ views
 
@@ -466,6 +527,14 @@ interface IClearingHouse {
     function assetIdOf(address token) external view returns (uint8);
     /// @notice Whether `operator` may act for `account`.
     function isOperator(address account, address operator) external view returns (bool);
+    /// @notice The fund that bears the deficits of an asset first; zero: none.
+    function fund(uint8 assetId) external view returns (address);
+    /// @notice Deficits that are feared and not booked yet, token units: the sum of the marks.
+    function pendingDeficit(uint8 assetId) external view returns (uint256);
+    /// @notice Part of an account's debt that is marked as a pending deficit, token units.
+    function markOf(address account, uint8 assetId) external view returns (uint256);
+    /// @notice What tip and chip of a settlement may take out of reserve and fund beside a deficit, token units.
+    function incentivesPayable(uint8 assetId, uint256 deficit) external view returns (uint256);
     /// @notice The price source.
     function oracle() external view returns (address);
     /// @notice The liquidation engine.

@@ -200,21 +200,6 @@ interface ILiquidationEngine {
     event LegStarted(address indexed account, uint32 indexed epoch, uint8 indexed assetId, Curve curve, uint48 clockAt);
     /// @notice A lapsed auction was started again under a new epoch.
     event Redone(address indexed account, uint32 indexed epoch, address indexed kicker);
-    /// @notice A leg was settled. `multiplierWad` is the price really paid, over the oracle price `collateralPrice`.
-    event Settled(
-        address indexed account,
-        uint32 indexed epoch,
-        address indexed settler,
-        Route route,
-        uint8 collateralId,
-        uint8 debtId,
-        uint256 seized,
-        uint256 payment,
-        uint256 repaid,
-        uint256 multiplierWad,
-        uint256 collateralPrice,
-        uint256 debtPrice
-    );
 
     // ------------------------------------------------------------------ errors
 

@@ -417,7 +417,7 @@ contract ClearingHouseAccountsTest is HouseFixture {
         fund(settler, USDC, 600e6);
         IClearingHouse.Settlement memory s = settlementOf(WBTC, USDC, 1e6, 500e6);
         (s.surplus, s.payment) = (100e6, 600e6);
-        asEngine.settleTake(s, settler, "");
+        asEngine.settleTake(s, settler, settler, "");
         (uint64 collaterals,,,,) = house.accountInfo(borrower);
         assertEq(collaterals, (1 << 10) - 2);
         vm.prank(borrower);

@@ -35,7 +35,7 @@ contract ClearingHouseSettlementsTest is HouseFixture {
         vm.expectRevert(refused);
         house.settle(s);
         vm.expectRevert(refused);
-        house.settleTake(s, borrower, "");
+        house.settleTake(s, settler, borrower, "");
         vm.expectRevert(refused);
         house.writeOff(borrower);
     }
@@ -118,14 +118,30 @@ contract ClearingHouseSettlementsTest is HouseFixture {
     function _take() private view returns (IClearingHouse.Settlement memory s) {
         s = settlementOf(WETH, USDC, 1e18, 1_900e6);
         (s.payment, s.surplus, s.tip, s.chip, s.reserve) = (1_920e6, 10e6, 5e6, 2e6, 3e6);
+        (s.epoch, s.multiplierWad) = (7, 0.99e18);
     }
 
     function test_a_take_moves_every_part_where_it_belongs() external {
         vm.expectEmit(address(house));
-        emit IClearingHouse.SettlementBooked(borrower, WETH, USDC, _take(), 1_900e12, 0, 0);
-        vm.expectEmit(address(house));
-        emit IClearingHouse.CreditCollected(USDC, settler, settler, 2e6);
-        asEngine.settleTake(_take(), stranger, "");
+        emit IClearingHouse.Settled(
+            borrower,
+            WETH,
+            USDC,
+            7,
+            0,
+            settler,
+            kicker,
+            0.99e18,
+            1e18,
+            1_920e6,
+            1_900e6,
+            1_900e6,
+            10e6,
+            5e6,
+            2e6,
+            1_900e12
+        );
+        asEngine.settleTake(_take(), settler, stranger, "");
         assertEq(tokens[WETH].balanceOf(stranger), 1e18, "collateral");
         assertEq(tokens[USDC].balanceOf(settler), 1_000_000e6 - 1_918e6, "payment less chip");
         assertEq(collateralOf(borrower, WETH), 9e18);
@@ -149,7 +165,7 @@ contract ClearingHouseSettlementsTest is HouseFixture {
         asEngine.setFlag(borrower, true);
         vm.expectEmit(address(house));
         emit IClearingHouse.FlagSet(borrower, 1, false);
-        asEngine.settleTake(s, settler, "");
+        asEngine.settleTake(s, settler, settler, "");
         (uint64 collaterals, uint64 debts, uint32 epoch, bool flagged,) = house.accountInfo(borrower);
         assertEq(uint256(collaterals) + debts, 0);
         assertEq(epoch, 1);
@@ -159,7 +175,7 @@ contract ClearingHouseSettlementsTest is HouseFixture {
 
     function test_a_take_that_does_not_close_leaves_the_flag() external {
         asEngine.setFlag(borrower, true);
-        asEngine.settleTake(_take(), settler, "");
+        asEngine.settleTake(_take(), settler, settler, "");
         (,, uint32 epoch, bool flagged,) = house.accountInfo(borrower);
         assertTrue(flagged);
         assertEq(epoch, 0);
@@ -169,7 +185,7 @@ contract ClearingHouseSettlementsTest is HouseFixture {
         TakerDouble taker = new TakerDouble(address(house));
         IClearingHouse.Settlement memory s = _take();
         s.settler = address(taker);
-        asEngine.settleTake(s, address(taker), "how");
+        asEngine.settleTake(s, address(taker), address(taker), "how");
         assertEq(taker.account(), borrower);
         assertEq(taker.seized(), 1e18);
         assertEq(taker.owed(), 1_918e6);
@@ -184,10 +200,10 @@ contract ClearingHouseSettlementsTest is HouseFixture {
         IClearingHouse.Settlement memory s = _take();
         s.settler = address(taker);
         vm.expectRevert(SafeTransferLib.TransferFromFailed.selector);
-        asEngine.settleTake(s, address(taker), "");
+        asEngine.settleTake(s, address(taker), address(taker), "");
         vm.prank(address(taker));
         tokens[USDC].approve(address(house), 1_918e6);
-        asEngine.settleTake(s, address(taker), "");
+        asEngine.settleTake(s, address(taker), address(taker), "");
         assertEq(taker.account(), address(0));
     }
 
@@ -197,12 +213,12 @@ contract ClearingHouseSettlementsTest is HouseFixture {
         IClearingHouse.Settlement memory s = _take();
         s.settler = address(taker);
         vm.expectRevert(abi.encodeWithSelector(IClearingHouse.CallbackRejected.selector, address(taker)));
-        asEngine.settleTake(s, address(taker), "how");
+        asEngine.settleTake(s, address(taker), address(taker), "how");
     }
 
     function test_a_taker_without_code_cannot_be_called_back() external {
         vm.expectRevert();
-        asEngine.settleTake(_take(), settler, "how");
+        asEngine.settleTake(_take(), settler, settler, "how");
     }
 
     // ------------------------------------------------------------------ sales
@@ -278,30 +294,30 @@ contract ClearingHouseSettlementsTest is HouseFixture {
         IClearingHouse.Settlement memory s = _take();
         s.reserve += 1;
         vm.expectRevert(abi.encodeWithSelector(IClearingHouse.SettlementUnbalanced.selector, 1_920e6, 1_920e6 + 1));
-        asEngine.settleTake(s, settler, "");
+        asEngine.settleTake(s, settler, settler, "");
         s = _take();
         s.tip -= 1;
         vm.expectRevert(abi.encodeWithSelector(IClearingHouse.SettlementUnbalanced.selector, 1_920e6, 1_920e6 - 1));
-        asEngine.settleTake(s, settler, "");
+        asEngine.settleTake(s, settler, settler, "");
         s = _take();
         s.cancelled -= 1;
         vm.expectRevert(abi.encodeWithSelector(IClearingHouse.SettlementUnbalanced.selector, 1_900e6, 1_900e6 - 1));
-        asEngine.settleTake(s, settler, "");
+        asEngine.settleTake(s, settler, settler, "");
     }
 
     function test_a_settlement_beyond_the_account_reverts() external {
         IClearingHouse.Settlement memory s = settlementOf(WETH, USDC, 10e18 + 1, 1_900e6);
         vm.expectRevert(abi.encodeWithSelector(IClearingHouse.BalanceInsufficient.selector, WETH, 10e18 + 1, 10e18));
-        asEngine.settleTake(s, settler, "");
+        asEngine.settleTake(s, settler, settler, "");
         s = settlementOf(WETH, USDC, 1e18, 15_000e6 + 1);
         vm.expectRevert(abi.encodeWithSelector(IClearingHouse.RepaymentExceedsDebt.selector, 15_000e6 + 1, 15_000e6));
-        asEngine.settleTake(s, settler, "");
+        asEngine.settleTake(s, settler, settler, "");
         s = settlementOf(3, USDC, 1, 1);
         vm.expectRevert(abi.encodeWithSelector(IClearingHouse.AssetNotListed.selector, 3));
-        asEngine.settleTake(s, settler, "");
+        asEngine.settleTake(s, settler, settler, "");
         s = settlementOf(WETH, 3, 1, 1);
         vm.expectRevert(abi.encodeWithSelector(IClearingHouse.AssetNotListed.selector, 3));
-        asEngine.settleTake(s, settler, "");
+        asEngine.settleTake(s, settler, settler, "");
     }
 
     // ------------------------------------------------------------------ insolvency
@@ -314,19 +330,21 @@ contract ClearingHouseSettlementsTest is HouseFixture {
 
     function test_a_deficit_is_the_suppliers() external {
         vm.expectEmit(address(house));
-        emit IClearingHouse.SettlementBooked(borrower, WETH, USDC, _insolvent(), 1_500e12, 0, 500e6);
-        asEngine.settleTake(_insolvent(), settler, "");
+        emit IClearingHouse.Settled(
+            borrower, WETH, USDC, 0, 0, settler, address(0), 0, 1e18, 1_000e6, 1_000e6, 1_500e6, 0, 0, 0, 1_500e12
+        );
+        asEngine.settleTake(_insolvent(), settler, settler, "");
         assertEq(house.market(USDC).totalSupplyAssets, 999_500e6);
         assertEq(debtOf(borrower, USDC), 13_500e6);
         assertBooksBalance();
     }
 
     function test_in_insolvency_tip_and_chip_come_out_of_the_reserve() external {
-        asEngine.settleTake(_take(), settler, ""); // leaves a reserve of 3
+        asEngine.settleTake(_take(), settler, settler, ""); // leaves a reserve of 3
         IClearingHouse.Settlement memory s = _insolvent();
         (s.tip, s.chip) = (2e6, 1e6);
         uint256 before = tokens[USDC].balanceOf(settler);
-        asEngine.settleTake(s, settler, "");
+        asEngine.settleTake(s, settler, settler, "");
         IClearingHouse.Market memory m = house.market(USDC);
         assertEq(m.reserveAssets, 0);
         assertEq(m.totalSupplyAssets, 999_500e6);
@@ -337,11 +355,14 @@ contract ClearingHouseSettlementsTest is HouseFixture {
     }
 
     function test_in_insolvency_the_reserve_pays_no_more_than_it_holds() external {
-        asEngine.settleTake(_take(), settler, "");
+        asEngine.settleTake(_take(), settler, settler, "");
         IClearingHouse.Settlement memory s = _insolvent();
-        (s.tip, s.chip) = (2e6, 1e6 + 1);
-        vm.expectRevert(abi.encodeWithSelector(IClearingHouse.CashInsufficient.selector, USDC, 3e6 + 1, 3e6));
-        asEngine.settleTake(s, settler, "");
+        (s.tip, s.chip) = (2e6, 9e6);
+        assertEq(asEngine.settleTake(s, settler, settler, ""), 999e6, "a chip of 1 is left");
+        assertEq(house.creditOf(USDC, kicker), 7e6, "the tip comes first");
+        assertEq(house.market(USDC).reserveAssets, 0);
+        assertEq(house.market(USDC).totalSupplyAssets, 999_500e6, "suppliers bear the deficit alone");
+        assertBooksBalance();
     }
 
     /// @dev With the whole pool lent out, the reserve's interest is a claim on borrowers and not cash yet: what the
@@ -356,11 +377,9 @@ contract ClearingHouseSettlementsTest is HouseFixture {
         assertEq(m.cash, 50e6);
         assertGt(m.reserveAssets, 10_000e6);
         IClearingHouse.Settlement memory s = settlementOf(WETH, USDC, 1e18, 5e6);
-        (s.cancelled, s.tip) = (6e6, 5e6 + 1);
-        vm.expectRevert(abi.encodeWithSelector(IClearingHouse.CashInsufficient.selector, USDC, 5e6 + 1, 5e6));
-        asEngine.settleTake(s, settler, "");
-        s.tip = 5e6;
-        asEngine.settleTake(s, settler, "");
+        (s.cancelled, s.tip) = (6e6, 9e6);
+        asEngine.settleTake(s, settler, settler, "");
+        assertEq(house.creditOf(USDC, kicker), 5e6);
         assertEq(house.market(USDC).cash, 55e6);
         assertBooksBalance();
     }
@@ -369,11 +388,11 @@ contract ClearingHouseSettlementsTest is HouseFixture {
         IClearingHouse.Settlement memory s = _insolvent();
         (s.payment, s.surplus) = (1_001e6, 1e6);
         vm.expectRevert(abi.encodeWithSelector(IClearingHouse.SettlementUnbalanced.selector, 1_001e6, 1_001e6));
-        asEngine.settleTake(s, settler, "");
+        asEngine.settleTake(s, settler, settler, "");
         s = _insolvent();
         (s.payment, s.reserve) = (1_001e6, 1e6);
         vm.expectRevert(abi.encodeWithSelector(IClearingHouse.SettlementUnbalanced.selector, 1_001e6, 1_001e6));
-        asEngine.settleTake(s, settler, "");
+        asEngine.settleTake(s, settler, settler, "");
     }
 
     // ------------------------------------------------------------------ write-off
@@ -426,7 +445,7 @@ contract ClearingHouseSettlementsTest is HouseFixture {
     // ------------------------------------------------------------------ credit
 
     function test_credit_is_collected_once() external {
-        asEngine.settleTake(_take(), settler, "");
+        asEngine.settleTake(_take(), settler, settler, "");
         vm.expectEmit(address(house));
         emit IClearingHouse.CreditCollected(USDC, kicker, stranger, 5e6);
         vm.prank(kicker);
@@ -457,7 +476,7 @@ contract ClearingHouseSettlementsTest is HouseFixture {
         IClearingHouse.Market memory before = house.market(USDC);
         IClearingHouse.Settlement memory s = settlementOf(WETH, USDC, 1e18, uint128(repaid));
         s.cancelled = uint128(cancelled);
-        asEngine.settleTake(s, settler, "");
+        asEngine.settleTake(s, settler, settler, "");
         IClearingHouse.Market memory m = house.market(USDC);
         assertGe(debtOf(borrower, USDC), owed - cancelled);
         assertLe(debtOf(borrower, USDC), owed - cancelled + 1);

@@ -90,7 +90,7 @@ contract ClearingHouseTokensTest is HouseFixture {
     /// @dev Every function that changes state, each as it could be called from inside another.
     function _entries() private view returns (bytes[] memory calls) {
         IClearingHouse.Settlement memory s = settlementOf(WETH, USDC, 1, 1);
-        calls = new bytes[](25);
+        calls = new bytes[](28);
         calls[0] = abi.encodeCall(house.supply, (USDC, 1, lender));
         calls[1] = abi.encodeCall(house.withdraw, (USDC, 1, 0, lender, lender));
         calls[2] = abi.encodeCall(house.transferShares, (USDC, 1, lender, borrower));
@@ -106,7 +106,7 @@ contract ClearingHouseTokensTest is HouseFixture {
         calls[12] = abi.encodeCall(house.net, (borrower, USDC));
         calls[13] = abi.encodeCall(house.sell, (borrower, WETH, USDC, 1, 0, borrower, ""));
         calls[14] = abi.encodeCall(house.settle, (s));
-        calls[15] = abi.encodeCall(house.settleTake, (s, borrower, ""));
+        calls[15] = abi.encodeCall(house.settleTake, (s, borrower, borrower, ""));
         calls[16] = abi.encodeCall(house.writeOff, (borrower));
         calls[17] = abi.encodeCall(house.listAsset, (borrower, parametersOf(1, 2, 10_000), rateModel()));
         calls[18] = abi.encodeCall(house.setAssetParameters, (USDC, parametersOf(1, 2, 10_000)));
@@ -118,6 +118,9 @@ contract ClearingHouseTokensTest is HouseFixture {
         bytes[] memory one = new bytes[](1);
         one[0] = calls[0];
         calls[24] = abi.encodeCall(Multicall.multicall, (one));
+        calls[25] = abi.encodeCall(house.mark, (borrower, 0));
+        calls[26] = abi.encodeCall(house.setFund, (USDC, address(0)));
+        calls[27] = abi.encodeCall(house.distribute, (USDC));
     }
 
     function _assertRefused(CallingToken token, uint256 entry) private view {
@@ -166,7 +169,7 @@ contract ClearingHouseTokensTest is HouseFixture {
         for (uint256 i = 0; i < calls.length; ++i) {
             taker.aim(address(house), calls[i]);
             vm.expectRevert(ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector);
-            asEngine.settleTake(s, address(taker), "x");
+            asEngine.settleTake(s, address(taker), address(taker), "x");
         }
     }
 
@@ -210,7 +213,7 @@ contract ClearingHouseTokensTest is HouseFixture {
         taker.aim(address(reader), abi.encodeCall(reader.read, (borrower)));
         IClearingHouse.Settlement memory s = settlementOf(WETH, USDC, 1e18, 1_900e6);
         s.settler = address(taker);
-        asEngine.settleTake(s, address(taker), "x");
+        asEngine.settleTake(s, address(taker), address(taker), "x");
         assertEq(reader.collateralValue(), 18_000e18);
         assertEq(reader.debtValue(), 13_100e18);
     }

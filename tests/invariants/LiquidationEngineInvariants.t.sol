@@ -179,7 +179,8 @@ contract LiquidationEngineInvariantsTest is EngineFixture {
 
     /// @dev Nobody settles below the reserve, to the unit.
     function _checkReserve(uint8 collateralId, uint8 debtId, uint256 multiplier) private {
-        (uint256 seized, uint256 payment) = _settledAmounts();
+        SettledLog memory told = _settled();
+        (uint256 seized, uint256 payment) = (told.seized, told.payment);
         assertTrue(
             Exact.productLe(
                 seized * _price(collateralId),
@@ -220,14 +221,6 @@ contract LiquidationEngineInvariantsTest is EngineFixture {
             open_ = true;
         } catch (bytes memory reason) {
             _assertExpected(reason);
-        }
-    }
-
-    function _settledAmounts() private returns (uint256 seized, uint256 payment) {
-        Vm.Log[] memory logs = vm.getRecordedLogs();
-        for (uint256 i = 0; i < logs.length; ++i) {
-            if (logs[i].topics[0] != ILiquidationEngine.Settled.selector) continue;
-            (,,, seized, payment) = abi.decode(logs[i].data, (uint8, uint8, uint8, uint256, uint256));
         }
     }
 

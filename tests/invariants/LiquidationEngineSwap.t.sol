@@ -164,14 +164,11 @@ contract LiquidationEngineSwapTest is EngineFixture {
         skip(120);
         vm.recordLogs();
         (uint256 seized, uint256 payment) = _swap(WETH, USDC, NO_LIMIT, 0);
-        bytes memory data = _lastLog(ILiquidationEngine.Settled.selector);
-        (ILiquidationEngine.Route route,,, uint256 sold, uint256 paid,, uint256 multiplier, uint256 price,) = abi.decode(
-            data, (ILiquidationEngine.Route, uint8, uint8, uint256, uint256, uint256, uint256, uint256, uint256)
-        );
-        assertTrue(route == ILiquidationEngine.Route.SWAP);
-        assertEq(sold, seized);
-        assertEq(paid, payment);
-        assertApproxEqAbs(multiplier, payment * 1e30 / seized * 1e18 / price, 1e6);
+        SettledLog memory told = _settled();
+        assertEq(told.route, uint8(ILiquidationEngine.Route.SWAP));
+        assertEq(told.seized, seized);
+        assertEq(told.payment, payment);
+        assertApproxEqAbs(told.multiplierWad, payment * 1e30 / seized * 1e18 / oracle.price(address(tokens[WETH])), 1e6);
     }
 
     // ------------------------------------------------------------------ venues

@@ -82,22 +82,18 @@ contract LiquidationEngineTakeTest is EngineFixture {
     function test_the_settlement_is_told_in_full() external {
         _kickLong(1_900e8);
         ILiquidationEngine.Slice memory slice = engine.largestSlice(borrower, WETH, USDC);
-        vm.expectEmit(address(engine));
-        emit ILiquidationEngine.Settled(
-            borrower,
-            0,
-            taker,
-            ILiquidationEngine.Route.TAKE,
-            WETH,
-            USDC,
-            slice.seized,
-            slice.payment,
-            slice.repaid,
-            engine.farCurve(WETH).startMultiplierWad,
-            1_900e18,
-            1e18
-        );
+        vm.recordLogs();
         _take(WETH, USDC, NO_LIMIT);
+        SettledLog memory told = _settled();
+        assertEq(told.settler, taker);
+        assertEq(told.kicker, keeper);
+        assertEq(told.epoch, 0);
+        assertEq(told.route, uint8(ILiquidationEngine.Route.TAKE));
+        assertEq(told.multiplierWad, engine.farCurve(WETH).startMultiplierWad);
+        assertEq(told.seized, slice.seized);
+        assertEq(told.payment, slice.payment);
+        assertEq(told.repaid, slice.repaid);
+        assertEq(told.cancelled, slice.cancelled);
     }
 
     function test_take_delivers_to_the_recipient_named() external {

@@ -117,8 +117,9 @@ contract EngineRoutes is Sales {
         Sizing.Sale memory sale = Sizing.realised(context.position, paid, seized, payment);
         uint256 chipWad = _chipPart(realised, context.settings.slippageLimitBps * WAD_PER_BPS);
         (IClearingHouse.Settlement memory settlement, bool spent) = _conclude(context, paid, sale, chipWad);
+        settlement.route = uint8(ILiquidationEngine.Route.SWAP);
+        settlement.multiplierWad = uint64(realised.min(type(uint64).max));
         _house.settle(settlement);
-        _report(ILiquidationEngine.Route.SWAP, realised, sale, context);
         if (spent) _house.writeOff(context.account);
     }
 

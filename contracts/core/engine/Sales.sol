@@ -240,6 +240,7 @@ abstract contract Sales is Clocks {
         }
         settlement.kicker = context.auction.kicker;
         settlement.settler = msg.sender;
+        settlement.epoch = context.auction.epoch;
         settlement.closes = healthy || spent;
     }
 
@@ -299,36 +300,10 @@ abstract contract Sales is Clocks {
         _auctions[context.account].tipOwed = tip == full ? 0 : uint24(owed.zeroFloorSub(steps));
     }
 
-    /// @dev What the house can pay out of its reserve of the debt asset in insolvency: nothing where the sale cancels
-    /// no more than it repays, and never what the deficit itself will need.
+    /// @dev What reserve and fund can pay in insolvency beside the deficit: nothing where the sale cancels no more than
+    /// it repays.
     function _reserveAvailable(Context memory context, Sizing.Sale memory sale) private view returns (uint256) {
         if (sale.cancelled == sale.repaid) return 0;
-        IClearingHouse.Market memory market = _house.market(context.debtId);
-        uint256 beyondSuppliers = (sale.cancelled - sale.repaid).zeroFloorSub(market.totalSupplyAssets);
-        uint256 inCash = uint256(market.cash) - market.collateralAssets - market.creditAssets;
-        return uint256(market.reserveAssets).zeroFloorSub(beyondSuppliers).min(inCash);
-    }
-
-    /// @dev Says what was settled. The parameters stand in the order that the compiler's stack asks for.
-    function _report(
-        ILiquidationEngine.Route route,
-        uint256 multiplierWad,
-        Sizing.Sale memory sale,
-        Context memory context
-    ) internal {
-        emit ILiquidationEngine.Settled(
-            context.account,
-            context.auction.epoch,
-            msg.sender,
-            route,
-            context.collateralId,
-            context.debtId,
-            sale.seized,
-            sale.payment,
-            sale.repaid,
-            multiplierWad,
-            context.position.collateralPrice,
-            context.position.debtPrice
-        );
+        return _house.incentivesPayable(context.debtId, sale.cancelled - sale.repaid);
     }
 }

@@ -7,14 +7,14 @@ import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/Signa
 
 import {IClearingHouse} from "../../interfaces/IClearingHouse.sol";
 import {AssetBitmap} from "../../libraries/AssetBitmap.sol";
-import {WadMath} from "../../libraries/WadMath.sol";
+import {SharesMath} from "../../libraries/SharesMath.sol";
 import {Health} from "./Health.sol";
 
 /// @title What owners and their operators do with accounts
 /// @dev Every action that raises health ends in `_cure`, every action that lowers it in `_endRisk`; tokens move last.
 abstract contract Accounts is Health, EIP712, Nonces {
     using AssetBitmap for uint64;
-    using WadMath for uint256;
+    using SharesMath for uint256;
 
     /// @dev EIP-712 type of an operator's approval.
     bytes32 private constant SET_OPERATOR_TYPEHASH =
@@ -33,7 +33,7 @@ abstract contract Accounts is Health, EIP712, Nonces {
         if (isNew) _requireFew(account, _accounts[account].collaterals);
         emit CollateralDeposited(account, assetId, msg.sender, amount);
         _cure(account);
-        _receive(data, msg.sender, amount);
+        _pull(data.token, msg.sender, amount);
     }
 
     /// @inheritdoc IClearingHouse
@@ -48,7 +48,7 @@ abstract contract Accounts is Health, EIP712, Nonces {
         _requireAmount(amount);
         _removeCollateral(account, assetId, amount);
         emit CollateralWithdrawn(account, assetId, receiver, amount);
-        _endRisk(account);
+        _endRisk(account, NO_ASSET);
         _pay(data, receiver, amount);
     }
 
@@ -64,14 +64,14 @@ abstract contract Accounts is Health, EIP712, Nonces {
         _requireAddress(receiver);
         _requireAmount(assets);
         AssetData storage data = _listed(assetId);
-        _accrue(assetId, data);
-        _requireLiquidity(assetId, data, assets);
-        shares = _mintDebt(account, assetId, data, assets);
-        _requireCap(assetId, data.totalBorrowAssets, data.borrowCap);
+        Pool memory pool = _load(assetId, data);
+        _requireLiquidity(assetId, pool, assets);
+        shares = _mintDebt(account, assetId, pool, assets);
+        _requireCap(assetId, pool.borrowed, data.borrowCap);
+        _store(data, pool);
         _requireFew(account, _accounts[account].debts);
-        _requireSmallestBorrow(account, assetId, data);
         emit Borrowed(account, assetId, receiver, assets, shares);
-        _endRisk(account);
+        _endRisk(account, assetId);
         _pay(data, receiver, assets);
     }
 
@@ -82,38 +82,34 @@ abstract contract Accounts is Health, EIP712, Nonces {
         returns (uint256 assetsIn, uint256 shares)
     {
         AssetData storage data = _listed(assetId);
-        _accrue(assetId, data);
-        assetsIn = assets == type(uint256).max ? _debtAssets(data, _positions[account][assetId].debtShares) : assets;
-        uint256 covered;
-        (shares, covered) = _burnDebt(account, assetId, data, assetsIn);
+        Pool memory pool = _load(assetId, data);
+        assetsIn = assets == type(uint256).max
+            ? uint256(_positions[account][assetId].debtShares).toAssetsUp(pool.borrowed, pool.borrowShares)
+            : assets;
+        uint256 cancelled;
+        (shares, cancelled) = _burnDebt(account, assetId, pool, assetsIn);
         _requireAmount(shares);
-        uint256 excess = assetsIn - covered;
-        data.reserveAssets += uint128(excess); // at most one unit per borrower
+        uint256 excess = assetsIn - cancelled; // at most one unit per borrower
+        pool.reserve += excess;
+        _store(data, pool);
         emit Repaid(account, assetId, msg.sender, assetsIn, shares, excess);
         _cure(account);
-        _receive(data, msg.sender, assetsIn);
+        _pull(data.token, msg.sender, assetsIn);
     }
 
     // ------------------------------------------------------------------ checks
 
     /// @dev Ends an action that adds risk: notes the block, in which no auction may start, and holds the account to its
     /// borrow limit. Who meets that is healthy, so an auction that still runs, on a price that recovered, ends.
-    function _endRisk(address account) private {
+    function _endRisk(address account, uint8 borrowed) private {
         _accounts[account].lastRiskBlock = uint40(block.number);
-        _requireBorrowLimit(account);
-        _setFlag(account, false);
+        _requireBorrowLimit(account, borrowed);
+        _release(account);
     }
 
     /// @dev Refuses more assets in use, on one side, than a liquidation can go through.
     function _requireFew(address account, uint64 inUse) private pure {
         if (inUse.count() > AssetBitmap.MAX_IN_USE) revert TooManyAssets(account);
-    }
-
-    /// @dev Refuses a debt too small to be worth a liquidation's gas. Rounding: the debt's value UP.
-    function _requireSmallestBorrow(address account, uint8 assetId, AssetData storage data) private view {
-        uint256 debt = _debtAssets(data, _positions[account][assetId].debtShares);
-        uint256 value = debt.valueUp(_price(data), 10 ** data.decimals);
-        if (value < _smallestBorrow) revert BorrowTooSmall(value, _smallestBorrow);
     }
 
     // ------------------------------------------------------------------ operators

@@ -5,6 +5,7 @@ import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManage
 import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
 
 import {IClearingHouse} from "../../interfaces/IClearingHouse.sol";
+import {IInsuranceFund} from "../../interfaces/IInsuranceFund.sol";
 import {ILiquidationEngine} from "../../interfaces/ILiquidationEngine.sol";
 import {Parameters} from "../../libraries/Parameters.sol";
 import {WadMath} from "../../libraries/WadMath.sol";
@@ -126,11 +127,36 @@ contract HouseGovernance is Interest {
         _requireAddress(receiver);
         _requireAmount(amount);
         AssetData storage data = _listed(assetId);
-        _accrue(assetId, data);
-        _requireReserve(assetId, data, amount);
-        data.reserveAssets -= amount.toUint128();
+        Pool memory pool = _load(assetId, data);
+        _requireCash(assetId, amount, _paidReserve(pool));
+        pool.reserve -= amount;
+        _store(data, pool);
         emit IClearingHouse.ReserveWithdrawn(assetId, receiver, amount);
         _pay(data, receiver, amount);
+    }
+
+    // ------------------------------------------------------------------ insurance
+
+    /// @notice Sets the fund that bears the deficits of an asset first, and is paid its reserve; zero for none.
+    function setFund(uint8 assetId, address fund) external nonReentrant restricted {
+        AssetData storage data = _listed(assetId);
+        if (fund != address(0)) _requireInsures(assetId, data.token, IInsuranceFund(fund));
+        data.fund = fund;
+        emit IClearingHouse.FundSet(assetId, fund);
+    }
+
+    /// @notice Pays the reserve of an asset out to its fund, as far as it has been paid in. Anyone may.
+    function distribute(uint8 assetId) external nonReentrant returns (uint256 amount) {
+        AssetData storage data = _listed(assetId);
+        address fund = data.fund;
+        if (fund == address(0)) revert IClearingHouse.FundMissing(assetId);
+        Pool memory pool = _load(assetId, data);
+        amount = _paidReserve(pool);
+        _requireAmount(amount);
+        pool.reserve -= amount;
+        _store(data, pool);
+        emit IClearingHouse.ReserveWithdrawn(assetId, fund, amount);
+        _pay(data, fund, amount);
     }
 
     // ------------------------------------------------------------------ checks
@@ -143,6 +169,13 @@ contract HouseGovernance is Interest {
         decimals = IERC20Metadata(token).decimals();
         if (decimals < MIN_DECIMALS || decimals > MAX_DECIMALS) {
             revert IClearingHouse.ListingRefused(token, "decimals");
+        }
+    }
+
+    /// @dev Refuses a fund of another token, or of another house.
+    function _requireInsures(uint8 assetId, address token, IInsuranceFund fund) private view {
+        if (fund.asset() != token || fund.clearingHouse() != address(this)) {
+            revert IClearingHouse.FundRefused(assetId, address(fund));
         }
     }
 

@@ -21,12 +21,14 @@ abstract contract HouseStorage is AccessManaged, ReentrancyGuardTransient {
     /// @param lastRiskBlock Block of the last borrow or withdrawal of collateral.
     /// @param epoch Number of the current or next auction.
     /// @param flagged Whether an auction runs.
+    /// @param marked Whether a part of its debts is marked as a pending deficit.
     struct AccountData {
         uint64 collaterals;
         uint64 debts;
         uint40 lastRiskBlock;
         uint32 epoch;
         bool flagged;
+        bool marked;
     }
 
     /// @dev One slot: an account's part in one asset.
@@ -35,9 +37,11 @@ abstract contract HouseStorage is AccessManaged, ReentrancyGuardTransient {
         uint128 debtShares;
     }
 
-    /// @dev A listed asset, a slot per group: what it is; what interest moves, as of `lastAccrual`; shares; tokens
-    /// held, and the collateral among them; set aside and owed; how interest runs, and caps. Every settlement moves
-    /// what is lent, owed and accrued, so those three share a slot.
+    /// @dev A listed asset, a slot per group: what it is; what interest moves, as of `lastAccrual`; what every
+    /// settlement moves besides; the suppliers' shares and their cap; what is owed to settlers, and what is feared
+    /// lost; the collateral and its cap; how interest runs, and the cap of debt; who insures the asset. The tokens held
+    /// are
+    /// not stored: the identity gives them.
     struct AssetData {
         address token;
         uint8 decimals;
@@ -49,24 +53,34 @@ abstract contract HouseStorage is AccessManaged, ReentrancyGuardTransient {
         uint112 totalBorrowAssets;
         uint32 lastAccrual;
         // slot
-        uint128 totalSupplyShares;
         uint128 totalBorrowShares;
-        // slot
-        uint128 cash;
-        uint128 collateralAssets;
-        // slot
         uint128 reserveAssets;
+        // slot
+        uint128 totalSupplyShares;
+        uint128 supplyCap;
+        // slot
         uint128 creditAssets;
+        uint128 pendingDeficit;
+        // slot
+        uint128 collateralAssets;
+        uint128 collateralCap;
         // slot
         uint32 baseRateBps;
         uint32 kinkRateBps;
         uint32 fullRateBps;
         uint16 kinkBps;
         uint16 reserveFactorBps;
-        uint128 collateralCap;
-        // slot
-        uint128 supplyCap;
         uint128 borrowCap;
+        // slot
+        address fund;
+    }
+
+    /// @dev What interest and settlements move of an asset, in memory: read once, written once.
+    struct Pool {
+        uint256 supplied;
+        uint256 borrowed;
+        uint256 borrowShares;
+        uint256 reserve;
     }
 
     /// @dev The price source, and the smallest debt after a borrow: read together when someone borrows.
@@ -81,6 +95,8 @@ abstract contract HouseStorage is AccessManaged, ReentrancyGuardTransient {
     mapping(address token => uint256) internal _listing;
     mapping(address account => AccountData) internal _accounts;
     mapping(address account => mapping(uint8 assetId => Position)) internal _positions;
+    /// @dev Pending deficits, token units; zero where the account is not marked.
+    mapping(address account => mapping(uint8 assetId => uint256)) internal _marks;
     mapping(uint8 assetId => mapping(address owner => uint256)) internal _supplyShares;
     mapping(uint8 assetId => mapping(address owner => uint256)) internal _credits;
     mapping(address account => mapping(address operator => bool)) internal _operators;
@@ -93,20 +109,13 @@ abstract contract HouseStorage is AccessManaged, ReentrancyGuardTransient {
 
     // ------------------------------------------------------------------ tokens
 
-    /// @dev Books `amount` as cash and pulls it in: the last step of a function, after all other state is written.
-    function _receive(AssetData storage data, address from, uint256 amount) internal {
-        data.cash += amount.toUint128();
-        _pull(data.token, from, amount);
-    }
-
-    /// @dev Takes `amount` off the cash and sends it out: the last step of a function, after all other state is
-    /// written.
+    /// @dev Sends `amount` out: the last step of a function, after all state is written.
     function _pay(AssetData storage data, address to, uint256 amount) internal {
-        data.cash -= amount.toUint128();
         SafeTransferLib.safeTransfer(data.token, to, amount);
     }
 
-    /// @dev Pulls exactly `amount` from `from`, as measured here; anything else reverts with `TransferInexact`.
+    /// @dev Pulls exactly `amount` from `from`, as measured here; anything else reverts with `TransferInexact`. The
+    /// last step of a function, after all state is written.
     function _pull(address token, address from, uint256 amount) internal {
         uint256 before = SafeTransferLib.balanceOf(token, address(this));
         SafeTransferLib.safeTransferFrom(token, from, address(this), amount);
@@ -141,10 +150,12 @@ abstract contract HouseStorage is AccessManaged, ReentrancyGuardTransient {
         if (requested > available) revert IClearingHouse.CashInsufficient(assetId, requested, available);
     }
 
-    /// @dev Refuses to spend more reserve than there is, or than the asset has cash for beside collateral and credits:
-    /// interest that was set aside while the pool is lent out is not paid yet.
-    function _requireReserve(uint8 assetId, AssetData storage data, uint256 amount) internal view {
-        uint256 paid = data.cash - data.collateralAssets - data.creditAssets;
-        _requireCash(assetId, amount, paid.min(data.reserveAssets));
+    // ------------------------------------------------------------------ the part that is paid
+
+    /// @dev Reserve that can be spent: no more than there is, and than the asset has tokens for beside collateral and
+    /// credits, since interest that was set aside while the pool is lent out is not paid yet. By the identity those
+    /// tokens are what is supplied and set aside less what is lent, which is never negative.
+    function _paidReserve(Pool memory pool) internal pure returns (uint256) {
+        return pool.reserve.min(pool.supplied + pool.reserve - pool.borrowed);
     }
 }

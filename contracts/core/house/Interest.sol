@@ -13,34 +13,61 @@ abstract contract Interest is HouseStorage {
     using SharesMath for uint256;
     using WadMath for uint256;
 
-    /// @dev Adds interest since the last accrual. The event comes even with no interest, because the moment from which
-    /// the next interest runs must be known from logs.
+    /// @dev Adds interest since the last accrual, and writes it down.
     function _accrue(uint8 assetId, AssetData storage data) internal {
-        if (data.lastAccrual == block.timestamp) return;
-        (uint256 interest, uint256 toReserve) = _pendingInterest(data);
-        data.lastAccrual = uint32(block.timestamp);
-        data.totalBorrowAssets += interest.toUint112();
-        data.totalSupplyAssets += (interest - toReserve).toUint112();
-        if (toReserve != 0) data.reserveAssets += toReserve.toUint128();
+        if (data.lastAccrual != block.timestamp) _store(data, _load(assetId, data));
+    }
+
+    /// @dev A pool with interest up to now, to be written by `_store` before anything is called. The event comes even
+    /// with no interest, because the moment from which the next interest runs must be known from logs.
+    function _load(uint8 assetId, AssetData storage data) internal returns (Pool memory pool) {
+        bool accrued = data.lastAccrual == block.timestamp;
+        uint256 interest;
+        uint256 toReserve;
+        (pool, interest, toReserve) = _poolNow(data);
+        if (accrued) return pool;
         emit IClearingHouse.InterestAccrued(assetId, interest, toReserve, uint40(block.timestamp));
     }
 
-    /// @dev Interest since the last accrual and the reserve's part of it. Rounding: interest UP, in favour of the pool;
-    /// the reserve's part DOWN, in favour of the suppliers.
-    function _pendingInterest(AssetData storage data) internal view returns (uint256 interest, uint256 toReserve) {
-        uint256 borrowed = data.totalBorrowAssets;
-        uint256 elapsed = block.timestamp - data.lastAccrual;
-        if (borrowed == 0 || elapsed == 0) return (0, 0);
-        uint256 rate = InterestRate.borrowRate(_rateModel(data), data.totalSupplyAssets, borrowed);
-        interest = borrowed.mulUp(InterestRate.growthUp(rate, elapsed));
+    /// @dev Writes a pool that `_load` gave in this transaction.
+    function _store(AssetData storage data, Pool memory pool) internal {
+        data.totalSupplyAssets = pool.supplied.toUint112();
+        data.totalBorrowAssets = pool.borrowed.toUint112();
+        data.lastAccrual = uint32(block.timestamp);
+        data.totalBorrowShares = pool.borrowShares.toUint128();
+        data.reserveAssets = pool.reserve.toUint128();
+    }
+
+    /// @dev A pool with interest up to now, the interest since the last accrual, and the reserve's part of it.
+    /// Rounding: interest UP, in favour of the pool; the reserve's part DOWN, in favour of the suppliers.
+    function _poolNow(AssetData storage data)
+        internal
+        view
+        returns (Pool memory pool, uint256 interest, uint256 toReserve)
+    {
+        pool = Pool(data.totalSupplyAssets, data.totalBorrowAssets, data.totalBorrowShares, data.reserveAssets);
+        interest = _interest(data, pool.supplied, pool.borrowed);
+        if (interest == 0) return (pool, 0, 0);
         toReserve = interest.bpsDown(data.reserveFactorBps);
+        pool.borrowed += interest;
+        pool.supplied += interest - toReserve;
+        pool.reserve += toReserve;
+    }
+
+    /// @dev Interest on `borrowed` since the last accrual, rounded UP, in favour of the pool.
+    function _interest(AssetData storage data, uint256 supplied, uint256 borrowed) private view returns (uint256) {
+        uint256 elapsed = block.timestamp - data.lastAccrual;
+        if (borrowed == 0 || elapsed == 0) return 0;
+        uint256 rate = InterestRate.borrowRate(_rateModel(data), supplied, borrowed);
+        return borrowed.mulUp(InterestRate.growthUp(rate, elapsed));
     }
 
     /// @dev What `shares` of debt owe now, interest included, rounded UP. Needs no accrual before it.
     function _debtAssets(AssetData storage data, uint256 shares) internal view returns (uint256) {
         if (shares == 0) return 0;
-        (uint256 interest,) = _pendingInterest(data);
-        return shares.toAssetsUp(data.totalBorrowAssets + interest, data.totalBorrowShares);
+        uint256 borrowed = data.totalBorrowAssets;
+        borrowed += _interest(data, data.totalSupplyAssets, borrowed);
+        return shares.toAssetsUp(borrowed, data.totalBorrowShares);
     }
 
     /// @dev The rate model of an asset, out of its slot.

@@ -23,17 +23,17 @@ abstract contract Lending is IClearingHouse, Interest {
     function supply(uint8 assetId, uint256 assets, address owner) external nonReentrant returns (uint256 shares) {
         _requireAddress(owner);
         AssetData storage data = _listed(assetId);
-        _accrue(assetId, data);
-        uint256 total = data.totalSupplyAssets;
-        shares = assets.toSharesDown(total, data.totalSupplyShares);
+        Pool memory pool = _load(assetId, data);
+        uint256 totalShares = data.totalSupplyShares;
+        shares = assets.toSharesDown(pool.supplied, totalShares);
         _requireAmount(shares);
-        total += assets.toUint112();
-        _requireCap(assetId, total, data.supplyCap);
-        data.totalSupplyAssets = total.toUint112();
-        data.totalSupplyShares += shares.toUint128();
+        pool.supplied += assets.toUint112();
+        _requireCap(assetId, pool.supplied, data.supplyCap);
+        _store(data, pool);
+        data.totalSupplyShares = (totalShares + shares).toUint128();
         _supplyShares[assetId][owner] += shares;
         emit Supplied(assetId, msg.sender, owner, assets, shares);
-        _receive(data, msg.sender, assets);
+        _pull(data.token, msg.sender, assets);
     }
 
     /// @inheritdoc IClearingHouse
@@ -45,15 +45,17 @@ abstract contract Lending is IClearingHouse, Interest {
     {
         _requireAddress(receiver);
         AssetData storage data = _listed(assetId);
-        _accrue(assetId, data);
+        Pool memory pool = _load(assetId, data);
+        uint256 totalShares = data.totalSupplyShares;
         (assetsOut, sharesBurnt) = assets == 0
-            ? (shares.toAssetsDown(data.totalSupplyAssets, data.totalSupplyShares), shares)
-            : (assets, assets.toSharesUp(data.totalSupplyAssets, data.totalSupplyShares));
+            ? (shares.toAssetsDown(pool.supplied, totalShares), shares)
+            : (assets, assets.toSharesUp(pool.supplied, totalShares));
         _requireAmount(assetsOut);
         _takeShares(assetId, owner, sharesBurnt);
-        _requireLiquidity(assetId, data, assetsOut);
-        data.totalSupplyAssets -= assetsOut.toUint112();
-        data.totalSupplyShares -= sharesBurnt.toUint128();
+        _requireLiquidity(assetId, pool, assetsOut);
+        pool.supplied -= assetsOut;
+        _store(data, pool);
+        data.totalSupplyShares = uint128(totalShares - sharesBurnt); // at least what the owner held
         emit Withdrawn(assetId, owner, receiver, assetsOut, sharesBurnt);
         _pay(data, receiver, assetsOut);
     }
@@ -78,8 +80,8 @@ abstract contract Lending is IClearingHouse, Interest {
 
     /// @dev Refuses to pay out more than suppliers own and did not lend. Debt may pass the suppliers' claims by
     /// interest that went to the reserve: nothing can be paid out then.
-    function _requireLiquidity(uint8 assetId, AssetData storage data, uint256 assets) internal view {
-        _requireCash(assetId, assets, uint256(data.totalSupplyAssets).zeroFloorSub(data.totalBorrowAssets));
+    function _requireLiquidity(uint8 assetId, Pool memory pool, uint256 assets) internal pure {
+        _requireCash(assetId, assets, pool.supplied.zeroFloorSub(pool.borrowed));
     }
 
     /// @dev Takes supplier shares off `owner`; `BalanceInsufficient` when there are fewer.

@@ -18,11 +18,11 @@ abstract contract Positions is Lending {
 
     /// @dev Adds collateral. The cap and the number of assets in use, where they apply, are the caller's to check.
     function _addCollateral(address account, uint8 assetId, uint256 amount) internal {
-        uint128 added = amount.toUint128();
-        _assets[assetId].collateralAssets += added;
+        AssetData storage data = _assets[assetId];
+        data.collateralAssets = (data.collateralAssets + amount).toUint128();
         Position storage position = _positions[account][assetId];
-        uint128 held = position.collateral;
-        position.collateral = held + added;
+        uint256 held = position.collateral;
+        position.collateral = uint128(held + amount); // fits as the total does
         if (held == 0) _accounts[account].collaterals = _accounts[account].collaterals.with(assetId);
     }
 
@@ -31,47 +31,74 @@ abstract contract Positions is Lending {
         Position storage position = _positions[account][assetId];
         uint256 held = position.collateral;
         _requireBalance(assetId, amount, held);
-        _assets[assetId].collateralAssets -= uint128(amount); // at most what is held, which fits
-        position.collateral = uint128(held - amount);
+        unchecked {
+            _assets[assetId].collateralAssets -= uint128(amount); // a part of the account's, a part of the total
+            position.collateral = uint128(held - amount); // not negative, by the check
+        }
         if (amount == held) _accounts[account].collaterals = _accounts[account].collaterals.without(assetId);
     }
 
     // ------------------------------------------------------------------ debt
 
-    /// @dev Adds a debt of `assets`; the pool has accrued before. Shares are rounded UP, in favour of the pool.
-    function _mintDebt(address account, uint8 assetId, AssetData storage data, uint256 assets)
+    /// @dev Adds a debt of `assets` to an account and a pool. Shares are rounded UP, in favour of the pool.
+    function _mintDebt(address account, uint8 assetId, Pool memory pool, uint256 assets)
         internal
         returns (uint256 shares)
     {
-        uint256 total = data.totalBorrowAssets;
-        shares = assets.toSharesUp(total, data.totalBorrowShares);
-        data.totalBorrowAssets = (total + assets).toUint112();
-        data.totalBorrowShares += shares.toUint128();
-        _positions[account][assetId].debtShares += uint128(shares); // fits as the total does
-        _accounts[account].debts = _accounts[account].debts.with(assetId);
+        shares = assets.toSharesUp(pool.borrowed, pool.borrowShares);
+        pool.borrowed += assets;
+        pool.borrowShares = (pool.borrowShares + shares).toUint128();
+        Position storage position = _positions[account][assetId];
+        uint256 held = position.debtShares;
+        position.debtShares = uint128(held + shares); // fits as the total does
+        if (held == 0) _accounts[account].debts = _accounts[account].debts.with(assetId);
     }
 
-    /// @dev Cancels `assets` of debt; the pool has accrued before. Shares burnt are rounded DOWN, in favour of the
-    /// pool, unless all is cancelled.
+    /// @dev Cancels `assets` of debt of an account in a pool. Shares burnt are rounded DOWN, in favour of the pool,
+    /// unless all is cancelled.
     /// @return shares Debt shares burnt.
-    /// @return covered Part of `assets` that the recorded total held: each debt is rounded up, so that together they
+    /// @return cancelled Part of `assets` that the recorded total held: each debt is rounded up, so that together they
     /// may pass the total by less than one unit per borrower, and the last to pay brings that excess.
-    function _burnDebt(address account, uint8 assetId, AssetData storage data, uint256 assets)
+    function _burnDebt(address account, uint8 assetId, Pool memory pool, uint256 assets)
         internal
-        returns (uint256 shares, uint256 covered)
+        returns (uint256 shares, uint256 cancelled)
     {
         Position storage position = _positions[account][assetId];
         uint256 held = position.debtShares;
-        uint256 total = data.totalBorrowAssets;
-        uint256 totalShares = data.totalBorrowShares;
-        uint256 debt = held.toAssetsUp(total, totalShares);
+        uint256 debt = held.toAssetsUp(pool.borrowed, pool.borrowShares);
         if (assets > debt) revert RepaymentExceedsDebt(assets, debt);
-        shares = assets == debt ? held : assets.toSharesDown(total, totalShares); // below held, as assets < debt
-        covered = assets.min(total);
-        data.totalBorrowAssets = uint112(total - covered);
-        data.totalBorrowShares = uint128(totalShares - shares);
-        position.debtShares = uint128(held - shares);
-        if (shares == held) _accounts[account].debts = _accounts[account].debts.without(assetId);
+        shares = assets == debt ? held : assets.toSharesDown(pool.borrowed, pool.borrowShares);
+        cancelled = assets.min(pool.borrowed);
+        unchecked {
+            pool.borrowed -= cancelled; // the smaller of the two
+            pool.borrowShares -= shares; // a part of the account's, which are a part of the total
+            position.debtShares = uint128(held - shares); // below held where assets < debt
+        }
+        AccountData storage info = _accounts[account];
+        if (shares == held) info.debts = info.debts.without(assetId);
+        if (info.marked) _setMark(account, assetId, _marks[account][assetId].min(debt - assets));
+    }
+
+    // ------------------------------------------------------------------ pending deficits
+
+    /// @dev Marks `amount` of an account's debt as a pending deficit; the bit in the account is the caller's.
+    function _setMark(address account, uint8 assetId, uint256 amount) internal {
+        uint256 before = _marks[account][assetId];
+        if (amount == before) return;
+        _marks[account][assetId] = amount;
+        AssetData storage data = _assets[assetId];
+        data.pendingDeficit = (data.pendingDeficit + amount - before).toUint128();
+        emit Marked(account, assetId, amount);
+    }
+
+    /// @dev Takes every mark off an account, whatever it still owes: marks stand only where a debt was.
+    function _unmark(address account) internal {
+        AccountData storage info = _accounts[account];
+        if (!info.marked) return;
+        info.marked = false;
+        for (uint64 owed = info.debts; owed != 0; owed = owed.withoutLowest()) {
+            _setMark(account, owed.lowest(), 0);
+        }
     }
 
     // ------------------------------------------------------------------ flag
@@ -79,10 +106,17 @@ abstract contract Positions is Lending {
     /// @dev Raises the flag, or lets it fall and moves the epoch on, so that whatever was signed or stored for the
     /// auction that ended is void. Nothing happens where the flag stands so already.
     function _setFlag(address account, bool flagged) internal {
-        AccountData storage info = _accounts[account];
+        AccountData memory info = _accounts[account];
         if (info.flagged == flagged) return;
         info.flagged = flagged;
         if (!flagged) ++info.epoch;
+        _accounts[account] = info;
         emit FlagSet(account, info.epoch, flagged);
+    }
+
+    /// @dev Ends the auction of an account that is healthy again: no flag, no pending deficit.
+    function _release(address account) internal {
+        _unmark(account);
+        _setFlag(account, false);
     }
 }

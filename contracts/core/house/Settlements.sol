@@ -7,15 +7,20 @@ import {IClearingHouse} from "../../interfaces/IClearingHouse.sol";
 import {ITakeCallback} from "../../interfaces/ITakeCallback.sol";
 import {IVenue} from "../../interfaces/IVenue.sol";
 import {AssetBitmap} from "../../libraries/AssetBitmap.sol";
+import {SharesMath} from "../../libraries/SharesMath.sol";
 import {WadMath} from "../../libraries/WadMath.sol";
-import {Accounts} from "./Accounts.sol";
+import {Waterfall} from "./Waterfall.sol";
 
 /// @title What the liquidation engine may do
 /// @dev The engine decides how much and at what price; here the books are made to balance: what a settlement hands out
 /// is what it brought, to the unit, and what it cancels beyond that is a deficit.
-abstract contract Settlements is Accounts {
+abstract contract Settlements is Waterfall {
     using AssetBitmap for uint64;
+    using SharesMath for uint256;
     using WadMath for uint256;
+
+    /// @dev `ILiquidationEngine.Route.TAKE`.
+    uint8 private constant ROUTE_TAKE = 0;
 
     /// @dev The sale of this transaction that waits to be booked: a hash of its terms, and what it brought.
     bytes32 private transient _pendingSale;
@@ -29,23 +34,39 @@ abstract contract Settlements is Accounts {
 
     /// @inheritdoc IClearingHouse
     function setFlag(address account, bool flagged) external nonReentrant onlyEngine {
-        _setFlag(account, flagged);
+        if (flagged) _setFlag(account, true);
+        else _release(account);
     }
 
     /// @inheritdoc IClearingHouse
     /// @dev Ends in the same cure as an owner's repayment.
     function net(address account, uint8 assetId) external nonReentrant onlyEngine returns (uint256 amount) {
         AssetData storage data = _listed(assetId);
-        _accrue(assetId, data);
+        Pool memory pool = _load(assetId, data);
         Position memory position = _positions[account][assetId];
-        amount = _debtAssets(data, position.debtShares).min(position.collateral);
+        uint256 owed = uint256(position.debtShares).toAssetsUp(pool.borrowed, pool.borrowShares);
+        amount = owed.min(position.collateral);
+        if (position.debtShares == 0) amount = 0;
         _requireAmount(amount);
-        (uint256 shares, uint256 covered) = _burnDebt(account, assetId, data, amount);
+        (uint256 shares, uint256 cancelled) = _burnDebt(account, assetId, pool, amount);
         _removeCollateral(account, assetId, amount);
-        uint256 excess = amount - covered;
-        data.reserveAssets += uint128(excess); // at most one unit per borrower
+        uint256 excess = amount - cancelled; // at most one unit per borrower
+        pool.reserve += excess;
+        _store(data, pool);
         emit Netted(account, assetId, amount, shares, excess);
         _cure(account);
+    }
+
+    /// @inheritdoc IClearingHouse
+    function mark(address account, uint256 lossWad) external nonReentrant onlyEngine {
+        AccountData memory info = _accounts[account];
+        bool marked = lossWad != 0 && info.debts != 0;
+        for (uint64 owed = info.debts; owed != 0 && (marked || info.marked); owed = owed.withoutLowest()) {
+            uint8 assetId = owed.lowest();
+            uint256 debt = marked ? _debtAssets(_assets[assetId], _positions[account][assetId].debtShares) : 0;
+            _setMark(account, assetId, debt.mulUp(lossWad));
+        }
+        if (marked != info.marked) _accounts[account].marked = marked;
     }
 
     // ------------------------------------------------------------------ settlements
@@ -67,39 +88,30 @@ abstract contract Settlements is Accounts {
     }
 
     /// @inheritdoc IClearingHouse
-    function settle(Settlement memory settlement) external nonReentrant onlyEngine {
+    function settle(Settlement calldata settlement) external nonReentrant onlyEngine {
         bytes32 sale = _saleHash(settlement.account, settlement.collateralId, settlement.debtId, settlement.seized);
         if (sale != _pendingSale || settlement.payment != _pendingPayment) {
             revert SettlementUnbalanced(settlement.payment, _pendingPayment);
         }
         _pendingSale = 0;
-        AssetData storage debt = _assets[settlement.debtId];
-        debt.cash += settlement.payment;
-        _book(settlement, debt);
-        if (settlement.chip != 0) _credits[settlement.debtId][settlement.settler] += settlement.chip;
+        _book(settlement, _assets[settlement.debtId], false);
     }
 
     /// @inheritdoc IClearingHouse
-    /// @dev All state is written before the first call out. The chip is credited and collected at once, as the events
-    /// show, by pulling that much less.
-    function settleTake(Settlement memory settlement, address recipient, bytes calldata data)
+    /// @dev All state is written before the first call out. A taker's chip is kept by pulling that much less.
+    function settleTake(Settlement calldata settlement, address payer, address recipient, bytes calldata data)
         external
         nonReentrant
         onlyEngine
+        returns (uint256 owed)
     {
         AssetData storage collateral = _listed(settlement.collateralId);
         AssetData storage debt = _listed(settlement.debtId);
-        uint128 owed = settlement.payment - settlement.chip;
         _removeCollateral(settlement.account, settlement.collateralId, settlement.seized);
-        debt.cash += owed;
-        _book(settlement, debt);
-        if (settlement.chip != 0) {
-            debt.creditAssets -= settlement.chip;
-            emit CreditCollected(settlement.debtId, settlement.settler, settlement.settler, settlement.chip);
-        }
+        owed = settlement.payment - _book(settlement, debt, settlement.route == ROUTE_TAKE);
         _pay(collateral, recipient, settlement.seized);
-        if (data.length != 0) _callTaker(settlement, collateral.token, debt.token, owed, data);
-        _pull(debt.token, settlement.settler, owed);
+        if (data.length != 0) _callPayer(payer, settlement, collateral.token, debt.token, owed, data);
+        _pull(debt.token, payer, owed);
     }
 
     /// @inheritdoc IClearingHouse
@@ -113,62 +125,74 @@ abstract contract Settlements is Accounts {
             uint8 assetId = held.lowest();
             uint128 amount = _positions[account][assetId].collateral;
             _removeCollateral(account, assetId, amount);
-            _assets[assetId].reserveAssets += amount;
+            AssetData storage data = _assets[assetId];
+            data.reserveAssets = (uint256(data.reserveAssets) + amount).toUint128();
             emit CollateralForfeited(account, assetId, amount);
         }
-        _setFlag(account, false);
+        _release(account);
     }
 
     // ------------------------------------------------------------------ bookkeeping
 
-    /// @dev Books the parts of a payment in the debt asset. Cash and collateral moved before; the settler's credit is
-    /// the caller's to write, since a taker's is paid at once.
-    function _book(Settlement memory settlement, AssetData storage debt) private {
+    /// @dev Books the parts of a payment in the debt asset; collateral moved before.
+    /// @param netted Whether the settler keeps the chip out of the payment; else it is credited.
+    /// @return kept Chip that the settler keeps.
+    function _book(Settlement calldata settlement, AssetData storage debt, bool netted) private returns (uint256 kept) {
         _requireBalanced(settlement);
-        _accrue(settlement.debtId, debt);
-        (uint256 shares, uint256 covered) = _burnDebt(settlement.account, settlement.debtId, debt, settlement.cancelled);
-        uint256 excess = uint256(settlement.repaid).zeroFloorSub(covered);
-        uint256 deficit = covered.zeroFloorSub(settlement.repaid);
-        debt.reserveAssets += settlement.reserve + uint128(excess);
-        _bookDeficit(debt, deficit);
-        _bookIncentives(settlement, debt);
-        if (settlement.surplus != 0) _addCollateral(settlement.account, settlement.debtId, settlement.surplus);
-        emit SettlementBooked(
-            settlement.account, settlement.collateralId, settlement.debtId, settlement, shares, excess, deficit
-        );
-        if (settlement.closes) _setFlag(settlement.account, false);
-    }
-
-    /// @dev Tip and chip become claims on the house. In insolvency they are no part of the payment and come out of the
-    /// reserve.
-    function _bookIncentives(Settlement memory settlement, AssetData storage debt) private {
-        uint128 incentives = settlement.tip + settlement.chip;
-        if (incentives == 0) return;
+        Pool memory pool = _load(settlement.debtId, debt);
+        (uint256 shares, uint256 cancelled) =
+            _burnDebt(settlement.account, settlement.debtId, pool, settlement.cancelled);
+        pool.reserve += settlement.reserve + uint256(settlement.repaid).zeroFloorSub(cancelled); // and the excess
+        (uint256 tip, uint256 chip) = (settlement.tip, settlement.chip);
         if (settlement.cancelled > settlement.repaid) {
-            _requireReserve(settlement.debtId, debt, incentives);
-            debt.reserveAssets -= incentives;
+            uint256 deficit = cancelled.zeroFloorSub(settlement.repaid);
+            uint256 paid = _bear(settlement.debtId, debt, pool, deficit, tip + chip);
+            tip = tip.min(paid);
+            chip = paid - tip;
         }
-        debt.creditAssets += incentives;
-        if (settlement.tip != 0) _credits[settlement.debtId][settlement.kicker] += settlement.tip;
+        _store(debt, pool);
+        kept = netted ? chip : 0;
+        _credit(settlement, debt, tip, chip - kept);
+        if (settlement.surplus != 0) _addCollateral(settlement.account, settlement.debtId, settlement.surplus);
+        emit Settled(
+            settlement.account,
+            settlement.collateralId,
+            settlement.debtId,
+            settlement.epoch,
+            settlement.route,
+            settlement.settler,
+            tip == 0 ? address(0) : settlement.kicker,
+            settlement.multiplierWad,
+            settlement.seized,
+            settlement.payment,
+            settlement.repaid,
+            cancelled,
+            settlement.surplus,
+            tip,
+            chip,
+            shares
+        );
+        if (settlement.closes) _release(settlement.account);
     }
 
-    /// @dev Lowers what suppliers own by `deficit`. Debt never passes their claims and the reserve together, so the
-    /// reserve bears what is beyond them.
-    function _bookDeficit(AssetData storage debt, uint256 deficit) private {
-        if (deficit == 0) return;
-        uint256 fromSuppliers = deficit.min(debt.totalSupplyAssets);
-        debt.totalSupplyAssets -= uint112(fromSuppliers);
-        debt.reserveAssets -= uint128(deficit - fromSuppliers);
+    /// @dev Tip and chip become claims on the house.
+    function _credit(Settlement calldata settlement, AssetData storage debt, uint256 tip, uint256 chip) private {
+        if (tip + chip == 0) return;
+        debt.creditAssets = (debt.creditAssets + tip + chip).toUint128();
+        if (tip != 0) _credits[settlement.debtId][settlement.kicker] += tip;
+        if (chip != 0) _credits[settlement.debtId][settlement.settler] += chip;
     }
 
     /// @dev Books all of an account's debt in one asset as deficit.
     function _writeOffDebt(address account, uint8 assetId) private {
         AssetData storage data = _assets[assetId];
-        _accrue(assetId, data);
-        uint256 debt = _debtAssets(data, _positions[account][assetId].debtShares);
-        (uint256 shares, uint256 covered) = _burnDebt(account, assetId, data, debt);
-        _bookDeficit(data, covered);
-        emit DebtWrittenOff(account, assetId, covered, shares);
+        Pool memory pool = _load(assetId, data);
+        uint256 held = _positions[account][assetId].debtShares;
+        uint256 debt = held.toAssetsUp(pool.borrowed, pool.borrowShares);
+        (uint256 shares, uint256 cancelled) = _burnDebt(account, assetId, pool, debt);
+        _bear(assetId, data, pool, cancelled, 0);
+        _store(data, pool);
+        emit DebtWrittenOff(account, assetId, cancelled, shares);
     }
 
     // ------------------------------------------------------------------ calls out
@@ -189,17 +213,18 @@ abstract contract Settlements is Accounts {
         if (payment < minPayment) revert IVenue.ProceedsBelowMinimum(payment, minPayment);
     }
 
-    /// @dev Lets a taker turn what it bought into what it owes.
-    function _callTaker(
-        Settlement memory settlement,
+    /// @dev Lets who pays turn what was bought into what is owed.
+    function _callPayer(
+        address payer,
+        Settlement calldata settlement,
         address collateralToken,
         address debtToken,
         uint256 owed,
         bytes calldata data
     ) private {
-        ITakeCallback taker = ITakeCallback(settlement.settler);
-        bytes4 magic = taker.onTake(settlement.account, collateralToken, settlement.seized, debtToken, owed, data);
-        if (magic != ITakeCallback.onTake.selector) revert CallbackRejected(settlement.settler);
+        bytes4 magic = ITakeCallback(payer)
+            .onTake(settlement.account, collateralToken, settlement.seized, debtToken, owed, data);
+        if (magic != ITakeCallback.onTake.selector) revert CallbackRejected(payer);
     }
 
     // ------------------------------------------------------------------ checks
@@ -209,7 +234,7 @@ abstract contract Settlements is Accounts {
     }
 
     /// @dev Refuses a settlement whose parts are not its payment; in insolvency all of the payment repays debt.
-    function _requireBalanced(Settlement memory settlement) private pure {
+    function _requireBalanced(Settlement calldata settlement) private pure {
         if (settlement.cancelled < settlement.repaid) {
             revert SettlementUnbalanced(settlement.repaid, settlement.cancelled);
         }

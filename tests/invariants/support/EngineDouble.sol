@@ -42,6 +42,7 @@ contract EngineDouble {
         payment = house.sell(
             settlement.account, settlement.collateralId, settlement.debtId, settlement.seized, minPayment, venue, data
         );
+        settlement.route = uint8(ILiquidationEngine.Route.SWAP);
         house.settle(settlement);
     }
 

@@ -225,7 +225,7 @@ contract HouseHandler is Test {
 
     function _settleTake(IClearingHouse.Settlement memory s) private {
         _tokens[s.debtId].mint(s.settler, s.payment);
-        _asEngine.settleTake(s, s.settler, "");
+        _asEngine.settleTake(s, s.settler, s.settler, "");
     }
 
     /// @notice Writes an account off: rarely, or nothing would be left to do.

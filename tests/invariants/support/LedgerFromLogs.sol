@@ -12,6 +12,7 @@ contract LedgerFromLogs {
         mapping(uint8 assetId => uint256) debtShares;
         mapping(uint8 assetId => uint256) supplyShares;
         mapping(uint8 assetId => uint256) credit;
+        mapping(uint8 assetId => uint256) marks;
         mapping(address operator => bool) operators;
         uint32 epoch;
         bool flagged;
@@ -29,6 +30,8 @@ contract LedgerFromLogs {
         uint256 reserveAssets;
         uint256 creditAssets;
         uint40 lastAccrual;
+        uint256 pendingDeficit;
+        address fund;
         IClearingHouse.AssetParameters parameters;
         IClearingHouse.RateModel model;
     }
@@ -84,6 +87,18 @@ contract LedgerFromLogs {
         return _accounts[owner].credit[assetId];
     }
 
+    function markOf(address account, uint8 assetId) external view returns (uint256) {
+        return _accounts[account].marks[assetId];
+    }
+
+    function pendingDeficit(uint8 assetId) external view returns (uint256) {
+        return _assets[assetId].pendingDeficit;
+    }
+
+    function fund(uint8 assetId) external view returns (address) {
+        return _assets[assetId].fund;
+    }
+
     function isOperator(address account, address operator) external view returns (bool) {
         return _accounts[account].operators[operator];
     }
@@ -137,7 +152,9 @@ contract LedgerFromLogs {
         bytes32 topic = log.topics[0];
         if (topic == IClearingHouse.FlagSet.selector) return _flagSet(log);
         if (topic == IClearingHouse.Netted.selector) return _netted(log);
-        if (topic == IClearingHouse.SettlementBooked.selector) return _settled(log);
+        if (topic == IClearingHouse.Settled.selector) return _settled(log);
+        if (topic == IClearingHouse.DeficitCovered.selector) return _deficitCovered(log);
+        if (topic == IClearingHouse.Marked.selector) return _marked(log);
         if (topic == IClearingHouse.DebtWrittenOff.selector) return _debtWrittenOff(log);
         if (topic == IClearingHouse.CollateralForfeited.selector) return _forfeited(log);
         return false;
@@ -149,6 +166,7 @@ contract LedgerFromLogs {
         if (topic == IClearingHouse.AssetParametersSet.selector) return _parametersSet(log);
         if (topic == IClearingHouse.RateModelSet.selector) return _modelSet(log);
         if (topic == IClearingHouse.ReserveWithdrawn.selector) return _reserveWithdrawn(log);
+        if (topic == IClearingHouse.FundSet.selector) return _fundSet(log);
         if (topic == IClearingHouse.SmallestBorrowSet.selector) smallestBorrow = abi.decode(log.data, (uint256));
         else if (topic == IClearingHouse.OracleSet.selector) oracle = _address(log.topics[1]);
         else if (topic == IClearingHouse.EngineSet.selector) engine = _address(log.topics[1]);
@@ -267,22 +285,66 @@ contract LedgerFromLogs {
         return true;
     }
 
+    /// @dev What `Settled` says beside account and assets, in the order of the event.
+    struct Settled {
+        uint32 epoch;
+        uint8 route;
+        address settler;
+        address kicker;
+        uint64 multiplierWad;
+        uint256 seized;
+        uint256 payment;
+        uint256 repaid;
+        uint256 cancelled;
+        uint256 surplus;
+        uint256 tip;
+        uint256 chip;
+        uint256 shares;
+    }
+
     function _settled(Vm.Log calldata log) private returns (bool) {
-        (IClearingHouse.Settlement memory s, uint256 shares, uint256 excess, uint256 deficit) =
-            abi.decode(log.data, (IClearingHouse.Settlement, uint256, uint256, uint256));
-        Account storage account = _accounts[s.account];
-        Asset storage debt = _assets[s.debtId];
-        _removeCollateral(account, s.collateralId, s.seized);
-        _assets[s.collateralId].cash -= s.seized;
-        _removeDebt(account, s.debtId, s.repaid - excess + deficit, shares);
-        debt.cash += s.payment;
-        debt.reserveAssets += s.reserve + excess;
-        _lose(debt, deficit);
-        if (s.cancelled > s.repaid) debt.reserveAssets -= s.tip + s.chip;
-        debt.creditAssets += s.tip + s.chip;
-        _accounts[s.kicker].credit[s.debtId] += s.tip;
-        _accounts[s.settler].credit[s.debtId] += s.chip;
-        _addCollateral(account, s.debtId, s.surplus);
+        Settled memory s = abi.decode(log.data, (Settled));
+        Account storage account = _account(log.topics[1]);
+        uint8 collateralId = _id(log.topics[2]);
+        uint8 debtId = _id(log.topics[3]);
+        Asset storage debt = _assets[debtId];
+        uint256 kept = s.route == 0 ? s.chip : 0;
+        _removeCollateral(account, collateralId, s.seized);
+        _assets[collateralId].cash -= s.seized;
+        _removeDebt(account, debtId, s.cancelled, s.shares);
+        debt.cash += s.payment - kept;
+        if (s.payment == s.repaid) debt.reserveAssets -= s.tip + s.chip;
+        else debt.reserveAssets += s.payment - s.repaid - s.surplus - s.tip - s.chip;
+        if (s.repaid > s.cancelled) debt.reserveAssets += s.repaid - s.cancelled;
+        else _lose(debt, s.cancelled - s.repaid);
+        debt.creditAssets += s.tip + s.chip - kept;
+        _accounts[s.kicker].credit[debtId] += s.tip;
+        _accounts[s.settler].credit[debtId] += s.chip - kept;
+        _addCollateral(account, debtId, s.surplus);
+        return true;
+    }
+
+    function _deficitCovered(Vm.Log calldata log) private returns (bool) {
+        (uint256 toSuppliers, uint256 toReserve) = abi.decode(log.data, (uint256, uint256));
+        Asset storage a = _assets[_id(log.topics[1])];
+        a.totalSupplyAssets += toSuppliers;
+        a.reserveAssets += toReserve;
+        a.cash += toSuppliers + toReserve;
+        return true;
+    }
+
+    function _marked(Vm.Log calldata log) private returns (bool) {
+        uint256 amount = abi.decode(log.data, (uint256));
+        uint8 assetId = _id(log.topics[2]);
+        mapping(uint8 assetId => uint256) storage marks = _account(log.topics[1]).marks;
+        _assets[assetId].pendingDeficit += amount;
+        _assets[assetId].pendingDeficit -= marks[assetId];
+        marks[assetId] = amount;
+        return true;
+    }
+
+    function _fundSet(Vm.Log calldata log) private returns (bool) {
+        _assets[_id(log.topics[1])].fund = _address(log.topics[2]);
         return true;
     }
 

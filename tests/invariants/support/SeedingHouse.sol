@@ -25,19 +25,19 @@ contract SeedingHouse is ClearingHouse {
         uint128[] calldata debt
     ) external {
         AssetData storage data = _listed(debtId);
-        _accrue(debtId, data);
+        Pool memory pool = _load(debtId, data);
         uint256 borrowed;
         for (uint256 i = 0; i < accounts.length; ++i) {
             address account = accounts[i];
             _addCollateral(account, collateralId, collateral[i]);
-            _assets[collateralId].cash += collateral[i];
             emit CollateralDeposited(account, collateralId, msg.sender, collateral[i]);
             if (debt[i] == 0) continue;
-            uint256 shares = _mintDebt(account, debtId, data, debt[i]);
+            uint256 shares = _mintDebt(account, debtId, pool, debt[i]);
             borrowed += debt[i];
             _accounts[account].lastRiskBlock = uint40(block.number);
             emit Borrowed(account, debtId, msg.sender, debt[i], shares);
         }
+        _store(data, pool);
         _pay(data, msg.sender, borrowed);
     }
 }

@@ -15,6 +15,7 @@ import {UniswapV3Venue} from "../../../contracts/venues/UniswapV3Venue.sol";
 import {Routes} from "./Routes.sol";
 import {Test} from "./Test.sol";
 import {UniswapV3Pools} from "./UniswapV3Pools.sol";
+import {Vm} from "./Vm.sol";
 
 /// @title The whole system with three assets, and real Uniswap V3 pools
 /// @notice WETH at 2,000, WBTC at 60,000, USDC at 1; pools of WETH and WBTC against USDC at the oracle price.
@@ -220,6 +221,31 @@ abstract contract EngineFixture is Test {
     }
 
     // ------------------------------------------------------------------ readings
+
+    /// @dev What `Settled` says beside account and assets, in the order of the event.
+    struct SettledLog {
+        uint32 epoch;
+        uint8 route;
+        address settler;
+        address kicker;
+        uint64 multiplierWad;
+        uint256 seized;
+        uint256 payment;
+        uint256 repaid;
+        uint256 cancelled;
+        uint256 surplus;
+        uint256 tip;
+        uint256 chip;
+        uint256 shares;
+    }
+
+    /// @dev The last settlement among the recorded logs.
+    function _settled() internal returns (SettledLog memory told) {
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        for (uint256 i = 0; i < logs.length; ++i) {
+            if (logs[i].topics[0] == IClearingHouse.Settled.selector) told = abi.decode(logs[i].data, (SettledLog));
+        }
+    }
 
     function _debt(address account, uint8 assetId) internal view returns (uint256) {
         IClearingHouse.Leg[] memory legs = house.accountState(account).legs;
