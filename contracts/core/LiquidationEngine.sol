@@ -7,6 +7,7 @@ import {Multicall} from "@openzeppelin/contracts/utils/Multicall.sol";
 import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
 import {ILiquidationEngine} from "../interfaces/ILiquidationEngine.sol";
 import {Parameters} from "../libraries/Parameters.sol";
+import {Quotes} from "../libraries/Quotes.sol";
 import {Sizing} from "../libraries/Sizing.sol";
 import {WAD, WadMath} from "../libraries/WadMath.sol";
 import {EngineStorage} from "./engine/EngineStorage.sol";
@@ -15,8 +16,9 @@ import {Sales} from "./engine/Sales.sol";
 /// @title Liquidation engine: one reserve price, several ways to meet it
 /// @notice See `ILiquidationEngine` for what each function does. The parts, in `core/engine`: what is stored
 /// (EngineStorage), how far reserves have fallen (Clocks), what every sale has in common (Sales), and, forwarded to,
-/// how auctions begin and end (EngineAuctions), how a sale reaches a venue (EngineRoutes), what governance does
-/// (EngineGovernance); the arithmetic is in `Sizing`, `ReserveCurve`, `ReleaseBudget`, `Urgency`, `CurveParameters`.
+/// how auctions begin and end (EngineAuctions), how a sale reaches a venue or a dealer (EngineRoutes), what governance
+/// does (EngineGovernance); the arithmetic is in `Sizing`, `ReserveCurve`, `ReleaseBudget`, `Urgency`,
+/// `CurveParameters`.
 /// Here: the open take, and what can be read.
 /// @dev Holds no tokens. Every function that changes state holds one transient lock, and writes its own state before it
 /// calls the clearing house, which alone calls out to takers and venues.
@@ -84,8 +86,13 @@ contract LiquidationEngine is ILiquidationEngine, Sales, Multicall {
         if (maxSeized < sale.seized) sale = Sizing.partly(context.position, context.reserve, maxSeized);
         _draw(context, sale.seized);
         (IClearingHouse.Settlement memory settlement, bool spent) = _conclude(context, context.reserve, sale, WAD);
+<<<<<<< contracts/core/LiquidationEngine.sol
+        _house.settleTake(settlement, msg.sender, recipient, data);
+        _report(Route.TAKE, context.reserve.multiplier, sale, context);
+=======
         settlement.multiplierWad = uint64(context.reserve.multiplier); // at most the start of a curve, or 1 / k
         payment = _house.settleTake(settlement, msg.sender, recipient, data);
+>>>>>>> /tmp/tmp.XgyIrndZOo/n
         if (spent) _house.writeOff(context.account);
         return (sale.seized, payment);
     }
@@ -218,6 +225,21 @@ contract LiquidationEngine is ILiquidationEngine, Sales, Multicall {
     }
 
     /// @inheritdoc ILiquidationEngine
+    function quoteHash(Quote calldata quote) external view returns (bytes32) {
+        return Quotes.digest(quote);
+    }
+
+    /// @inheritdoc ILiquidationEngine
+    function filled(bytes32 hash) external view returns (uint128) {
+        return _filled[hash];
+    }
+
+    /// @inheritdoc ILiquidationEngine
+    function nonceBitmap(address dealer, uint256 word) external view returns (uint256) {
+        return _nonceBitmap[dealer][word];
+    }
+
+    /// @inheritdoc ILiquidationEngine
     function clearingHouse() external view returns (address) {
         return address(_house);
     }
@@ -229,6 +251,11 @@ contract LiquidationEngine is ILiquidationEngine, Sales, Multicall {
         external
         returns (uint256, uint256)
     {
+        _forward(_routes);
+    }
+
+    /// @inheritdoc ILiquidationEngine
+    function fill(Quote calldata, bytes calldata, uint256) external returns (uint256, uint256) {
         _forward(_routes);
     }
 
@@ -254,10 +281,25 @@ contract LiquidationEngine is ILiquidationEngine, Sales, Multicall {
         _forward(_auctioneer);
     }
 
+    /// @inheritdoc ILiquidationEngine
+    function end(address) external {
+        _forward(_auctioneer);
+    }
+
     // ------------------------------------------------------------------ forwarded: governance
 
     /// @inheritdoc ILiquidationEngine
     function poke(uint8) external {
+        _forward(_governance);
+    }
+
+    /// @inheritdoc ILiquidationEngine
+    function invalidateNonce(uint256) external {
+        _forward(_governance);
+    }
+
+    /// @inheritdoc ILiquidationEngine
+    function invalidateWord(uint256, uint256) external {
         _forward(_governance);
     }
 

@@ -189,6 +189,8 @@ interface ILiquidationEngine {
     /// @notice The breaker was set. Level 1 stops kicks, 2 redos too, 3 settlements too, each until `until`. Auctions
     /// kicked before `resumedAt`, or before the end of a level 3, have lapsed.
     event BreakerSet(uint8 level, uint40 until, uint40 resumedAt);
+    /// @notice A dealer's quote was settled, in part or whole. The settlement itself is the clearing house's to tell.
+    event QuoteFilled(bytes32 indexed hash, address indexed dealer, uint256 seized);
     /// @notice A nonce of a dealer was cancelled, or several of one word.
     event NoncesInvalidated(address indexed dealer, uint256 word, uint256 mask);
     /// @notice An auction that nobody settled ended, and what was left of the debt was written off.
@@ -284,6 +286,10 @@ interface ILiquidationEngine {
     /// @notice Nets collateral against debt in the same asset, for an unhealthy account. Anyone may.
     function net(address account, uint8 assetId) external returns (uint256 amount);
 
+    /// @notice Ends an auction that lapsed at its tail with less than its debt in collateral at the highest of its
+    /// reserves then: the rest of the debt is booked as a deficit and the collateral forfeited. Anyone may.
+    function end(address account) external;
+
     /// @notice Reads the depth of an asset's market and sets the capacity of its buckets. Anyone may.
     function poke(uint8 assetId) external;
 
@@ -327,6 +333,20 @@ interface ILiquidationEngine {
         address venue,
         bytes calldata data
     ) external returns (uint256 seized, uint256 payment);
+
+    /// @notice Settles a dealer's quote: the dealer pays and receives, the caller is credited the chip.
+    /// @dev The quote's own price must be at least the reserve; size follows from it. Draws on the budgets only where
+    /// the price is below what the measured depth would pay for the amount.
+    /// @param amount Upper limit of collateral, units; `type(uint256).max` for as much as possible.
+    /// @return seized Collateral sold to the dealer. @return payment What the dealer paid.
+    function fill(Quote calldata quote, bytes calldata signature, uint256 amount)
+        external
+        returns (uint256 seized, uint256 payment);
+
+    /// @notice Cancels one nonce of the caller.
+    function invalidateNonce(uint256 nonce) external;
+    /// @notice Cancels the nonces of a word of the caller whose bit is set in `mask`.
+    function invalidateWord(uint256 word, uint256 mask) external;
 
     // ------------------------------------------------------------------ governance (AccessManager)
 
@@ -386,6 +406,12 @@ interface ILiquidationEngine {
     function isVenue(address venue) external view returns (bool);
     /// @notice The breaker's level now, until when it stands, and when a level 3 last ended (unix seconds).
     function breaker() external view returns (uint8 level, uint40 until, uint40 resumedAt);
+    /// @notice EIP-712 digest of a quote, as signed and as its fills are kept by.
+    function quoteHash(Quote calldata quote) external view returns (bytes32);
+    /// @notice Collateral units sold under a quote that is not used up; one that is has spent its nonce.
+    function filled(bytes32 hash) external view returns (uint128);
+    /// @notice Cancelled and spent nonces of a dealer, by word.
+    function nonceBitmap(address dealer, uint256 word) external view returns (uint256);
     /// @notice The clearing house that this engine settles for.
     function clearingHouse() external view returns (address);
 }

@@ -96,6 +96,20 @@ abstract contract Clocks is EngineStorage {
         return active + (wall - active) * urgency / ReleaseBudget.URGENT;
     }
 
+    /// @dev M, the highest multiplier among an account's collaterals, where one that does not run counts 1 and one
+    /// below `dust` not at all; zero where there is none.
+    function _highest(address account, IClearingHouse.AccountState memory state, Pace memory pace, uint256 dust)
+        internal
+        view
+        returns (uint256 highest)
+    {
+        for (uint256 i = 0; i < state.legs.length; ++i) {
+            if (state.legs[i].collateralValue < dust) continue;
+            (, uint256 multiplier,) = _multiplier(account, state.legs[i].assetId, state.epoch, pace);
+            highest = highest.max(multiplier);
+        }
+    }
+
     function _runs(ILiquidationEngine.AuctionLeg memory leg, uint32 epoch) internal pure returns (bool) {
         return leg.startedAt != 0 && leg.epoch == epoch;
     }

@@ -95,6 +95,26 @@ contract EngineAuctions is Clocks {
         return _house.net(account, assetId);
     }
 
+    /// @notice See `ILiquidationEngine`.
+    /// @dev The multipliers are those at the lapse, as far as can be known: a market's clock may have run on since by
+    /// at most the wall time since, which is left out, and urgency counts as the last settlement saw it. So nothing is
+    /// written off at a price that was never on offer.
+    function end(address account) external nonReentrant {
+        Settings memory settings = _requireBelow(NO_SETTLEMENT);
+        IClearingHouse.AccountState memory state = _flaggedState(account, NO_ASSET);
+        _requireUnhealthy(account, state);
+        AuctionData memory data = _auctions[account];
+        (bool lapsed, uint256 lapsesAt) = _lapse(data, state.epoch, settings);
+        if (!lapsed) revert ILiquidationEngine.AuctionRunning(account, lapsesAt);
+        if (lapsesAt != uint256(data.kickedAt) + settings.tail) revert ILiquidationEngine.EndRefused(account);
+        Pace memory pace = _pace(account, state, settings);
+        (pace.urgency, pace.overrun) = (0, (block.timestamp - lapsesAt) * 1_000);
+        uint256 highest = _highest(account, state, pace, settings.dustValue * WAD);
+        if (state.collateralValue.mulDown(highest) >= state.debtValue) revert ILiquidationEngine.EndRefused(account);
+        emit ILiquidationEngine.Ended(account, state.epoch);
+        _house.writeOff(account);
+    }
+
     // ------------------------------------------------------------------ accounts
 
     function _unhealthyState(address account) private view returns (IClearingHouse.AccountState memory state) {

@@ -8,6 +8,7 @@ import {IPriceOracle} from "../../interfaces/IPriceOracle.sol";
 import {IMarketDepth} from "../../interfaces/IMarketDepth.sol";
 import {AssetBitmap} from "../../libraries/AssetBitmap.sol";
 import {Parameters} from "../../libraries/Parameters.sol";
+import {Quotes} from "../../libraries/Quotes.sol";
 import {ReleaseBudget} from "../../libraries/ReleaseBudget.sol";
 import {WadMath} from "../../libraries/WadMath.sol";
 import {Clocks} from "./Clocks.sol";
@@ -156,5 +157,23 @@ contract EngineGovernance is Clocks {
             revert ILiquidationEngine.TripRefused(assetId, dropBps, updatedAt);
         }
         _setBreaker(NO_SETTLEMENT, uint40(until));
+    }
+
+    // ------------------------------------------------------------------ quotes
+
+    /// @notice Cancels one nonce of the caller.
+    function invalidateNonce(uint256 nonce) external nonReentrant {
+        (uint256 word, uint256 bit) = Quotes.position(nonce);
+        _invalidate(word, bit);
+    }
+
+    /// @notice Cancels the nonces of a word of the caller whose bit is set in `mask`.
+    function invalidateWord(uint256 word, uint256 mask) external nonReentrant {
+        _invalidate(word, mask);
+    }
+
+    function _invalidate(uint256 word, uint256 mask) private {
+        _nonceBitmap[msg.sender][word] |= mask;
+        emit ILiquidationEngine.NoncesInvalidated(msg.sender, word, mask);
     }
 }

@@ -2,20 +2,25 @@
 pragma solidity ^0.8.28;
 
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 
 import {IClearingHouse} from "../../interfaces/IClearingHouse.sol";
 import {ILiquidationEngine} from "../../interfaces/ILiquidationEngine.sol";
 import {IVenue} from "../../interfaces/IVenue.sol";
+import {AssetBitmap} from "../../libraries/AssetBitmap.sol";
 import {Parameters} from "../../libraries/Parameters.sol";
+import {Quotes} from "../../libraries/Quotes.sol";
+import {ReleaseBudget} from "../../libraries/ReleaseBudget.sol";
 import {Sizing} from "../../libraries/Sizing.sol";
 import {WAD, WAD_PER_BPS, WadMath} from "../../libraries/WadMath.sol";
 import {EngineStorage} from "./EngineStorage.sol";
 import {Sales} from "./Sales.sol";
 
-/// @title How a sale reaches a venue
+/// @title How a sale reaches a venue or a dealer
 /// @notice Code that the liquidation engine runs by delegatecall, in its own storage, because its bytecode would not
 /// hold all of it. The engine declares the same functions and forwards them unchanged.
 contract EngineRoutes is Sales {
+    using AssetBitmap for uint64;
     using WadMath for uint256;
 
     /// @param house The clearing house. The engine's authority is in the engine's storage.
@@ -42,7 +47,7 @@ contract EngineRoutes is Sales {
         (seized, minPayment) = _sizeSale(context, spot, maxSeized, minPrice);
         _draw(context, seized);
         payment = _house.sell(account, collateralId, debtId, seized.toUint128(), minPayment, venue, data);
-        _book(context, seized, payment);
+        _settle(context, seized, payment);
     }
 
     /// @dev How much to sell, and the least that it must bring. The venue's marginal price `spot` is the best that any
@@ -109,18 +114,35 @@ contract EngineRoutes is Sales {
         }
     }
 
-    /// @dev Books what `sell` brought. It is at least the reserve, so a realised multiplier that comes out a wei below
-    /// it is a rounding and does not count.
-    function _book(Context memory context, uint256 seized, uint256 payment) private {
+    function _settle(Context memory context, uint256 seized, uint256 payment) private {
+        (IClearingHouse.Settlement memory settlement, bool spent) = _booked(context, seized, payment, true);
+        _house.settle(settlement);
+        if (spent) _house.writeOff(context.account);
+    }
+
+    /// @dev What a sale at its own price is booked as, and whether the account must be written off after it. The sale
+    /// brought at least the reserve, so a realised multiplier that comes out a wei below it is a rounding and does not
+    /// count. `slipping` chips fall with slippage.
+    function _booked(Context memory context, uint256 seized, uint256 payment, bool slipping)
+        private
+        returns (IClearingHouse.Settlement memory settlement, bool spent)
+    {
         uint256 realised = Sizing.multiplierDown(context.position, seized, payment).max(context.reserve.multiplier);
         Sizing.Terms memory paid = Sizing.terms(context.position, context.rules, realised);
         Sizing.Sale memory sale = Sizing.realised(context.position, paid, seized, payment);
+<<<<<<< contracts/core/engine/EngineRoutes.sol
+        uint256 chipWad = slipping ? _chipPart(realised, context.settings.slippageLimitBps * WAD_PER_BPS) : WAD;
+        (settlement, spent) = _conclude(context, paid, sale, chipWad);
+        ILiquidationEngine.Route route = slipping ? ILiquidationEngine.Route.SWAP : ILiquidationEngine.Route.FILL;
+        _report(route, realised, sale, context);
+=======
         uint256 chipWad = _chipPart(realised, context.settings.slippageLimitBps * WAD_PER_BPS);
         (IClearingHouse.Settlement memory settlement, bool spent) = _conclude(context, paid, sale, chipWad);
         settlement.route = uint8(ILiquidationEngine.Route.SWAP);
         settlement.multiplierWad = uint64(realised.min(type(uint64).max));
         _house.settle(settlement);
         if (spent) _house.writeOff(context.account);
+>>>>>>> /tmp/tmp.XgyIrndZOo/n
     }
 
     /// @dev Part of the chip that a sale earns: 1 at the oracle's price, 0 at the slippage limit, linear. Rounding:
@@ -128,5 +150,116 @@ contract EngineRoutes is Sales {
     function _chipPart(uint256 realised, uint256 limit) private pure returns (uint256) {
         uint256 slippage = WAD.zeroFloorSub(realised);
         return limit.zeroFloorSub(slippage).divDown(limit);
+    }
+
+    // ------------------------------------------------------------------ fill
+
+    /// @notice See `ILiquidationEngine`.
+    function fill(ILiquidationEngine.Quote calldata quote, bytes calldata signature, uint256 amount)
+        external
+        nonReentrant
+        returns (uint256 seized, uint256 payment)
+    {
+        bytes32 hash = Quotes.digest(quote);
+        uint256 left = _requireFillable(quote, hash, signature);
+        Context memory context = _open(quote.account, quote.collateralId, quote.debtId);
+        if (quote.epoch != context.auction.epoch) {
+            revert ILiquidationEngine.QuoteEpochPassed(quote.epoch, context.auction.epoch);
+        }
+        seized = _sizeFill(context, quote, left, amount);
+        payment = seized.mulDivUp(quote.price, WAD);
+        _noteFill(quote, hash, left, seized);
+        _settleFill(context, quote.dealer, seized, payment, quote.callback ? abi.encode(hash) : bytes(""));
+    }
+
+    function _settleFill(Context memory context, address dealer, uint256 seized, uint256 payment, bytes memory data)
+        private
+    {
+        (IClearingHouse.Settlement memory settlement, bool spent) = _booked(context, seized, payment, false);
+        _house.settleTake(settlement, dealer, dealer, data);
+        if (spent) _house.writeOff(context.account);
+    }
+
+    /// @dev Refuses what its dealer did not sign, or no longer stands by; gives what is left of a quote.
+    function _requireFillable(ILiquidationEngine.Quote calldata quote, bytes32 hash, bytes calldata signature)
+        private
+        view
+        returns (uint256 left)
+    {
+        if (block.timestamp > quote.deadline) revert ILiquidationEngine.QuoteExpired(quote.deadline);
+        if (quote.dealer == quote.account) revert ILiquidationEngine.QuoteSelfDealt(quote.dealer);
+        if (quote.filler != address(0) && quote.filler != msg.sender) {
+            revert ILiquidationEngine.QuoteFillerExclusive(quote.filler);
+        }
+        (uint256 word, uint256 bit) = Quotes.position(quote.nonce);
+        if (_nonceBitmap[quote.dealer][word] & bit != 0) {
+            revert ILiquidationEngine.QuoteSpent(quote.dealer, quote.nonce);
+        }
+        if (!SignatureChecker.isValidSignatureNowCalldata(quote.dealer, hash, signature)) {
+            revert ILiquidationEngine.QuoteUnsigned(quote.dealer);
+        }
+        return quote.maxFill - _filled[hash];
+    }
+
+    /// @dev How much is sold at the quote's price: what restores the target at it, at most what is left of the quote,
+    /// what the caller asks for, and what the budgets release.
+    function _sizeFill(Context memory context, ILiquidationEngine.Quote calldata quote, uint256 left, uint256 amount)
+        private
+        returns (uint256 seized)
+    {
+        Sizing.Position memory position = context.position;
+        uint256 quoted = Sizing.multiplierDown(position, WAD, quote.price);
+        if (quoted < context.reserve.multiplier) {
+            uint256 price = position.collateralPrice;
+            revert ILiquidationEngine.QuoteBelowReserve(quoted.mulDown(price), context.reserve.multiplier.mulUp(price));
+        }
+        uint256 above = Sizing.multiplierUp(position, WAD, quote.price);
+        Sizing.Terms memory best = Sizing.terms(position, context.rules, above);
+        Sizing.Terms memory low = Sizing.terms(position, context.rules, quoted);
+        _requireChoice(context, low);
+        uint256 size = Sizing.saleSize(position, best, low, context.rules);
+        seized = size.min(left).min(amount);
+        if (!_paysForDepth(context, seized, quoted)) {
+            seized = seized.min(_released(context, best, size));
+            _draw(context, seized);
+        }
+        if (seized < quote.minFill && seized < left) revert ILiquidationEngine.FillTooSmall(seized, quote.minFill);
+    }
+
+    /// @dev Whether a price is at least what the measured depth of both markets would pay for `seized`, so that the
+    /// dealer asks nothing of them: 1 - slippageLimit * value / (2 * depth), since a sale that moves the price by the
+    /// slippage limit costs half of that on average, and never below 1 - slippageLimit, beyond which nothing was
+    /// measured. Where a poke is too old nothing is known. Rounding: UP.
+    function _paysForDepth(Context memory context, uint256 seized, uint256 quoted) private view returns (bool) {
+        Pace memory pace = context.pace;
+        uint256 value = seized.valueUp(context.position.collateralPrice, context.position.collateralUnit);
+        return _paysFor(context.collateralId, ILiquidationEngine.Side.SELL, pace, value, quoted)
+            && _paysFor(context.debtId, ILiquidationEngine.Side.BUY, pace, value, quoted);
+    }
+
+    function _paysFor(uint8 assetId, ILiquidationEngine.Side side, Pace memory pace, uint256 value, uint256 quoted)
+        private
+        view
+        returns (bool)
+    {
+        if (!pace.budgeted.has(assetId)) return true;
+        ILiquidationEngine.Bucket memory market = _bucketNow(assetId, side, pace.speed);
+        if (!ReleaseBudget.isFresh(market, pace.speed.depthMaxAge, block.timestamp)) return false;
+        uint256 limit = pace.speed.slippageLimitBps * WAD_PER_BPS;
+        uint256 depth = ReleaseBudget.depthOf(market, pace.speed.shapeBps);
+        uint256 slippage = limit.mulDivDown(value, 2 * depth).min(limit);
+        return quoted >= WAD - slippage;
+    }
+
+    /// @dev Keeps what is sold under a quote. The last fill spends its nonce instead, and with it every other quote
+    /// under it.
+    function _noteFill(ILiquidationEngine.Quote calldata quote, bytes32 hash, uint256 left, uint256 seized) private {
+        if (seized < left) {
+            _filled[hash] = uint128(quote.maxFill - left + seized); // below maxFill
+        } else {
+            (uint256 word, uint256 bit) = Quotes.position(quote.nonce);
+            _nonceBitmap[quote.dealer][word] |= bit;
+        }
+        emit ILiquidationEngine.QuoteFilled(hash, quote.dealer, seized);
     }
 }
