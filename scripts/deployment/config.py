@@ -26,6 +26,11 @@ class AssetConfig:
         Yearly borrow rate at no, at the kink's and at full utilisation.
     reserve_factor_bps : int
         Share of interest set aside.
+    volatility_bps : int
+        Yearly volatility that curve and urgency follow from. A stable asset has 20 %, the floor of a live
+        estimate, because it is sold for a volatile one as often as not.
+    deviation_bps : int
+        Move upon which its feed publishes.
     """
 
     symbol: str
@@ -41,11 +46,13 @@ class AssetConfig:
     full_rate_bps: int = 6_000
     kink_bps: int = 9_000
     reserve_factor_bps: int = 1_000
+    volatility_bps: int = 8_000
+    deviation_bps: int = 50
 
 
 WETH = AssetConfig("WETH", "Wrapped Ether", 18, 200.0, 8_000, 8_300, 10_800, cap=10_000_000, kink_bps=8_000)
 WBTC = AssetConfig("WBTC", "Wrapped Bitcoin", 8, 8_000.0, 7_300, 7_800, 11_000, cap=1_000_000, kink_bps=8_000)
-USDC = AssetConfig("USDC", "USD Coin", 6, 1.0, 8_700, 9_000, 10_000, cap=10_000_000_000)
+USDC = AssetConfig("USDC", "USD Coin", 6, 1.0, 8_700, 9_000, 10_000, cap=10_000_000_000, volatility_bps=2_000)
 
 
 @dataclass(frozen=True)
@@ -67,10 +74,7 @@ class PoolConfig:
 
 @dataclass(frozen=True)
 class EngineConfig:
-    """Parameters of the liquidation engine, as `ILiquidationEngine.EngineParameters`, and its curves' inputs.
-
-    From a volatility of 80 % a year follows a curve that falls by 1 % in 89 s.
-    """
+    """Parameters of the liquidation engine, as `ILiquidationEngine.EngineParameters`."""
 
     target_health_factor_bps: int = 10_500
     penalty_bps: int = 50
@@ -80,9 +84,38 @@ class EngineConfig:
     tip_value: int = 5
     dust_value: int = 100
     tail: int = 7_200
-    volatility_bps: int = 8_000
-    deviation_bps: int = 50
-    venue_fee_pips: int = 500
+
+
+@dataclass(frozen=True)
+class SpeedConfig:
+    """Release budget, urgency and choice of collateral, as `ILiquidationEngine.SpeedParameters`."""
+
+    recovery: int = 120
+    slippage_limit_bps: int = 200
+    near_slippage_bps: int = 30
+    shape_bps: int = 5_000
+    urgency_z_bps: int = 30_000
+    tau_clear: int = 600
+    min_capacity: int = 10_000
+    max_capacity: int = 5_000_000
+    depth_max_age: int = 1_800
+    choice_tolerance_bps: int = 1_000
+
+
+@dataclass(frozen=True)
+class SecondSourceConfig:
+    """A second feed per asset, which must confirm the first.
+
+    Parameters
+    ----------
+    max_deviation_bps : int
+        How far it may be from the first.
+    decimals : int
+        Of its answers.
+    """
+
+    max_deviation_bps: int = 200
+    decimals: int = 18
 
 
 @dataclass(frozen=True)
@@ -97,6 +130,10 @@ class DeploymentConfig:
         Made and started at the prices of their assets.
     engine : EngineConfig
         Parameters of the engine.
+    speed : SpeedConfig
+        Parameters of its release budgets.
+    second_sources : SecondSourceConfig or None
+        Second price feeds; none if None, since whoever publishes prices must then publish both.
     feed_decimals : int
         Decimals of every feed.
     max_age : int
@@ -114,6 +151,8 @@ class DeploymentConfig:
     assets: tuple[AssetConfig, ...] = (WETH, WBTC, USDC)
     pools: tuple[PoolConfig, ...] = (PoolConfig("WETH", "USDC"), PoolConfig("WBTC", "USDC"))
     engine: EngineConfig = field(default_factory=EngineConfig)
+    speed: SpeedConfig = field(default_factory=SpeedConfig)
+    second_sources: SecondSourceConfig | None = None
     feed_decimals: int = 8
     max_age: int = 4_200
     smallest_borrow: int = 500
@@ -130,3 +169,7 @@ class DeploymentConfig:
             If none is configured.
         """
         return {asset.symbol: asset for asset in self.assets}[symbol]
+
+    def venue_fee_pips(self, symbol: str) -> int:
+        """Return the fee of the cheapest pool that trades an asset, millionths; zero if there is no pool."""
+        return min((pool.fee_pips for pool in self.pools if symbol in (pool.base, pool.quote)), default=0)

@@ -1,14 +1,15 @@
 """Deploys Sluice, its tokens, feeds and markets, step by step through a `Deployer`."""
 
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
+from fractions import Fraction
 from typing import Any
 
 from eth_utils.crypto import keccak
 
 from scripts.deployment.artifacts import Artifact, Artifacts, ForgeArtifacts
-from scripts.deployment.config import WAD, AssetConfig, DeploymentConfig, EngineConfig
+from scripts.deployment.config import WAD, AssetConfig, DeploymentConfig, SecondSourceConfig
 from scripts.deployment.deployer import Deployer
-from scripts.deployment.uniswap import create_pool, deploy_uniswap
+from scripts.deployment.uniswap import ZERO_ADDRESS, create_pool, deploy_uniswap
 
 MANIFEST_VERSION = 1
 ACCESS_MANAGER = "@openzeppelin/contracts/build/contracts/AccessManager.json"
@@ -41,6 +42,9 @@ class _Plan:
         self.built = _Built()
         self.tokens: dict[str, str] = {}
         self.feeds: dict[str, str] = {}
+        self.second_feeds: dict[str, str] = {}
+        self.insurance_funds: dict[str, str] = {}
+        self.supply_vaults: dict[str, str] = {}
 
     def deploy(self, name: str, artifact: Artifact, *arguments: Any) -> str:
         address = self.deployer.deploy(artifact, *arguments)
@@ -55,14 +59,21 @@ class _Plan:
     # ------------------------------------------------------------------ steps, in order
 
     def tokens_and_feeds(self) -> None:
-        token, feed = self.artifacts.own("FaucetToken"), self.artifacts.own("MockAggregator")
+        token = self.artifacts.own("FaucetToken")
+        second = self.config.second_sources
         for asset in self.config.assets:
             self.tokens[asset.symbol] = self.deployer.deploy(token, asset.name, asset.symbol, asset.decimals)
-            self.feeds[asset.symbol] = address = self.deployer.deploy(
-                feed, self.config.feed_decimals, f"{asset.symbol} / USD", self.deployer.sender
-            )
-            answer = round(asset.price * 10**self.config.feed_decimals)
-            self.deployer.send(address, feed, "publish", answer, self.deployer.head()[1])
+            self.feeds[asset.symbol] = self.feed(asset, self.config.feed_decimals)
+            if second is not None:
+                self.second_feeds[asset.symbol] = self.feed(asset, second.decimals)
+
+    def feed(self, asset: AssetConfig, decimals: int) -> str:
+        """Deploy a feed that has published the asset's first price; return its address."""
+        feed = self.artifacts.own("MockAggregator")
+        address = self.deployer.deploy(feed, decimals, f"{asset.symbol} / USD", self.deployer.sender)
+        answer = round(Fraction(asset.price) * 10**decimals)
+        self.deployer.send(address, feed, "publish", answer, self.deployer.head()[1])
+        return address
 
     def core(self) -> None:
         manager = self.deploy("access_manager", self.artifacts.npm(ACCESS_MANAGER), self.deployer.sender)
@@ -79,18 +90,27 @@ class _Plan:
         self.send("clearing_house", "setSmallestBorrow", self.config.smallest_borrow * WAD)
 
     def listings(self) -> None:
-        self.send("liquidation_engine", "setParameters", engine_parameters(self.config.engine))
-        inputs = curve_inputs(self.config.engine)
+        self.send("liquidation_engine", "setParameters", astuple(self.config.engine))
+        self.send("liquidation_engine", "setSpeedParameters", astuple(self.config.speed))
         for asset_id, asset in enumerate(self.config.assets):
-            self.send("price_oracle", "setFeed", self.tokens[asset.symbol], self.feed_of(asset))
-            self.send(
-                "clearing_house", "listAsset", self.tokens[asset.symbol], risk_of(asset), rate_model_of(asset)
-            )
+            token = self.tokens[asset.symbol]
+            feed = self.source(self.feeds[asset.symbol], self.config.feed_decimals)
+            self.send("price_oracle", "setFeed", token, feed)
+            if self.config.second_sources is not None:
+                self.confirm(asset, self.config.second_sources)
+            self.send("clearing_house", "listAsset", token, risk_of(asset), rate_model_of(asset))
+            inputs = curve_inputs(self.config, asset)
             self.send("liquidation_engine", "setCurveInputs", asset_id, inputs)
 
-    def feed_of(self, asset: AssetConfig) -> tuple[str, int, int, int]:
-        largest = LARGEST_ANSWER_USD * 10**self.config.feed_decimals
-        return self.feeds[asset.symbol], self.config.max_age, SMALLEST_ANSWER, largest
+    def confirm(self, asset: AssetConfig, second: SecondSourceConfig) -> None:
+        """Let the asset's second feed confirm the first."""
+        feed = self.source(self.second_feeds[asset.symbol], second.decimals)
+        token = self.tokens[asset.symbol]
+        self.send("price_oracle", "setSecondary", token, feed, second.max_deviation_bps)
+
+    def source(self, feed: str, decimals: int) -> tuple[str, int, int, int]:
+        """Return ``IPriceOracle.Feed`` as a tuple in its order."""
+        return feed, self.config.max_age, SMALLEST_ANSWER, LARGEST_ANSWER_USD * 10**decimals
 
     def markets(self) -> tuple[dict[str, str], list[dict[str, Any]]]:
         wrapped = self.tokens.get("WETH", self.deployer.sender)
@@ -118,6 +138,25 @@ class _Plan:
         for operator in self.config.taker_operators:
             self.send("flash_taker", "setOperator", operator, True)
 
+    def depth(self, factory: str, pools: list[dict[str, Any]]) -> None:
+        """Measure each asset that has pools of its own, and give it release budgets."""
+        house, manager = self.built.addresses["clearing_house"], self.built.addresses["access_manager"]
+        market = self.deploy("market_depth", self.artifacts.own("MarketDepth"), manager, house, factory)
+        self.send("liquidation_engine", "setMarketDepth", market)
+        for asset_id, asset in enumerate(self.config.assets):
+            paths = [(pool["address"], ZERO_ADDRESS) for pool in pools if pool["base"] == asset.symbol]
+            if paths:
+                self.send("market_depth", "setPaths", asset_id, paths)
+                self.send("liquidation_engine", "setBudgeted", asset_id, True)
+
+    def vaults(self) -> None:
+        """Deploy an insurance fund and a supply vault for each asset."""
+        house, manager = self.built.addresses["clearing_house"], self.built.addresses["access_manager"]
+        fund, vault = self.artifacts.own("InsuranceFund"), self.artifacts.own("SupplyVault")
+        for asset_id, asset in enumerate(self.config.assets):
+            self.insurance_funds[asset.symbol] = self.deployer.deploy(fund, manager, house, asset_id)
+            self.supply_vaults[asset.symbol] = self.deployer.deploy(vault, house, asset_id)
+
     def roles(self) -> None:
         engine = self.built.addresses["liquidation_engine"]
         selector = self.built.contracts["liquidation_engine"].selector("setBreaker")
@@ -126,6 +165,14 @@ class _Plan:
         self.send("access_manager", "grantRole", GUARDIAN_ROLE, guardian, 0)
 
     # ------------------------------------------------------------------ manifest
+
+    def named(self) -> dict[str, str]:
+        """Return the addresses that are called by their names."""
+        return {name: at for name, at in self.built.addresses.items() if name not in dict(ENGINE_MODULES)}
+
+    def modules(self) -> dict[str, str]:
+        """Return where the code is that the liquidation engine forwards to."""
+        return {name: self.built.addresses[name] for name, _ in ENGINE_MODULES}
 
     def assets(self) -> list[dict[str, Any]]:
         return [
@@ -137,6 +184,7 @@ class _Plan:
                 "feed": self.feeds[asset.symbol],
                 "feed_decimals": self.config.feed_decimals,
                 "max_age": self.config.max_age,
+                "second_feed": self.second_feeds.get(asset.symbol),
             }
             for asset_id, asset in enumerate(self.config.assets)
         ]
@@ -148,23 +196,9 @@ class _Plan:
         }
 
 
-def engine_parameters(engine: EngineConfig) -> tuple[int, ...]:
-    """Return ``ILiquidationEngine.EngineParameters`` as a tuple in its order."""
-    return (
-        engine.target_health_factor_bps,
-        engine.penalty_bps,
-        engine.chip_bps,
-        engine.incentive_share_bps,
-        engine.floor_multiplier_bps,
-        engine.tip_value,
-        engine.dust_value,
-        engine.tail,
-    )
-
-
-def curve_inputs(engine: EngineConfig) -> tuple[int, ...]:
+def curve_inputs(config: DeploymentConfig, asset: AssetConfig) -> tuple[int, ...]:
     """Return ``ILiquidationEngine.CurveInputs`` as a tuple in its order."""
-    return engine.volatility_bps, engine.deviation_bps, engine.venue_fee_pips
+    return asset.volatility_bps, asset.deviation_bps, config.venue_fee_pips(asset.symbol)
 
 
 def risk_of(asset: AssetConfig) -> tuple[int, ...]:
@@ -221,12 +255,17 @@ def deploy_everything(
     plan.listings()
     uniswap, pools = plan.markets()
     plan.periphery(uniswap["factory"])
+    plan.depth(uniswap["factory"], pools)
+    plan.vaults()
     plan.roles()
     return {
         "version": MANIFEST_VERSION,
         "chain_id": deployer.chain_id(),
         "block": first_block,
-        **plan.built.addresses,
+        **plan.named(),
+        "engine_modules": plan.modules(),
+        "insurance_funds": plan.insurance_funds,
+        "supply_vaults": plan.supply_vaults,
         "uniswap_v3": uniswap,
         "assets": plan.assets(),
         "pools": pools,

@@ -41,6 +41,7 @@ class AssetManifest(_Part):
     feed: AddressText
     feed_decimals: int = Field(ge=0, le=18)
     max_age: int = Field(gt=0)
+    second_feed: AddressText | None = None
 
 
 class PoolManifest(_Part):
@@ -63,6 +64,12 @@ class Manifest(_Part):
         The chain it is on.
     block : int
         First block that can hold a log of it.
+    market_depth : str or None
+        Where depth is measured.
+    engine_modules : dict of str to str
+        Code that the liquidation engine forwards to, by name.
+    insurance_funds, supply_vaults : dict of str to str
+        By symbol of the asset.
     """
 
     version: Literal[1]
@@ -75,6 +82,10 @@ class Manifest(_Part):
     uniswap_v3_venue: AddressText
     flash_taker: AddressText
     position_lens: AddressText
+    market_depth: AddressText | None = None
+    engine_modules: dict[str, AddressText] = Field(default_factory=dict)
+    insurance_funds: dict[str, AddressText] = Field(default_factory=dict)
+    supply_vaults: dict[str, AddressText] = Field(default_factory=dict)
     uniswap_v3: UniswapManifest
     assets: tuple[AssetManifest, ...] = Field(min_length=1)
     pools: tuple[PoolManifest, ...]
