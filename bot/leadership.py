@@ -29,6 +29,7 @@ class Leadership:
         self._lease: Final = lease
         self._token: int | None = None
         self._told = False
+        self._announced: int | None = None
         self._ready: Final = asyncio.Event()
 
     @property
@@ -55,8 +56,9 @@ class Leadership:
             _log.warning("standing_by", lease=self._lease.name, holder=self._lease.rival)
             self._told = True
         began = self._token is not None and self._token != before
-        if began:
+        if began and self._token != self._announced:
             _log.info("leading", lease=self._lease.name, fencing=self._token)
+            self._announced = self._token
         return began
 
     def forget(self) -> None:
