@@ -86,13 +86,8 @@ contract LiquidationEngine is ILiquidationEngine, Sales, Multicall {
         if (maxSeized < sale.seized) sale = Sizing.partly(context.position, context.reserve, maxSeized);
         _draw(context, sale.seized);
         (IClearingHouse.Settlement memory settlement, bool spent) = _conclude(context, context.reserve, sale, WAD);
-<<<<<<< contracts/core/LiquidationEngine.sol
-        _house.settleTake(settlement, msg.sender, recipient, data);
-        _report(Route.TAKE, context.reserve.multiplier, sale, context);
-=======
         settlement.multiplierWad = uint64(context.reserve.multiplier); // at most the start of a curve, or 1 / k
         payment = _house.settleTake(settlement, msg.sender, recipient, data);
->>>>>>> /tmp/tmp.XgyIrndZOo/n
         if (spent) _house.writeOff(context.account);
         return (sale.seized, payment);
     }

@@ -422,17 +422,6 @@ interface IClearingHouse {
     /// @param settlement What the sale moves.
     function settle(Settlement calldata settlement) external;
 
-<<<<<<< contracts/interfaces/IClearingHouse.sol
-    /// @notice Books a take or a fill: sends the collateral to `recipient`, calls the payer back when `data` is not
-    /// empty, then pulls the payment from the payer. Engine only.
-    /// @dev Where the settler pays, as in a take, it pays `payment - chip`, which shows in the events as the chip
-    /// credited and collected at once; else the chip is credited to the settler.
-    /// @param settlement What the sale moves.
-    /// @param payer Who pays.
-    /// @param recipient Who gets the collateral.
-    /// @param data Passed to the payer's callback; without any it is not called.
-    function settleTake(Settlement calldata settlement, address payer, address recipient, bytes calldata data) external;
-=======
     /// @notice Books a take or a fill: sends the collateral to `recipient`, calls `payer` back when `data` is not
     /// empty, then pulls the payment from `payer`. Engine only.
     /// @dev In a take (`route` 0) the chip stays with the payer, who is the settler: so much less is pulled.
@@ -451,7 +440,6 @@ interface IClearingHouse {
     /// @param account Whose debts.
     /// @param lossWad Part that its collateral does not cover, at most 1.
     function mark(address account, uint256 lossWad) external;
->>>>>>> /tmp/tmp.XgyIrndZOo/n
 
     /// @notice Books all remaining debt of an account as deficit and forfeits its remaining collateral to the reserve.
     /// Engine only.

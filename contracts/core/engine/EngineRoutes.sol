@@ -130,19 +130,10 @@ contract EngineRoutes is Sales {
         uint256 realised = Sizing.multiplierDown(context.position, seized, payment).max(context.reserve.multiplier);
         Sizing.Terms memory paid = Sizing.terms(context.position, context.rules, realised);
         Sizing.Sale memory sale = Sizing.realised(context.position, paid, seized, payment);
-<<<<<<< contracts/core/engine/EngineRoutes.sol
         uint256 chipWad = slipping ? _chipPart(realised, context.settings.slippageLimitBps * WAD_PER_BPS) : WAD;
         (settlement, spent) = _conclude(context, paid, sale, chipWad);
-        ILiquidationEngine.Route route = slipping ? ILiquidationEngine.Route.SWAP : ILiquidationEngine.Route.FILL;
-        _report(route, realised, sale, context);
-=======
-        uint256 chipWad = _chipPart(realised, context.settings.slippageLimitBps * WAD_PER_BPS);
-        (IClearingHouse.Settlement memory settlement, bool spent) = _conclude(context, paid, sale, chipWad);
-        settlement.route = uint8(ILiquidationEngine.Route.SWAP);
+        settlement.route = uint8(slipping ? ILiquidationEngine.Route.SWAP : ILiquidationEngine.Route.FILL);
         settlement.multiplierWad = uint64(realised.min(type(uint64).max));
-        _house.settle(settlement);
-        if (spent) _house.writeOff(context.account);
->>>>>>> /tmp/tmp.XgyIrndZOo/n
     }
 
     /// @dev Part of the chip that a sale earns: 1 at the oracle's price, 0 at the slippage limit, linear. Rounding:

@@ -98,14 +98,8 @@ abstract contract Settlements is Waterfall {
     }
 
     /// @inheritdoc IClearingHouse
-<<<<<<< contracts/core/house/Settlements.sol
-    /// @dev All state is written before the first call out. Where the settler pays, the chip is credited and collected
-    /// at once, as the events show, by pulling that much less.
-    function settleTake(Settlement memory settlement, address payer, address recipient, bytes calldata data)
-=======
     /// @dev All state is written before the first call out. A taker's chip is kept by pulling that much less.
     function settleTake(Settlement calldata settlement, address payer, address recipient, bytes calldata data)
->>>>>>> /tmp/tmp.XgyIrndZOo/n
         external
         nonReentrant
         onlyEngine
@@ -113,28 +107,10 @@ abstract contract Settlements is Waterfall {
     {
         AssetData storage collateral = _listed(settlement.collateralId);
         AssetData storage debt = _listed(settlement.debtId);
-<<<<<<< contracts/core/house/Settlements.sol
-        bool paysItself = payer == settlement.settler;
-        uint128 owed = paysItself ? settlement.payment - settlement.chip : settlement.payment;
-        _removeCollateral(settlement.account, settlement.collateralId, settlement.seized);
-        debt.cash += owed;
-        _book(settlement, debt);
-        if (settlement.chip != 0) {
-            if (paysItself) {
-                debt.creditAssets -= settlement.chip;
-                emit CreditCollected(settlement.debtId, payer, payer, settlement.chip);
-            } else {
-                _credits[settlement.debtId][settlement.settler] += settlement.chip;
-            }
-        }
-        _pay(collateral, recipient, settlement.seized);
-        if (data.length != 0) _callTaker(settlement, payer, collateral.token, debt.token, owed, data);
-=======
         _removeCollateral(settlement.account, settlement.collateralId, settlement.seized);
         owed = settlement.payment - _book(settlement, debt, settlement.route == ROUTE_TAKE);
         _pay(collateral, recipient, settlement.seized);
         if (data.length != 0) _callPayer(payer, settlement, collateral.token, debt.token, owed, data);
->>>>>>> /tmp/tmp.XgyIrndZOo/n
         _pull(debt.token, payer, owed);
     }
 
@@ -237,29 +213,17 @@ abstract contract Settlements is Waterfall {
         if (payment < minPayment) revert IVenue.ProceedsBelowMinimum(payment, minPayment);
     }
 
-<<<<<<< contracts/core/house/Settlements.sol
-    /// @dev Lets a taker turn what it bought into what it owes.
-    function _callTaker(
-        Settlement memory settlement,
-        address payer,
-=======
     /// @dev Lets who pays turn what was bought into what is owed.
     function _callPayer(
         address payer,
         Settlement calldata settlement,
->>>>>>> /tmp/tmp.XgyIrndZOo/n
         address collateralToken,
         address debtToken,
         uint256 owed,
         bytes calldata data
     ) private {
-<<<<<<< contracts/core/house/Settlements.sol
-        ITakeCallback taker = ITakeCallback(payer);
-        bytes4 magic = taker.onTake(settlement.account, collateralToken, settlement.seized, debtToken, owed, data);
-=======
         bytes4 magic = ITakeCallback(payer)
             .onTake(settlement.account, collateralToken, settlement.seized, debtToken, owed, data);
->>>>>>> /tmp/tmp.XgyIrndZOo/n
         if (magic != ITakeCallback.onTake.selector) revert CallbackRejected(payer);
     }
 
