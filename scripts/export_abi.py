@@ -23,6 +23,7 @@ CONTRACTS = {
     "uniswap_v3_venue": "UniswapV3Venue",
     "flash_taker": "FlashTaker",
     "position_lens": "PositionLens",
+    "market_depth": "MarketDepth",
     "aggregator": "MockAggregator",
 }
 """File in ``bot/abi`` to the contract of ours whose ABI it holds."""
