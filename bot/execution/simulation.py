@@ -23,6 +23,11 @@ _NO_METHOD_WORDS: Final = ("not found", "not supported", "does not exist", "not 
 _REFUND_NUMERATOR, _REFUND_DENOMINATOR = 5, 4
 """Gas used before refunds, which give back at most a fifth of it (EIP-3529), over gas used after them."""
 
+_FIRST_WRITES: Final = 4 * 17_100
+"""Gas that a call may need more if the ones before it do not land: it is then the first to write to a slot,
+at 20,000 instead of 2,900 (EIP-2200). Four slots are more than two actions of ours share.
+"""
+
 
 class Trial(NamedTuple):
     """A call, and who would send it."""
@@ -97,7 +102,7 @@ class Simulator:
         calls = codec.sequence(simulated.get("calls"), "simulated calls")
         if len(calls) != len(trials):
             raise MalformedAnswerError("eth_simulateV1", f"{len(calls)} calls", f"{len(trials)} calls")
-        return [_simulated(call) for call in calls]
+        return [_simulated(call, is_first=position == 0) for position, call in enumerate(calls)]
 
     async def _singly(self, trials: Sequence[Trial], head: Head) -> list[SimulationResult]:
         requests: list[RpcCall] = []
@@ -128,12 +133,13 @@ def _is_unknown_method(error: RpcError) -> bool:
     return error.code in _NO_METHOD_CODES or (about_it and any(word in words for word in _NO_METHOD_WORDS))
 
 
-def _simulated(value: object) -> SimulationResult:
+def _simulated(value: object, *, is_first: bool) -> SimulationResult:
     call = codec.mapping(value, "simulated call")
     returned = codec.data(call.get("returnData"), "simulated call.returnData")
     status = codec.quantity(call.get("status"), "simulated call.status")
     if status == 1:
-        return SimulationResult(succeeded=True, gas_used=_sufficient_gas(call), data=returned)
+        gas = _sufficient_gas(call) + (0 if is_first else _FIRST_WRITES)
+        return SimulationResult(succeeded=True, gas_used=gas, data=returned)
     if status != 0:
         raise MalformedAnswerError("simulated call.status", status, "0 or 1")
     error = codec.mapping(call.get("error"), "simulated call.error")

@@ -12,7 +12,7 @@ from eth_account import Account
 
 from bot.chain.client import RpcClient
 from bot.chain.endpoint import Endpoint
-from bot.errors import EndpointUnreachableError
+from bot.errors import EndpointUnreachableError, RpcError
 from bot.execution.broadcast import Route
 from bot.execution.executor import TransactionExecutor
 from bot.execution.fees import FeePolicy
@@ -183,7 +183,7 @@ class Wrapper:
 
                 async def call(*arguments: Any, **options: Any) -> Any:
                     await wrapper.before(name, arguments)
-                    result = await attribute(*arguments, **options)
+                    result = await wrapper.through(name, attribute, arguments, options)
                     await wrapper.after(name, arguments)
                     return result
 
@@ -194,8 +194,46 @@ class Wrapper:
     async def before(self, name: str, arguments: Any) -> None:
         """Act before a call."""
 
+    async def through(self, name: str, attribute: Any, arguments: Any, options: Any) -> Any:
+        """Make the call; return what the caller is to get."""
+        return await attribute(*arguments, **options)
+
     async def after(self, name: str, arguments: Any) -> None:
         """Act after a call."""
+
+
+class Refusing(Wrapper):
+    """Refuses broadcasts, as a full pool does; the node never sees them.
+
+    Parameters
+    ----------
+    times : int
+        How many.
+    after : int
+        How many are let through before.
+    """
+
+    def __init__(self, times: int, after: int = 0) -> None:
+        self._left = times
+        self._passing = after
+
+    async def through(self, name: str, attribute: Any, arguments: Any, options: Any) -> Any:
+        if name != "batch":
+            return await attribute(*arguments, **options)
+        refused = [position for position, call in enumerate(arguments[0]) if self._refuses(call)]
+        passed = [call for position, call in enumerate(arguments[0]) if position not in refused]
+        answers = await attribute(passed)
+        for position in refused:
+            answers.insert(position, RpcError("eth_sendRawTransaction", -32000, "txpool is full"))
+        return answers
+
+    def _refuses(self, call: Any) -> bool:
+        if call.method != "eth_sendRawTransaction":
+            return False
+        passes = self._passing > 0 or self._left == 0
+        self._passing -= self._passing > 0
+        self._left -= not passes
+        return not passes
 
 
 class CrashAt(Wrapper):

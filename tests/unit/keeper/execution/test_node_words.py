@@ -164,7 +164,7 @@ async def test_calls_are_tried_together_in_order_on_the_very_head() -> None:
     first, second = await Simulator(node).run([TRIAL, other], a_head(9))
     assert (first.succeeded, first.data, first.reason) == (True, b"\x2a", "")
     assert first.gas_used == 26_250, "refunds hide at most a fifth of the gas that is needed"
-    assert second.gas_used == 0x6000
+    assert second.gas_used == 0x6000 + 4 * 17_100, "the calls before it may not land"
     (asked,) = node.asked
     calls = [TRANSACTION, {"from": ENGINE, "to": KEEPER, "data": "0x", "value": "0x0", "gas": "0xff"}]
     assert asked == RpcCall(
