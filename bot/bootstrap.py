@@ -1,6 +1,6 @@
 """Puts the daemon together: the one place that sees both the service and its adapters."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,14 +10,16 @@ import structlog
 from bot.chain import codec
 from bot.chain.feed import ChainHeadFeed
 from bot.chain.pool import EndpointPool
-from bot.config import RiskSettings, Settings, StrategySettings
-from bot.domain.volatility import LiveCovariance
-from bot.errors import ConfigFileError, LedgerInUseError, ManifestError
+from bot.config import Settings, StrategySettings
+from bot.errors import LedgerInUseError, ManifestError
+from bot.forecasting import learnt
 from bot.leadership import Leadership
 from bot.ledger.address import LedgerPlace
 from bot.ledger.opening import open_patiently
 from bot.ledger.store import SqlLedger
 from bot.ops.acknowledger import SilentAcknowledger, TcpAcknowledger
+from bot.ops.health import Health, Tolerance, forbidden
+from bot.ops.observatory import Observatory
 from bot.ports import (
     Address,
     Appraise,
@@ -27,15 +29,12 @@ from bot.ports import (
     Head,
     HeadAcknowledger,
     PredictionRecord,
-    RiskMemory,
     Transaction,
 )
 from bot.protocols.sluice.adapter import SluiceProtocol
-from bot.protocols.sluice.manifest import Manifest, load_manifest
+from bot.protocols.sluice.manifest import load_manifest
 from bot.sending import Keys, executor_of, inventory_of, main_account
 from bot.service import KeeperService, RiskJournal, ServiceOptions
-from bot.sim.feed import rounds_of
-from bot.sim.prices import Bars, read_bars
 from bot.sim.recorder import Bystander, Recorder
 from bot.sim.tape import TapeWriter
 from bot.strategy.decide import decide
@@ -47,12 +46,6 @@ from bot.strategy.timing import TimingSettings
 
 SLUICE = "sluice"
 """Name of the protocol in the ledger."""
-
-SETTLED_BLOCKS = 64
-"""Depth from which a block is taken to stay: a checkpoint below it is never rolled back past."""
-
-WARM_HALF_LIVES = 20
-"""Prices older than so many half-lives weigh less than a millionth."""
 
 _log = structlog.get_logger(__name__)
 
@@ -94,8 +87,10 @@ async def run_keeper(settings: Settings, keys: Keys | None, options: RunOptions)
         If it cannot start, or cannot go on.
     """
     manifest = load_manifest(settings.manifest, settings.chain.chain_id)
-    sender = main_account(settings, keys)
+    sender, limits = main_account(settings, keys), _limits(settings)
+    observatory = Observatory(settings.ops, settings.alerts, limits.gas_asset, limits.priority_fee)
     async with AsyncExitStack() as stack:
+        monitor = await stack.enter_async_context(observatory.watching())
         client = await stack.enter_async_context(_client(settings))
         await SluiceProtocol(client, manifest).check(settings.manifest)
         genesis = await _genesis(client)
@@ -111,7 +106,7 @@ async def run_keeper(settings: Settings, keys: Keys | None, options: RunOptions)
         waits = not (options.once or options.dry_run)
         senders = [sender] if keys is None else keys.addresses
         leadership = await _leadership(settings, ledger, senders, stack, waits=waits)
-        covariance = await _learnt(settings.risk, client, ledger.risk, manifest)
+        covariance = await learnt(settings.risk, SLUICE, client, ledger.risk, manifest)
         recorder = _recorder(options, stack)
         protocol = SluiceProtocol(
             recorder.rpc(client),
@@ -120,32 +115,44 @@ async def run_keeper(settings: Settings, keys: Keys | None, options: RunOptions)
             covariance=covariance,
             memory=recorder.memory(ledger.books),
         )
-        acknowledger = await _acknowledger(settings, stack)
-        tip = settings.fees.policy().tip
-        limits = replace(strategy_limits(settings.strategy, tip), outlook=settings.risk.outlook())
         recorder.begin(manifest, sender, limits, covariance)
         inclusions = Inclusions(limits)
+        feed = ChainHeadFeed(client, settings.chain.feed_options())
+        strategy = recorder.strategy(protocol.name, lambda snapshot: decide(snapshot, limits))
+        executor = await executor_of(settings, client, ledger, keys, inclusions, _appraisal(protocol), stack)
         service = KeeperService(
-            feed=ChainHeadFeed(client, settings.chain.feed_options()),
+            feed=monitor.feed(feed),
             protocol=recorder.protocol(protocol),
-            decide=recorder.strategy(protocol.name, lambda snapshot: decide(snapshot, limits)),
-            executor=await executor_of(
-                settings, client, ledger, keys, inclusions, _appraisal(protocol), stack
-            ),
+            decide=monitor.strategy(strategy),
+            executor=monitor.executor(executor),
             inclusion=inclusions.of,
             inventory=inventory_of(settings, client, manifest, keys),
             ledger=ledger,
-            acknowledger=acknowledger,
-            risk=RiskJournal(
-                protocol.name,
-                ledger.risk,
-                settings.risk.predictions(),
-                settings.risk.checkpoint_interval_blocks,
-            ),
+            acknowledger=monitor.acknowledger(await _acknowledger(settings, stack)),
+            risk=_risk_journal(settings, ledger),
             leadership=leadership,
             options=ServiceOptions(once=options.once),
         )
-        await service.run()
+        health = Health(
+            monitor,
+            Tolerance.of(settings.strategy.block_time_s),
+            stale=lambda: feed.stale,
+            leads=lambda: leadership.leads,
+            quarantined=lambda: service.quarantined,
+            halted=lambda: forbidden(ledger.landing),
+        )
+        async with observatory.serving(health):
+            await service.run()
+
+
+def _limits(settings: Settings) -> StrategyLimits:
+    limits = strategy_limits(settings.strategy, settings.fees.policy().tip)
+    return replace(limits, outlook=settings.risk.outlook())
+
+
+def _risk_journal(settings: Settings, ledger: SqlLedger) -> RiskJournal:
+    risk = settings.risk
+    return RiskJournal(SLUICE, ledger.risk, risk.predictions(), risk.checkpoint_interval_blocks)
 
 
 def _recorder(options: RunOptions, stack: AsyncExitStack) -> Recorder | Bystander:
@@ -209,100 +216,6 @@ def _client(settings: Settings) -> EndpointPool:
 async def _genesis(client: EndpointPool) -> Hash32:
     answer = await client.request("eth_getBlockByNumber", ("0x0", False))
     return codec.hash32(codec.mapping(answer, "block 0").get("hash"), "hash of block 0")
-
-
-# ----------------------------------------------------------------------------------- risk
-
-
-async def _learnt(
-    settings: RiskSettings, client: EndpointPool, memory: RiskMemory, manifest: Manifest
-) -> LiveCovariance:
-    """Return what is known of the feeds before their logs are read.
-
-    The newest checkpoint that no reorg can undo, if there is one by the same rules; else what the price files
-    tell up to the deployment; else nothing.
-    """
-    symbols = [asset.symbol for asset in manifest.assets]
-    files = {} if settings.warm_start is None else warm_files(settings.warm_start, symbols)
-    fresh = settings.fresh(len(symbols), max((bars.step for bars in files.values()), default=0))
-    newest = (await client.newest_head()).number
-    for checkpoint in await memory.checkpoints(SLUICE):
-        settled = checkpoint.block_number <= newest - SETTLED_BLOCKS
-        if settled and await _block_hash(client, checkpoint.block_number) == checkpoint.block_hash:
-            known = LiveCovariance.restored(checkpoint.state)
-            if known.fits(fresh):
-                _log.info("covariance_resumed", block=checkpoint.block_number)
-                return known
-    if not files:
-        return fresh
-    deployed = codec.head(await client.request("eth_getBlockByNumber", (hex(manifest.block), False)))
-    _log.info("covariance_warmed", assets=[symbols[index] for index in files])
-    return warmed(fresh, files, deployed.timestamp, settings.feed_deviation)
-
-
-def warm_files(folder: Path, symbols: Sequence[str]) -> dict[int, Bars]:
-    """Read the price files of assets, by asset id; those without a file are left out.
-
-    Parameters
-    ----------
-    folder : Path
-        Holds ``SYMBOL.csv`` for some of the assets.
-    symbols : sequence of str
-        By asset id.
-
-    Raises
-    ------
-    ConfigFileError
-        If no asset has a file.
-    PriceFileError
-        If a file cannot be used.
-    """
-    files = {index: folder / f"{symbol}.csv" for index, symbol in enumerate(symbols)}
-    found = {index: read_bars(path) for index, path in files.items() if path.is_file()}
-    if not found:
-        wanted = ", ".join(f"{symbol}.csv" for symbol in symbols)
-        raise ConfigFileError(str(folder), f"risk.warm_start holds none of {wanted}")
-    return found
-
-
-def warmed(
-    fresh: LiveCovariance, files: Mapping[int, Bars], until: int, deviation: float = 0.005
-) -> LiveCovariance:
-    """Return a state that has consumed price files.
-
-    The covariances take the closes, each at the end of its bar; the history takes what a feed would have
-    published over the bars, because that is what it will be asked to forecast.
-
-    Parameters
-    ----------
-    fresh : LiveCovariance
-        What was known before.
-    files : mapping of int to Bars
-        By asset id.
-    until : int
-        Bars that end later are left out, unix seconds: no estimate may know the future.
-    deviation : float
-        Relative move upon which the feeds publish.
-    """
-    closes, rounds = [], []
-    for index, bars in files.items():
-        known = bars.until(until)
-        ends = (known.ts + known.step).tolist()
-        closes += [(end, index, price) for end, price in zip(ends, known.close.tolist(), strict=True)]
-        rounds += [(time, index, price) for time, price in rounds_of(known, deviation)]
-    first = until - WARM_HALF_LIVES * fresh.half_life
-    state, history = replace(fresh, history=None), fresh.history
-    for end, index, price in sorted(close for close in closes if first <= close[0]):
-        state = state.after(index, end, price)
-    if history is not None:
-        for time, index, price in sorted(rounds):
-            history = history.after(index, time, price)
-    return replace(state, history=history)
-
-
-async def _block_hash(client: EndpointPool, number: int) -> object:
-    answer = await client.request("eth_getBlockByNumber", (hex(number), False))
-    return None if answer is None else codec.mapping(answer, f"block {number}").get("hash")
 
 
 async def read_predictions(file: LedgerPlace, last: int) -> list[PredictionRecord]:

@@ -9,7 +9,6 @@ import difflib
 import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,7 +20,6 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
-    model_validator,
 )
 from pydantic_settings import (
     BaseSettings,
@@ -35,7 +33,6 @@ from bot.chain.client import ClientOptions, RpcClient
 from bot.chain.endpoint import Endpoint
 from bot.chain.feed import POLL_AFTER_BLOCKS, FeedOptions
 from bot.chain.pool import PoolOptions
-from bot.domain.volatility import FeedHistory, LiveCovariance
 from bot.errors import ConfigFileError, ConfigValueError, UnknownSettingError
 from bot.execution.options import ExecutorOptions
 from bot.execution.settings import (
@@ -46,17 +43,17 @@ from bot.execution.settings import (
     RelaySettings,
     SignerSettings,
 )
+from bot.forecasting import RiskSettings
 from bot.ledger.address import LedgerAddress
 from bot.ledger.settings import LedgerSettings
 from bot.ops.redaction import HIDDEN
-from bot.strategy.outlook import OutlookSettings
-from bot.strategy.predictions import PredictionSettings
+from bot.ops.settings import AlertSettings, OpsSettings
 
 PREFIX = "SLUICE_"
 FILE_VARIABLE = "SLUICE_CONFIG"
 DEFAULT_FILE = Path("sluice.toml")
 
-_SECRET = ("chain.endpoint", "ledger.url", "signer.remote_url", "relay.url")
+_SECRET = ("chain.endpoint", "ledger.url", "signer.remote_url", "relay.url", "alerts.")
 """Settings whose values no message shows."""
 _WAD = 10**18
 
@@ -186,88 +183,6 @@ class StrategySettings(_Section):
     care_bps: int = Field(default=10_000, ge=0)
 
 
-class RiskSettings(_Section):
-    """How accounts are forecast; volatilities are fractions a year.
-
-    Parameters
-    ----------
-    horizon_s, distance_horizon_s : int
-        Seconds ahead of probabilities and of the cost of waiting; of the distance to default.
-    half_life_s : float
-        Seconds in which the weight of a price move halves.
-    floor, stable_floor, prior, cap, stale_after_s
-        See `bot.strategy.outlook.OutlookSettings`.
-    jump : float
-        Volatility to which one oracle round alone can raise a calm asset.
-    warm_start : Path or None
-        Folder of price files, one for each asset by its symbol (``WETH.csv``: ts,open,high,low,close), from
-        which volatilities are learnt up to the deployment; the feeds' own rounds follow.
-    learn
-        See `bot.strategy.outlook.OutlookSettings`.
-    bar_s : int
-        Seconds of the bars in which the feeds' history is kept; those of the price files if they are longer.
-    history_bars : int
-        Bars that are kept.
-    refit_s : int
-        Seconds of block time between two refits to the history.
-    feed_deviation : float
-        Relative move upon which the feeds publish: how price files are read as feeds.
-    checkpoint_interval_blocks : int
-        Blocks between two times that what was learnt is written to the ledger.
-    prediction_interval_blocks, prediction_floor, prediction_likely, prediction_others, prediction_keep
-        See `bot.strategy.predictions.PredictionSettings`.
-    """
-
-    horizon_s: int = Field(default=3_600, gt=0)
-    distance_horizon_s: int = Field(default=14_400, gt=0)
-    half_life_s: float = Field(default=7_200.0, gt=0, allow_inf_nan=False)
-    floor: float = Field(default=0.20, gt=0, allow_inf_nan=False)
-    stable_floor: float = Field(default=0.01, gt=0, allow_inf_nan=False)
-    prior: float = Field(default=0.80, gt=0, allow_inf_nan=False)
-    cap: float = Field(default=5.00, gt=0, allow_inf_nan=False)
-    stale_after_s: int = Field(default=4_200, ge=0)
-    jump: float = Field(default=2.50, gt=0, allow_inf_nan=False)
-    warm_start: Path | None = None
-    learn: bool = True
-    bar_s: int = Field(default=300, ge=12)
-    history_bars: int = Field(default=17_520, gt=0)
-    refit_s: int = Field(default=86_400, gt=0)
-    feed_deviation: float = Field(default=0.005, gt=0, lt=1)
-    checkpoint_interval_blocks: int = Field(default=32, gt=0)
-    prediction_interval_blocks: int = Field(default=10, gt=0)
-    prediction_floor: float = Field(default=0.01, ge=0, le=1)
-    prediction_likely: int = Field(default=32, ge=0)
-    prediction_others: int = Field(default=8, ge=0)
-    prediction_keep: int = Field(default=200_000, gt=0)
-
-    @model_validator(mode="after")
-    def _cap_is_highest(self) -> "RiskSettings":
-        if self.cap < max(self.floor, self.stable_floor):
-            raise ValueError(f"cap must be at least the floors, {self.floor} and {self.stable_floor}")
-        return self
-
-    def fresh(self, assets: int, longest_bar: int = 0) -> LiveCovariance:
-        """Return a state that has seen nothing, for bars of price files of up to a length, seconds."""
-        bar = max(self.bar_s, longest_bar)
-        refit = min(max(self.refit_s // bar, 1), self.history_bars)
-        history = FeedHistory.fresh(assets, bar, self.history_bars, refit)
-        return LiveCovariance.fresh(assets, self.half_life_s, self.jump, history)
-
-    def outlook(self) -> OutlookSettings:
-        """Return what `outlook_of` takes."""
-        return OutlookSettings(**{entry.name: getattr(self, entry.name) for entry in fields(OutlookSettings)})
-
-    def predictions(self) -> PredictionSettings:
-        """Return what `RiskJournal` takes."""
-        return PredictionSettings(
-            interval_blocks=self.prediction_interval_blocks,
-            floor=self.prediction_floor,
-            likely=self.prediction_likely,
-            others=self.prediction_others,
-            keep=self.prediction_keep,
-        )
-
-
 class ReplaySettings(_Section):
     """Lockstep with whoever drives the chain.
 
@@ -318,6 +233,8 @@ class Settings(BaseSettings):
     risk: RiskSettings = RiskSettings()
     replay: ReplaySettings = ReplaySettings()
     log: LogSettings = LogSettings()
+    ops: OpsSettings = OpsSettings()
+    alerts: AlertSettings = AlertSettings()
 
     def executor_options(self) -> ExecutorOptions:
         """Return what `TransactionExecutor` takes."""
@@ -331,7 +248,7 @@ class Settings(BaseSettings):
         """Return the values that no log line may hold."""
         urls = [url for url in (self.signer.remote_url, self.relay.url) if url is not None]
         shown = [url.get_secret_value() for url in urls if HIDDEN in _masked(url.get_secret_value())]
-        return [*self.chain.secrets(), *self.ledger.secrets(), *shown]
+        return [*self.chain.secrets(), *self.ledger.secrets(), *shown, *self.alerts.secrets()]
 
 
 def load_settings(file: Path | None = None, overrides: Mapping[str, object] | None = None) -> Settings:
@@ -399,7 +316,9 @@ def _toml(value: object) -> str:
 
 
 def _masked(url: str) -> str:
-    """Return the part of an endpoint's or a database's URL that may be shown."""
+    """Return the part of an endpoint's or a database's URL that may be shown; of anything else, nothing."""
+    if "://" not in url:
+        return HIDDEN
     label = (LedgerAddress if url.startswith("postgres") else Endpoint).parse(url).label
     return label if url.rstrip("/") == label else f"{label}/{HIDDEN}"
 

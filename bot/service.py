@@ -251,6 +251,7 @@ class KeeperService:
 
     async def _on_head(self, event: NewHead) -> bool:
         head, started = event.head, perf_counter()
+        structlog.contextvars.bind_contextvars(trace=head.trace)
         if head.number < self._quiet_until:
             return False
         await self._protocol.sync(head)

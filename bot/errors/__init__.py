@@ -39,7 +39,9 @@
     │   ├── ConfigValueError                a value that its setting does not take
     │   └── UnknownSettingError             a setting that does not exist
     ├── OpsError                            running the daemon
-    │   └── AcknowledgerUnreachableError    whoever drives the chain does not listen
+    │   ├── AcknowledgerUnreachableError    whoever drives the chain does not listen
+    │   ├── MonitorAddressError             metrics cannot be served where they were to be
+    │   └── RehearsalError                  a rehearsal cannot be staged
     ├── ExecutionError                      landing transactions
     │   ├── KeystoreInvalidError            no file, or no keystore
     │   ├── KeystorePasswordError           the password does not open the keystore
@@ -131,7 +133,7 @@ from bot.errors.ledger import (
     LedgerUnavailableError,
     LedgerValueError,
 )
-from bot.errors.ops import AcknowledgerUnreachableError, OpsError
+from bot.errors.ops import AcknowledgerUnreachableError, MonitorAddressError, OpsError, RehearsalError
 from bot.errors.protocols import (
     BookDivergedError,
     BookIncompleteError,
@@ -200,6 +202,7 @@ __all__ = [
     "MalformedAnswerError",
     "ManifestError",
     "MeasurementError",
+    "MonitorAddressError",
     "OpsError",
     "PriceFileError",
     "PrivateKeyInvalidError",
@@ -207,6 +210,7 @@ __all__ = [
     "QuoteDeclinedError",
     "QuoteInvalidError",
     "QuoteMessageError",
+    "RehearsalError",
     "ReorgTooDeepError",
     "ReplayError",
     "ReplayOptionError",

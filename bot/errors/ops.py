@@ -18,3 +18,24 @@ class AcknowledgerUnreachableError(OpsError):
         self.host = host
         self.port = port
         self.detail = detail
+
+
+class MonitorAddressError(OpsError):
+    """Metrics and health cannot be served where they were to be."""
+
+    def __init__(self, host: str, port: int, detail: str) -> None:
+        super().__init__(
+            f"cannot serve metrics on {host}:{port}: {detail}; correct ops.listen, or leave it out"
+        )
+        self.host = host
+        self.port = port
+        self.detail = detail
+
+
+class RehearsalError(OpsError):
+    """A rehearsal cannot be staged."""
+
+    def __init__(self, problem: str, fix: str) -> None:
+        super().__init__(f"cannot rehearse: {problem}; {fix}")
+        self.problem = problem
+        self.fix = fix

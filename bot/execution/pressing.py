@@ -164,6 +164,7 @@ class Presser:
         replacement = await self._ledger.replace(row.id, dearer, intent)
         _log.info(
             "transaction_cancelled" if intent is not None else "transaction_replaced",
+            trace=row.intent.trace,
             account=row.intent.account,
             nonce=dearer.nonce,
             hash=dearer.hash,

@@ -210,6 +210,7 @@ def _report(changed: Sequence[Transaction]) -> None:
     for row in changed:
         _log.info(
             "transaction_settled",
+            trace=row.intent.trace,
             account=row.intent.account,
             outcome=row.outcome.value,
             cancelled=row.cancels,

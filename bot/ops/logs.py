@@ -2,7 +2,8 @@
 
 import logging
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Literal, TextIO
 
 import structlog
@@ -48,6 +49,18 @@ def configure_logs(
         cache_logger_on_first_use=False,
     )
     _configure_libraries(shared, _renderer(form, target), target)
+
+
+@contextmanager
+def tapped(*taps: Processor) -> Iterator[None]:
+    """Let processors see every event of ours, after secrets were hidden, for as long as the context lasts."""
+    before = structlog.get_config()["processors"]
+    *shared, renderer = before
+    structlog.configure(processors=[*shared, *taps, renderer])
+    try:
+        yield
+    finally:
+        structlog.configure(processors=before)
 
 
 def _configure_libraries(shared: list[Processor], renderer: Processor, target: TextIO) -> None:

@@ -38,6 +38,11 @@ class Head:
     timestamp: int
     base_fee_per_gas: int
 
+    @property
+    def trace(self) -> str:
+        """Id that joins all log lines about it, and about what was decided on it, up to the receipts."""
+        return self.hash[2:14]
+
 
 @dataclass(frozen=True, slots=True)
 class NewHead:

@@ -166,6 +166,12 @@ class Intent:
     decision_id: int | None = None
     terms: Terms = Terms()
 
+    @property
+    def trace(self) -> str | None:
+        """`Head.trace` of the head that it was decided on; None if its key names none."""
+        hashes = (part for part in self.key.split(":") if part.startswith("0x") and len(part) == 66)
+        return next((part[2:14] for part in hashes), None)
+
 
 @dataclass(frozen=True, slots=True)
 class Execution:

@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bot.bootstrap import warm_files, warmed
-from bot.config import RiskSettings
 from bot.domain.volatility import Limits, LiveCovariance
 from bot.errors import ConfigFileError
+from bot.forecasting import RiskSettings, warm_files, warmed
 from bot.ledger.store import SqlLedger
 from bot.ports import Hash32, Head
 from bot.service import RiskJournal, entry_of
