@@ -11,7 +11,8 @@ _SECRET_NAMES = re.compile(
 )
 
 _URL = re.compile(
-    r"\b(?P<scheme>wss?|https?)://(?:[^\s/?#]*@)?(?P<host>[^\s/?#@\"'<>]+)(?P<rest>[/?#][^\s\"'<>]*)?"
+    r"\b(?P<scheme>wss?|https?|postgres(?:ql)?(?:\+\w+)?)://(?:[^\s/?#]*@)?(?P<host>[^\s/?#@\"'<>]*)"
+    r"(?P<rest>[/?#][^\s\"'<>]*)?"
 )
 
 _SHORTEST_SECRET = 4
