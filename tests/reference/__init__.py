@@ -1,0 +1,1 @@
+"""Published rules of other protocols, and how Sluice compares."""
