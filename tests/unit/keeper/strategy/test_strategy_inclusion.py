@@ -1,0 +1,63 @@
+"""What it is worth that an action lands."""
+
+import pytest
+
+from bot.domain.wad import WAD
+from bot.strategy.decision import Action, Candidate, Kind
+from bot.strategy.inclusion import Inclusion, Inclusions
+from bot.strategy.settings import StrategySettings
+from tests.support.snapshots import UNITS, WBTC, WETH, Scene
+
+ACCOUNT = b"\1" * 20
+
+
+def candidate(kind: Kind, *, revenue: int = 0, gas: int = 0, asset: int = WETH, seized: int = 0) -> Candidate:
+    return Candidate(Action(kind, ACCOUNT, (asset,)), revenue, gas, seized)
+
+
+def found(chosen: Candidate, scene: Scene | None = None, minimum: int = 0) -> Inclusion:
+    return Inclusions(StrategySettings(minimum_profit=minimum)).of((scene or Scene()).shoot(), chosen)
+
+
+@pytest.mark.parametrize("kind", [Kind.SWAP, Kind.TAKE])
+def test_a_settlement_is_worth_its_revenue_in_wei(kind: Kind) -> None:
+    worth = found(candidate(kind, revenue=50 * WAD, seized=3 * UNITS[WETH]))
+    assert worth == Inclusion(urgent=True, worth=WAD // 4, value=600 * WAD, asset="WETH")
+
+
+def test_its_worth_leaves_the_least_profit_that_the_operator_wants() -> None:
+    chosen = candidate(Kind.SWAP, revenue=50 * WAD)
+    assert found(chosen, minimum=10 * WAD).worth == WAD // 5
+    assert found(chosen, minimum=60 * WAD).worth == 0
+    assert found(chosen, minimum=-10 * WAD).worth == WAD * 3 // 10
+
+
+def test_worth_is_rounded_down_and_value_up() -> None:
+    chosen = candidate(Kind.SWAP, revenue=199, asset=WBTC, seized=1)
+    assert (found(chosen).worth, found(chosen).value) == (0, 8_000 * 10**10)
+    assert found(candidate(Kind.SWAP, revenue=1, seized=1)).value == 200
+
+
+def test_without_a_price_of_the_gas_asset_nothing_is_measured() -> None:
+    scene = Scene()
+    scene.prices["WETH"] = None
+    assert found(candidate(Kind.SWAP, revenue=50 * WAD, asset=WBTC), scene).worth is None
+
+
+@pytest.mark.parametrize("kind", [Kind.CLEAR, Kind.NET])
+def test_upkeep_waits_behind_everything_and_has_no_worth(kind: Kind) -> None:
+    assert found(candidate(kind, revenue=WAD)) == Inclusion(urgent=False, worth=None, value=0, asset="")
+
+
+@pytest.mark.parametrize("kind", [Kind.KICK, Kind.REDO])
+def test_a_start_is_urgent_if_it_pays(kind: Kind) -> None:
+    assert found(candidate(kind, revenue=5, gas=5)).urgent
+    assert not found(candidate(kind, revenue=4, gas=5)).urgent
+    assert found(candidate(kind, revenue=5, gas=5)).worth is None
+
+
+def test_the_price_of_gas_is_that_of_the_head_last_seen() -> None:
+    inclusions = Inclusions(StrategySettings())
+    assert inclusions.native_price is None
+    inclusions.see(Scene().shoot())
+    assert inclusions.native_price == 200 * WAD
