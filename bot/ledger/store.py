@@ -15,8 +15,8 @@ from bot.ledger.database import Database
 from bot.ledger.history import SqlHistory
 from bot.ledger.landing import SqlLandingMemory
 from bot.ledger.lease import SqlLease
-from bot.ledger.risk import SqlRiskMemory
 from bot.ledger.pruning import Pruner
+from bot.ledger.risk import SqlRiskMemory
 from bot.ledger.schema import decisions, heads, transactions
 from bot.ports import (
     Address,
@@ -41,8 +41,8 @@ class SqlLedger:
 
     def __init__(self, database: Database, keep_blocks: int = 0) -> None:
         self._database = database
-
         self._pruner = Pruner(keep_blocks)
+
     @classmethod
     async def open(
         cls, place: LedgerPlace, *, chain_id: int, genesis_hash: Hash32, keep_blocks: int = 0
@@ -110,13 +110,13 @@ class SqlLedger:
             await connection.execute(
                 statement.on_conflict_do_update(index_elements=["hash"], set_={"canonical": True})
             )
+            await self._pruner.prune(connection, head)
 
     async def recent_heads(self, limit: int) -> list[Head]:
         """See `bot.ports.Ledger.recent_heads`."""
         query = select(heads).where(heads.c.canonical).order_by(heads.c.number.desc()).limit(limit)
         async with self._database.transaction() as connection:
             rows = (await connection.execute(query)).mappings().all()
-            await self._pruner.prune(connection, head)
         return [schema.head_of(row) for row in rows]
 
     async def record_decisions(self, head: Head, entries: Sequence[DecisionEntry]) -> list[int]:
