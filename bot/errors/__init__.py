@@ -53,7 +53,8 @@
     ├── RfqError                            dealers: asking for quotes, and giving them
     │   ├── QuoteMessageError               a message that is not what the protocol says
     │   ├── QuoteDeclinedError              a dealer gives no quote
-    │   ├── QuoteInvalidError               a quote that was altered, forged, replayed, or cannot be paid
+    │   ├── QuoteInvalidError               a quote that was altered, forged or replayed
+    │   │   └── QuoteVoidError              a quote that is spent, cancelled, or cannot be paid at this head
     │   ├── DealerUnreachableError          no answer in time, or none at all
     │   ├── DealerLedgerError               the dealer's own ledger cannot be used
     │   └── HedgeError                      no pool to hedge in, or none deep enough
@@ -149,6 +150,7 @@ from bot.errors.rfq import (
     QuoteDeclinedError,
     QuoteInvalidError,
     QuoteMessageError,
+    QuoteVoidError,
     RfqError,
 )
 from bot.errors.root import SluiceError
@@ -210,6 +212,7 @@ __all__ = [
     "QuoteDeclinedError",
     "QuoteInvalidError",
     "QuoteMessageError",
+    "QuoteVoidError",
     "RehearsalError",
     "ReorgTooDeepError",
     "ReplayError",

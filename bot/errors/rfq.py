@@ -64,6 +64,13 @@ class QuoteInvalidError(RfqError):
         self.wanted = wanted
 
 
+class QuoteVoidError(QuoteInvalidError):
+    """The chain does not bear a quote out at this head: spent, cancelled, filled, or not paid for.
+
+    An honest dealer that has seen another head may send one now and then.
+    """
+
+
 class DealerUnreachableError(RfqError):
     """A dealer did not answer in time, or not at all.
 

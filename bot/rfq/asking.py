@@ -13,7 +13,13 @@ from typing import Final, NamedTuple
 import structlog
 from eth_utils.address import to_checksum_address
 
-from bot.errors import DealerUnreachableError, QuoteDeclinedError, QuoteInvalidError, QuoteMessageError
+from bot.errors import (
+    DealerUnreachableError,
+    QuoteDeclinedError,
+    QuoteInvalidError,
+    QuoteMessageError,
+    QuoteVoidError,
+)
 from bot.ports import Head
 from bot.ports.rfq import DealerMemory, DealerScore, QuoteRequest
 from bot.rfq import scoring
@@ -203,7 +209,9 @@ class RequestDesk:
     def _judge(self, offer: Offer, verdict: OpenQuote | QuoteInvalidError, head: Head) -> OpenQuote | None:
         score, bench, quote = self._score(offer.dealer), self._options.bench, offer.quote
         if isinstance(verdict, QuoteInvalidError):
-            self._keep(scoring.at_fault(score, bench, head.number))
+            honest = isinstance(verdict, QuoteVoidError)  # it may have seen another head
+            blame = scoring.silent if honest else scoring.at_fault
+            self._keep(blame(score, bench, head.number))
             _log.warning("quote_refused", dealer=score.dealer, reason=str(verdict))
             return None
         self._keep(scoring.answered(score, bench))

@@ -12,7 +12,7 @@ from bot.rfq import views
 from bot.rfq.dealing import Funds
 from bot.rfq.records import IssuedQuote
 
-_FILLED: Final = "0x" + keccak(b"QuoteFilled(bytes32,address,uint256)").hex()
+_FILLED: Final = "0x" + keccak(b"QuoteFilled(bytes32,address,uint256,bool)").hex()
 
 
 class Places(NamedTuple):

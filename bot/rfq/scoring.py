@@ -52,7 +52,7 @@ def declined(score: DealerScore, policy: BenchPolicy) -> DealerScore:
 
 
 def silent(score: DealerScore, policy: BenchPolicy, block: int) -> DealerScore:
-    """Return the score after no answer in time."""
+    """Return the score after no answer in time, or one that was void at the head."""
     response = _moved(score.response_bps, 0)
     worse = replace(score, asked=score.asked + 1, response_bps=response, good_in_a_row=0)
     return _benched(worse, policy, block) if response < policy.least_response_bps else worse

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from bot.chain import codec
 from bot.domain.wad import BPS
-from bot.errors import QuoteInvalidError, RpcError
+from bot.errors import QuoteInvalidError, QuoteVoidError, RpcError
 from bot.ports import Head, Json, Rpc, RpcCall
 from bot.ports.rfq import QuoteRequest
 from bot.rfq import views
@@ -198,16 +198,16 @@ class QuoteVerifier:
         quote = offer.quote
         self._check_signature(offer, is_contract=bool(views.data(code, "code of the dealer")), valid=valid)
         if views.number(nonces, "nonceBitmap") >> (quote.nonce & 0xFF) & 1:
-            raise QuoteInvalidError("nonce", quote.nonce, "one that is not cancelled or spent")
+            raise QuoteVoidError("nonce", quote.nonce, "one that is not cancelled or spent")
         spent = views.number(filled, "filled")
         if spent >= quote.max_fill:
-            raise QuoteInvalidError("maximum fill", quote.max_fill, f"more than the {spent} already filled")
+            raise QuoteVoidError("maximum fill", quote.max_fill, f"more than the {spent} already filled")
         funds = UNLIMITED
         if not quote.callback:
             funds = min(views.number(balance, "balanceOf"), views.number(allowance, "allowance"))
         opened = OpenQuote(quote, offer.signature, spent, funds)
         if funds < (least := quote.payment(max(opened.least, 1))):
-            raise QuoteInvalidError("funds", funds, f"at least {least} in balance and allowance")
+            raise QuoteVoidError("funds", funds, f"at least {least} in balance and allowance")
         return opened
 
     def _check_signature(self, offer: Offer, *, is_contract: bool, valid: Json | RpcError) -> None:

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from bot.chain.endpoint import Endpoint
 from bot.errors import RpcError
-from bot.ports.rfq import DealerScore
+from bot.ports.rfq import UNSCORED, DealerScore
 from bot.rfq.asking import DeskOptions, KnownDealer, RequestDesk
 from bot.rfq.client import HttpDealer, session_for_dealers
 from bot.rfq.verification import QuoteVerifier
@@ -230,14 +230,18 @@ async def test_a_quote_that_was_filled_or_cancelled_before_is_refused() -> None:
     for chain in (FakeChain(filled={DOMAIN.digest(quote): quote.max_fill}), FakeChain(spent={(DEALER, 7)})):
         async with desk_of(honest(), chain) as asked:
             assert await asked.ask() == []
-        assert asked.score.faults == 1
+        assert asked.score.response_bps < UNSCORED
+        assert asked.score.benched_until == 0
 
 
 @pytest.mark.parametrize("short", [{"allowance": 0}, {"balance": 0}, {"allowance": 10**6}])
 async def test_a_dealer_that_cannot_pay_its_smallest_fill_is_refused(short: Any) -> None:
     async with desk_of(honest(), FakeChain(**short)) as asked:
         assert await asked.ask() == []
-    assert asked.score.faults == 1
+        assert asked.score.benched_until == 0  # once, it may have seen another head
+        for _ in range(10):
+            assert await asked.ask() == []
+    assert asked.score.benched_until > HEAD.number
 
 
 async def test_a_contract_that_refuses_or_reverts_is_refused() -> None:
