@@ -162,7 +162,7 @@ class StreamConnection:
             params = entry.get("params")
             self._notifications.append(params.get("result") if isinstance(params, dict) else params)
             self._notified.set()
-        elif isinstance(entry.get("id"), int):
+        elif type(entry.get("id")) is int:  # true would pass for 1
             self._answer(entry["id"], entry)
         else:
             # No id: the node could not read a message, and does not say which.

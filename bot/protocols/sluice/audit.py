@@ -1,16 +1,19 @@
 """Holds a book against the chain at a pinned block."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
-from typing import Final
+from typing import Final, TypeVar
 
 from bot.chain import codec
-from bot.errors import BookDivergedError
+from bot.errors import BookDivergedError, MalformedAnswerError
 from bot.ports import Head, Rpc
 from bot.protocols.sluice import lens
 from bot.protocols.sluice.calls import Function
 from bot.protocols.sluice.manifest import Manifest
+from bot.protocols.sluice.reader import returned
 from bot.protocols.sluice.state import State
+
+_T = TypeVar("_T")
 
 
 class Auditor:
@@ -55,7 +58,7 @@ class Auditor:
         book = state.book
         accounts = [book.accounts[row] for row in rows]
         packed = await self._read(head, lens.POSITIONS, [f"0x{account.hex()}" for account in accounts])
-        for row, found in zip(rows, lens.unpack_positions(packed, len(rows)), strict=True):
+        for row, found in zip(rows, _unpacked(lambda: lens.unpack_positions(packed, len(rows))), strict=True):
             kept = lens.LensPosition(
                 int(book.epoch[row]),
                 bool(book.flagged[row]),
@@ -68,7 +71,10 @@ class Auditor:
 
     async def _markets(self, state: State, head: Head) -> None:
         packed = await self._read(head, lens.MARKETS)
-        for asset_id, found in enumerate(lens.unpack_markets(packed)):
+        markets = _unpacked(lambda: lens.unpack_markets(packed))
+        if len(markets) != len(state.assets):
+            raise BookDivergedError("number of listed assets", len(state.assets), len(markets))
+        for asset_id, found in enumerate(markets):
             market = state.assets[asset_id].market_at(head.timestamp)
             price = state.price(asset_id, head.timestamp) or 0
             kept = lens.LensMarket(lens.without_clock(market), price)
@@ -78,5 +84,12 @@ class Auditor:
     async def _read(self, head: Head, function: Function, *arguments: object) -> bytes:
         call = {"to": self._lens, "data": codec.hex_data(function.data(*arguments))}
         answer = await self._rpc.request("eth_call", (call, codec.at(head)))
-        (packed,) = function.result(codec.data(answer, "answer of the position lens"))
+        (packed,) = returned(function, answer, "answer of the position lens")
         return bytes(packed)
+
+
+def _unpacked(unpack: Callable[[], Sequence[_T]]) -> Sequence[_T]:
+    try:
+        return unpack()
+    except ValueError as error:
+        raise MalformedAnswerError("answer of the position lens", str(error), "whole accounts") from None

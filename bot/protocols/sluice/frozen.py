@@ -18,7 +18,7 @@ import numpy.typing as npt
 import orjson
 
 from bot.domain.uint128 import UInt128Array
-from bot.errors import CheckpointInvalidError, DomainError
+from bot.errors import CheckpointInvalidError
 from bot.protocols.sluice.book import Book
 from bot.protocols.sluice.manifest import Manifest
 from bot.protocols.sluice.state import State, decoders_of
@@ -31,6 +31,18 @@ _LARGEST: Final = 1 << 31
 """Bytes that a checkpoint may unfold to."""
 _SAFE: Final = 1 << 53
 _OURS: Final = ("bot.domain.", "bot.protocols.", "bot.strategy.snapshot")
+_DAMAGE: Final = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ImportError,
+    ArithmeticError,
+    RecursionError,
+    MemoryError,
+    zlib.error,
+)
+"""What odd bytes may lead to; an error of the domain is one of value."""
 _GIVEN: Final = ("manifest", "decoders")
 """Parts of a state that its program and its deployment give."""
 _PROGRAM: Final = ("bot.protocols", "bot.domain.lending", "bot.domain.volatility")
@@ -48,6 +60,11 @@ def freeze(state: State) -> bytes:
     }
     text = orjson.dumps(document)
     columns = b"".join(np.ascontiguousarray(array).tobytes() for array in arrays)
+    return sealed(text, columns)
+
+
+def sealed(text: bytes, columns: bytes) -> bytes:
+    """Return a document and its columns, compressed and with a digest."""
     body = zlib.compress(len(text).to_bytes(_LENGTH) + text + columns, level=1)
     return _MAGIC + hashlib.sha256(body).digest() + body
 
@@ -69,7 +86,7 @@ def thaw(blob: bytes, manifest: Manifest) -> State:
         reader = _Reader(columns)
         fields = {name: reader.value(value) for name, value in document["state"].items()}
         return State(manifest=manifest, decoders=decoders_of(manifest), **fields)
-    except (ValueError, KeyError, TypeError, AttributeError, ImportError, DomainError, zlib.error) as error:
+    except _DAMAGE as error:
         raise CheckpointInvalidError(f"it is damaged ({type(error).__name__})") from error
 
 

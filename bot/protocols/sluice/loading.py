@@ -17,7 +17,7 @@ from bot.domain.lending import Market, RateModel, accrued
 from bot.domain.uint128 import UInt128Array
 from bot.domain.volatility import LiveCovariance
 from bot.domain.wad import bps_down
-from bot.errors import BookDivergedError, BookIncompleteError, RpcError
+from bot.errors import BookDivergedError, BookIncompleteError, MalformedAnswerError, RpcError
 from bot.ports import Head, Rpc, RpcCall
 from bot.protocols.sluice import lens
 from bot.protocols.sluice.book import Book
@@ -25,7 +25,7 @@ from bot.protocols.sluice.calls import Function
 from bot.protocols.sluice.manifest import Manifest, PoolManifest
 from bot.protocols.sluice.markets import AssetBook
 from bot.protocols.sluice.prices import Answer
-from bot.protocols.sluice.reader import LogReader, answered
+from bot.protocols.sluice.reader import LogReader, returned
 from bot.protocols.sluice.state import State, decoders_of, raw
 from bot.protocols.sluice.timeline import apply_all
 from bot.protocols.uniswap_v3 import PoolBook
@@ -115,7 +115,7 @@ class PositionReader:
     async def _call(self, accounts: Sequence[bytes], head: Head) -> bytes:
         call = {"to": self._lens, "data": codec.hex_data(lens.positions_data(accounts))}
         answer = await self._rpc.request("eth_call", (call, codec.at(head)))
-        (packed,) = lens.POSITIONS.result(codec.data(answer, "answer of the position lens"))
+        (packed,) = returned(lens.POSITIONS, answer, "answer of the position lens")
         return bytes(packed)
 
 
@@ -172,7 +172,7 @@ class ChainLoader:
         calls = [self._call(self._manifest.clearing_house, _MARKET, head, i) for i in range(len(ruled))]
         assets = []
         for asset, answer in zip(ruled, await self._rpc.batch(calls), strict=True):
-            (totals,) = _MARKET.result(codec.data(answered(answer), "totals of an asset"))
+            (totals,) = returned(_MARKET, answer, "totals of an asset")
             shown = Market(*totals)
             market = before_interest(shown, asset.rates, asset.reserve_factor_bps, head.timestamp)
             assets.append(replace(asset, market=market))
@@ -190,7 +190,7 @@ class ChainLoader:
                 if not _is_execution(answer):
                     raise answer
                 continue
-            _, value, _, updated_at, _ = _LATEST_ROUND.result(codec.data(answer, "answer of a feed"))
+            _, value, _, updated_at, _ = returned(_LATEST_ROUND, answer, "answer of a feed")
             answers[raw(feed)] = Answer(value, updated_at)
         return answers
 
@@ -200,8 +200,7 @@ class ChainLoader:
         calls = [self._call(entry.address, _TICK_SPACING, head) for entry in entries]
         pools = {}
         for entry, answer in zip(entries, await self._rpc.batch(calls), strict=True):
-            returned = codec.data(answered(answer), f"tick spacing of pool {entry.address}")
-            (spacing,) = _TICK_SPACING.result(returned)
+            (spacing,) = returned(_TICK_SPACING, answer, f"tick spacing of pool {entry.address}")
             pools[raw(entry.address)] = self._pool(entry, spacing)
         return pools
 
@@ -216,9 +215,11 @@ class ChainLoader:
             for first, last in _word_ranges(pool.tick_spacing):
                 arguments = (f"0x{address.hex()}", first, last)
                 call = self._call(self._manifest.position_lens, lens.TICKS, head, *arguments)
-                returned = codec.data(await self._rpc.request(*call), "ticks of a pool")
-                (packed,) = lens.TICKS.result(returned)
-                found = lens.unpack_ticks(packed)
+                (packed,) = returned(lens.TICKS, await self._rpc.request(*call), "ticks of a pool")
+                try:
+                    found = lens.unpack_ticks(packed)
+                except ValueError:
+                    raise MalformedAnswerError("ticks of a pool", packed, "whole ticks") from None
                 pool.place(found.sqrt_price, found.tick, found.liquidity, found.ticks)
         return pools
 

@@ -4,9 +4,12 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
+from eth_abi.exceptions import DecodingError
+
 from bot.chain import codec
 from bot.errors import MalformedAnswerError, RpcError
 from bot.ports import Head, Json, Log, Rpc, RpcCall
+from bot.protocols.sluice.calls import Function
 from bot.protocols.sluice.manifest import Manifest
 from bot.protocols.sluice.state import (
     ENGINE_EVENTS,
@@ -50,6 +53,23 @@ def answered(answer: Json | RpcError) -> Json:
     if isinstance(answer, RpcError):
         raise answer
     return answer
+
+
+def returned(function: Function, answer: Json | RpcError, what: str) -> tuple[Any, ...]:
+    """Return what a call of a function gave back.
+
+    Raises
+    ------
+    RpcError
+        If an error stands in the answer's place.
+    MalformedAnswerError
+        If it is not what the function returns.
+    """
+    data = codec.data(answered(answer), what)
+    try:
+        return function.result(data)
+    except (DecodingError, OverflowError, ValueError):
+        raise MalformedAnswerError(what, answer, "what the function returns") from None
 
 
 class LogReader:

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from bot.errors import BookDivergedError, InvalidInputError
+from bot.errors import BookDivergedError
 from bot.ports import Head, Log
 from bot.protocols.sluice.state import State
 
@@ -87,6 +87,10 @@ def apply_all(state: State, logs: tuple[Log, ...], times: Mapping[int, int]) -> 
     for log in logs:
         try:
             state.apply(log, times.get(log.block_number, 0))
-        except (InvalidInputError, IndexError) as error:
+        except (
+            ValueError,
+            LookupError,
+            ArithmeticError,
+        ) as error:  # no value of a log is known to make sense
             where = f"log {log.log_index} of block {log.block_number} (transaction {log.transaction_hash})"
             raise BookDivergedError(where, "a book that it cannot follow", str(error)) from error
