@@ -8,6 +8,8 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from bot.ports import Outcome
+
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 """Of what `Metrics.exposed` returns."""
 
@@ -16,6 +18,17 @@ _SLOW: Final = (1.0, 3.0, 6.0, 12.0, 24.0, 36.0, 60.0, 120.0, 300.0, 900.0)
 
 PROFIT_PARTS: Final = ("price", "slippage", "gas", "bump")
 """What the difference between the profit expected and the profit realised is split into."""
+
+
+WATCHED: Final = (
+    ("error", "book_diverged"),
+    ("error", "gas_money_short"),
+    ("error", "ledger_unusable"),
+    ("error", "accounts_quarantined"),
+    ("warning", "foreign_nonce"),
+    ("warning", "would_revert"),
+)
+"""Log events that alert rules look at, level first: counted from 0, so that the first one is an increase."""
 
 
 class Metrics:
@@ -54,6 +67,8 @@ class Metrics:
         self.check = self._gauge("check", "1 where a check of readiness passes", ("check",))
         self.log_events = self._counter("log_events", "Warnings and errors in the log", ("level", "event"))
         self.alerts = self._counter("alerts", "Messages to operators", ("channel", "result"))
+        for level, event in WATCHED:
+            self.log_events.labels(level, event)
 
     def _accounts(self) -> None:
         self.accounts = self._gauge("accounts", "Accounts that were looked at")
@@ -79,6 +94,8 @@ class Metrics:
     def _actions(self) -> None:
         self.intents = self._counter("intents", "Intents executed", ("kind", "outcome"))
         self.settled = self._counter("transactions_settled", "Transactions settled", ("outcome",))
+        for outcome in Outcome:
+            self.settled.labels(outcome.value)
         self.gas_spent = self._counter("gas_spent_wei", "Wei paid for gas")
         self.profit_expected = self._gauge(
             "profit_expected_quote", "Profit after gas expected of what settled since the start, quote units"
