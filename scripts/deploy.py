@@ -19,6 +19,7 @@ from ape.cli import ConnectedProviderCommand
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from scripts.deployment.address_book import AddressBook, AddressBookError
 from scripts.deployment.ape_deployer import ApeDeployer
 from scripts.deployment.config import DeploymentConfig
 from scripts.deployment.plan import deploy_everything
@@ -77,15 +78,29 @@ def write_whole(path: Path, data: dict[str, Any]) -> None:
     help="keeper that may use the flash taker",
 )
 @click.option(
+    "--address-book",
+    "address_book",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="JSON file of tokens, feeds and Uniswap V3 that are there already [default: deploy them]",
+)
+@click.option(
     "--manifest", type=click.Path(path_type=Path, dir_okay=False), help="[default: deployments/CHAIN_ID.json]"
 )
 def cli(
-    alias: str | None, prices: tuple[str, ...], operators: tuple[str, ...], manifest: Path | None
+    alias: str | None,
+    prices: tuple[str, ...],
+    operators: tuple[str, ...],
+    address_book: Path | None,
+    manifest: Path | None,
 ) -> None:
     """Deploy Sluice, tokens, feeds and Uniswap V3, and write the manifest that the keeper reads."""
     config = replace(priced(DeploymentConfig(), prices), taker_operators=operators)
     deployer = ApeDeployer(sender(alias))
-    deployed = deploy_everything(deployer, config)
+    try:
+        book = AddressBook.read(address_book) if address_book else None
+        deployed = deploy_everything(deployer, config, book=book)
+    except AddressBookError as error:
+        raise click.ClickException(str(error)) from None
     path = manifest or Path("deployments") / f"{deployed['chain_id']}.json"
     write_whole(path, deployed)
     click.echo(f"deployed at block {deployed['block']} of chain {deployed['chain_id']}; manifest: {path}")

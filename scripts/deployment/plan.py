@@ -6,8 +6,9 @@ from typing import Any
 
 from eth_utils.crypto import keccak
 
+from scripts.deployment.address_book import AddressBook, check_contracts, find_pool
 from scripts.deployment.artifacts import Artifact, Artifacts, ForgeArtifacts
-from scripts.deployment.config import WAD, AssetConfig, DeploymentConfig, SecondSourceConfig
+from scripts.deployment.config import WAD, AssetConfig, DeploymentConfig, PoolConfig, SecondSourceConfig
 from scripts.deployment.deployer import Deployer
 from scripts.deployment.uniswap import ZERO_ADDRESS, create_pool, deploy_uniswap
 
@@ -35,10 +36,17 @@ class _Built:
 
 
 class _Plan:
-    def __init__(self, deployer: Deployer, config: DeploymentConfig, artifacts: Artifacts) -> None:
+    def __init__(
+        self,
+        deployer: Deployer,
+        config: DeploymentConfig,
+        artifacts: Artifacts,
+        book: AddressBook | None,
+    ) -> None:
         self.deployer = deployer
         self.config = config
         self.artifacts = artifacts
+        self.book = book
         self.built = _Built()
         self.tokens: dict[str, str] = {}
         self.feeds: dict[str, str] = {}
@@ -59,6 +67,10 @@ class _Plan:
     # ------------------------------------------------------------------ steps, in order
 
     def tokens_and_feeds(self) -> None:
+        if self.book is not None:
+            check_contracts(self.deployer, self.artifacts, self.config, self.book)
+            self.tokens, self.feeds = dict(self.book.tokens), dict(self.book.feeds)
+            return
         token = self.artifacts.own("FaucetToken")
         second = self.config.second_sources
         for asset in self.config.assets:
@@ -113,20 +125,27 @@ class _Plan:
         return feed, self.config.max_age, SMALLEST_ANSWER, LARGEST_ANSWER_USD * 10**decimals
 
     def markets(self) -> tuple[dict[str, str], list[dict[str, Any]]]:
-        wrapped = self.tokens.get("WETH", self.deployer.sender)
-        uniswap = deploy_uniswap(self.deployer, self.artifacts, wrapped)
+        if self.book is not None:
+            uniswap = self.book.uniswap_v3.model_dump()
+        else:
+            wrapped = self.tokens.get("WETH", self.deployer.sender)
+            uniswap = deploy_uniswap(self.deployer, self.artifacts, wrapped)
         pools = [
             {
                 "base": pool.base,
                 "quote": pool.quote,
                 "fee_pips": pool.fee_pips,
-                "address": create_pool(
-                    self.deployer, self.artifacts, uniswap["factory"], self.tokens, pool, self.config
-                ),
+                "address": self.pool(uniswap["factory"], pool),
             }
             for pool in self.config.pools
         ]
         return uniswap, pools
+
+    def pool(self, factory: str, pool: PoolConfig) -> str:
+        if self.book is not None:
+            cardinality = self.config.observation_cardinality
+            return find_pool(self.deployer, self.artifacts, self.book, pool, cardinality)
+        return create_pool(self.deployer, self.artifacts, factory, self.tokens, pool, self.config)
 
     def periphery(self, factory: str) -> None:
         house = self.built.addresses["clearing_house"]
@@ -221,7 +240,10 @@ def rate_model_of(asset: AssetConfig) -> tuple[int, ...]:
 
 
 def deploy_everything(
-    deployer: Deployer, config: DeploymentConfig | None = None, artifacts: Artifacts | None = None
+    deployer: Deployer,
+    config: DeploymentConfig | None = None,
+    artifacts: Artifacts | None = None,
+    book: AddressBook | None = None,
 ) -> dict[str, Any]:
     """Deploy tokens, feeds, Sluice, Uniswap V3 and its pools, and return the manifest.
 
@@ -237,6 +259,8 @@ def deploy_everything(
         Defaults to the parameters of docs/mechanism.md.
     artifacts : Artifacts, optional
         Defaults to forge's output and ``node_modules``.
+    book : AddressBook, optional
+        Tokens, feeds and Uniswap that are there already; of them nothing is deployed.
 
     Returns
     -------
@@ -247,8 +271,10 @@ def deploy_everything(
     ------
     FileNotFoundError
         If a contract is not compiled.
+    AddressBookError
+        If something in the book is not there, or not what the configuration says.
     """
-    plan = _Plan(deployer, config or DeploymentConfig(), artifacts or ForgeArtifacts())
+    plan = _Plan(deployer, config or DeploymentConfig(), artifacts or ForgeArtifacts(), book)
     first_block = deployer.head()[0] + 1
     plan.tokens_and_feeds()
     plan.core()
