@@ -107,6 +107,8 @@ async def executor_of(
     stack: AsyncExitStack,
 ) -> TransactionExecutor:
     """Return the executor; what it has to close is closed with ``stack``."""
+    if keys is not None and isinstance(keys.main, RemoteSigner):
+        stack.push_async_callback(keys.main.close)
     guard = LimitGuard(ledger, ledger.landing, settings.limits.limits(), lambda: inclusions.native_price)
     return TransactionExecutor(
         rpc,

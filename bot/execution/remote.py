@@ -6,6 +6,7 @@ from eth_account import Account
 from eth_account.typed_transactions.typed_transaction import TypedTransaction
 from eth_utils.crypto import keccak
 from hexbytes import HexBytes
+from rlp.exceptions import RLPException  # type: ignore[import-untyped]
 
 from bot.chain import codec
 from bot.errors import SignatureInvalidError
@@ -59,12 +60,16 @@ class RemoteSigner:
             max_priority_fee_per_gas=transaction.fees.max_priority_fee_per_gas,
         )
 
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._post.close()
+
     def _check(self, raw: bytes, transaction: Unsigned) -> None:
         label = self._post.label
         try:
             said = TypedTransaction.from_bytes(HexBytes(raw)).as_dict()
             signer = Account.recover_transaction(raw)
-        except (ValueError, TypeError, KeyError, IndexError) as error:
+        except (ValueError, TypeError, KeyError, IndexError, RLPException) as error:
             raise SignatureInvalidError(label, f"it cannot be read ({type(error).__name__})") from None
         for name, wanted in _fields(transaction).items():
             if said.get(name) != wanted:
