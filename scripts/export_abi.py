@@ -23,6 +23,7 @@ CONTRACTS = {
     "uniswap_v3_venue": "UniswapV3Venue",
     "flash_taker": "FlashTaker",
     "position_lens": "PositionLens",
+    "liquidation_lens": "LiquidationLens",
     "market_depth": "MarketDepth",
     "aggregator": "MockAggregator",
 }

@@ -86,9 +86,9 @@ contract LiquidationEngine is ILiquidationEngine, Sales, Multicall {
         if (maxSeized < sale.seized) sale = Sizing.partly(context.position, context.reserve, maxSeized);
         _draw(context, sale.seized);
         (IClearingHouse.Settlement memory settlement, bool spent) = _conclude(context, context.reserve, sale, WAD);
-        settlement.multiplierWad = uint64(context.reserve.multiplier); // at most the start of a curve, or 1 / k
+        settlement.multiplierWad = uint64(context.reserve.multiplier.min(type(uint64).max));
         payment = _house.settleTake(settlement, msg.sender, recipient, data);
-        if (spent) _house.writeOff(context.account);
+        _follow(context, sale, spent);
         return (sale.seized, payment);
     }
 
@@ -278,6 +278,11 @@ contract LiquidationEngine is ILiquidationEngine, Sales, Multicall {
 
     /// @inheritdoc ILiquidationEngine
     function end(address) external {
+        _forward(_auctioneer);
+    }
+
+    /// @inheritdoc ILiquidationEngine
+    function mark(address) external returns (uint256) {
         _forward(_auctioneer);
     }
 

@@ -189,8 +189,9 @@ interface ILiquidationEngine {
     /// @notice The breaker was set. Level 1 stops kicks, 2 redos too, 3 settlements too, each until `until`. Auctions
     /// kicked before `resumedAt`, or before the end of a level 3, have lapsed.
     event BreakerSet(uint8 level, uint40 until, uint40 resumedAt);
-    /// @notice A dealer's quote was settled, in part or whole. The settlement itself is the clearing house's to tell.
-    event QuoteFilled(bytes32 indexed hash, address indexed dealer, uint256 seized);
+    /// @notice A dealer's quote was settled, in part or whole; `drew` where it drew on the release budgets. The
+    /// settlement itself is the clearing house's to tell.
+    event QuoteFilled(bytes32 indexed hash, address indexed dealer, uint256 seized, bool drew);
     /// @notice A nonce of a dealer was cancelled, or several of one word.
     event NoncesInvalidated(address indexed dealer, uint256 word, uint256 mask);
     /// @notice An auction that nobody settled ended, and what was left of the debt was written off.
@@ -289,6 +290,10 @@ interface ILiquidationEngine {
     /// @notice Ends an auction that lapsed at its tail with less than its debt in collateral at the highest of its
     /// reserves then: the rest of the debt is booked as a deficit and the collateral forfeited. Anyone may.
     function end(address account) external;
+
+    /// @notice Brings the deficit that an account is expected to leave up to date in the clearing house. Anyone may.
+    /// @return pending Value expected to be lost, WAD quote units.
+    function mark(address account) external returns (uint256 pending);
 
     /// @notice Reads the depth of an asset's market and sets the capacity of its buckets. Anyone may.
     function poke(uint8 assetId) external;

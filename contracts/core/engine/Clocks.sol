@@ -110,6 +110,13 @@ abstract contract Clocks is EngineStorage {
         }
     }
 
+    /// @dev Part of an account's debt that its collateral does not cover at the highest of its reserves: 1 - V * M / D,
+    /// at least zero, WAD. Rounding: UP, since what may be withdrawn from a fund is what is not feared lost.
+    function _loss(uint256 collateralValue, uint256 debtValue, uint256 highest) internal pure returns (uint256) {
+        uint256 covered = collateralValue.mulDown(highest);
+        return covered >= debtValue ? 0 : (debtValue - covered).divUp(debtValue);
+    }
+
     function _runs(ILiquidationEngine.AuctionLeg memory leg, uint32 epoch) internal pure returns (bool) {
         return leg.startedAt != 0 && leg.epoch == epoch;
     }

@@ -6,6 +6,7 @@ import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManage
 import {IClearingHouse} from "../../interfaces/IClearingHouse.sol";
 import {ILiquidationEngine} from "../../interfaces/ILiquidationEngine.sol";
 import {AssetBitmap} from "../../libraries/AssetBitmap.sol";
+import {Parameters} from "../../libraries/Parameters.sol";
 import {ReleaseBudget} from "../../libraries/ReleaseBudget.sol";
 import {Sizing} from "../../libraries/Sizing.sol";
 import {WAD, WadMath} from "../../libraries/WadMath.sol";
@@ -56,6 +57,7 @@ contract EngineAuctions is Clocks {
             _house.setFlag(account, true);
         }
         _startLegs(account, state.epoch, state, collateralIds, settings);
+        _markIfFeared(account, state.epoch, state, settings);
         return true;
     }
 
@@ -74,6 +76,7 @@ contract EngineAuctions is Clocks {
         _house.setFlag(account, false);
         _house.setFlag(account, true);
         _startLegs(account, epoch, state, collateralIds, settings);
+        _markIfFeared(account, epoch, state, settings);
     }
 
     // ------------------------------------------------------------------ end
@@ -113,6 +116,44 @@ contract EngineAuctions is Clocks {
         if (state.collateralValue.mulDown(highest) >= state.debtValue) revert ILiquidationEngine.EndRefused(account);
         emit ILiquidationEngine.Ended(account, state.epoch);
         _house.writeOff(account);
+    }
+
+    // ------------------------------------------------------------------ pending deficits
+
+    /// @notice See `ILiquidationEngine`.
+    /// @dev An account without an auction counts at the oracle's prices.
+    function mark(address account) external nonReentrant returns (uint256 pending) {
+        IClearingHouse.AccountState memory state = _house.accountState(account);
+        if (_isHealthy(state)) {
+            _house.mark(account, 0);
+            return 0;
+        }
+        uint256 loss = _lossOf(account, state, _settings);
+        _house.mark(account, loss);
+        return state.debtValue.mulUp(loss);
+    }
+
+    /// @dev Marks a deficit at the start of an auction; an account that any start covers pays nothing for it.
+    function _markIfFeared(
+        address account,
+        uint32 epoch,
+        IClearingHouse.AccountState memory state,
+        Settings memory settings
+    ) private {
+        bool covered = state.collateralValue.mulDown(Parameters.START_MULTIPLIER_MIN_WAD) >= state.debtValue;
+        if (covered && !state.marked) return;
+        (state.epoch, state.flagged) = (epoch, true);
+        _house.mark(account, _lossOf(account, state, settings));
+    }
+
+    function _lossOf(address account, IClearingHouse.AccountState memory state, Settings memory settings)
+        private
+        view
+        returns (uint256)
+    {
+        Pace memory pace = _pace(account, state, settings);
+        uint256 highest = _highest(account, state, pace, settings.dustValue * WAD);
+        return _loss(state.collateralValue, state.debtValue, highest);
     }
 
     // ------------------------------------------------------------------ accounts

@@ -115,9 +115,10 @@ contract EngineRoutes is Sales {
     }
 
     function _settle(Context memory context, uint256 seized, uint256 payment) private {
-        (IClearingHouse.Settlement memory settlement, bool spent) = _booked(context, seized, payment, true);
+        (IClearingHouse.Settlement memory settlement, Sizing.Sale memory sale, bool spent) =
+            _booked(context, seized, payment, true);
         _house.settle(settlement);
-        if (spent) _house.writeOff(context.account);
+        _follow(context, sale, spent);
     }
 
     /// @dev What a sale at its own price is booked as, and whether the account must be written off after it. The sale
@@ -125,11 +126,11 @@ contract EngineRoutes is Sales {
     /// count. `slipping` chips fall with slippage.
     function _booked(Context memory context, uint256 seized, uint256 payment, bool slipping)
         private
-        returns (IClearingHouse.Settlement memory settlement, bool spent)
+        returns (IClearingHouse.Settlement memory settlement, Sizing.Sale memory sale, bool spent)
     {
         uint256 realised = Sizing.multiplierDown(context.position, seized, payment).max(context.reserve.multiplier);
         Sizing.Terms memory paid = Sizing.terms(context.position, context.rules, realised);
-        Sizing.Sale memory sale = Sizing.realised(context.position, paid, seized, payment);
+        sale = Sizing.realised(context.position, paid, seized, payment);
         uint256 chipWad = slipping ? _chipPart(realised, context.settings.slippageLimitBps * WAD_PER_BPS) : WAD;
         (settlement, spent) = _conclude(context, paid, sale, chipWad);
         settlement.route = uint8(slipping ? ILiquidationEngine.Route.SWAP : ILiquidationEngine.Route.FILL);
@@ -157,18 +158,20 @@ contract EngineRoutes is Sales {
         if (quote.epoch != context.auction.epoch) {
             revert ILiquidationEngine.QuoteEpochPassed(quote.epoch, context.auction.epoch);
         }
-        seized = _sizeFill(context, quote, left, amount);
+        bool drew;
+        (seized, drew) = _sizeFill(context, quote, left, amount);
         payment = seized.mulDivUp(quote.price, WAD);
-        _noteFill(quote, hash, left, seized);
+        _noteFill(quote, hash, left, seized, drew);
         _settleFill(context, quote.dealer, seized, payment, quote.callback ? abi.encode(hash) : bytes(""));
     }
 
     function _settleFill(Context memory context, address dealer, uint256 seized, uint256 payment, bytes memory data)
         private
     {
-        (IClearingHouse.Settlement memory settlement, bool spent) = _booked(context, seized, payment, false);
+        (IClearingHouse.Settlement memory settlement, Sizing.Sale memory sale, bool spent) =
+            _booked(context, seized, payment, false);
         _house.settleTake(settlement, dealer, dealer, data);
-        if (spent) _house.writeOff(context.account);
+        _follow(context, sale, spent);
     }
 
     /// @dev Refuses what its dealer did not sign, or no longer stands by; gives what is left of a quote.
@@ -196,7 +199,7 @@ contract EngineRoutes is Sales {
     /// what the caller asks for, and what the budgets release.
     function _sizeFill(Context memory context, ILiquidationEngine.Quote calldata quote, uint256 left, uint256 amount)
         private
-        returns (uint256 seized)
+        returns (uint256 seized, bool drew)
     {
         Sizing.Position memory position = context.position;
         uint256 quoted = Sizing.multiplierDown(position, WAD, quote.price);
@@ -210,7 +213,8 @@ contract EngineRoutes is Sales {
         _requireChoice(context, low);
         uint256 size = Sizing.saleSize(position, best, low, context.rules);
         seized = size.min(left).min(amount);
-        if (!_paysForDepth(context, seized, quoted)) {
+        drew = !_paysForDepth(context, seized, quoted);
+        if (drew) {
             seized = seized.min(_released(context, best, size));
             _draw(context, seized);
         }
@@ -244,13 +248,15 @@ contract EngineRoutes is Sales {
 
     /// @dev Keeps what is sold under a quote. The last fill spends its nonce instead, and with it every other quote
     /// under it.
-    function _noteFill(ILiquidationEngine.Quote calldata quote, bytes32 hash, uint256 left, uint256 seized) private {
+    function _noteFill(ILiquidationEngine.Quote calldata quote, bytes32 hash, uint256 left, uint256 seized, bool drew)
+        private
+    {
         if (seized < left) {
             _filled[hash] = uint128(quote.maxFill - left + seized); // below maxFill
         } else {
             (uint256 word, uint256 bit) = Quotes.position(quote.nonce);
             _nonceBitmap[quote.dealer][word] |= bit;
         }
-        emit ILiquidationEngine.QuoteFilled(hash, quote.dealer, seized);
+        emit ILiquidationEngine.QuoteFilled(hash, quote.dealer, seized, drew);
     }
 }

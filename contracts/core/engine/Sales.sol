@@ -20,6 +20,7 @@ abstract contract Sales is Clocks {
     /// @param surplusThreshold liquidationThreshold of the debt asset as a collateral.
     /// @param health Before the sale.
     /// @param urgency Of the leg's last settlement, 255 = 1.
+    /// @param marked Whether a deficit of the account is pending.
     /// @param reserve Terms at the curve: the least that the account must be given.
     /// @param rivals The other collaterals that may be sold now.
     struct Context {
@@ -29,6 +30,7 @@ abstract contract Sales is Clocks {
         uint256 surplusThreshold;
         uint256 health;
         uint256 urgency;
+        bool marked;
         Settings settings;
         Pace pace;
         AuctionData auction;
@@ -60,6 +62,7 @@ abstract contract Sales is Clocks {
         context.auction = _requireNotLapsed(account, state.epoch, context.settings);
         context.rules = _rules(context.settings);
         context.health = _health(state);
+        context.marked = state.marked;
         context.pace = _pace(account, state, context.settings);
         uint256 multiplier_ = _read(context, state);
         if (context.position.debt == 0) revert ILiquidationEngine.SliceEmpty();
@@ -242,6 +245,19 @@ abstract contract Sales is Clocks {
         settlement.settler = msg.sender;
         settlement.epoch = context.auction.epoch;
         settlement.closes = healthy || spent;
+    }
+
+    /// @dev What follows a sale: the account is written off where nothing worth selling is left, or its pending deficit
+    /// brought up to date. One that is solvent and was so before pays nothing for that.
+    function _follow(Context memory context, Sizing.Sale memory sale, bool spent) internal {
+        if (spent) {
+            _house.writeOff(context.account);
+        } else if (context.reserve.insolvent || context.marked) {
+            Sizing.Aftermath memory result = Sizing.aftermath(context.position, sale, context.surplusThreshold);
+            if (result.weightedCollateral >= result.weightedDebt) return; // the marks fell with the flag
+            uint256 highest = context.position.highestMultiplier;
+            _house.mark(context.account, _loss(result.collateralValue, result.debtValue, highest));
+        }
     }
 
     /// @dev Both sides move, no dust is left, and health stays between where it was and the target, to two token units.
