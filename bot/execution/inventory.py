@@ -5,7 +5,6 @@ intents that go the way of every other: simulated, limited, journalled. Nothing 
 so a crash loses nothing, and what is under way is not wanted twice because its account is busy.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -13,7 +12,7 @@ import structlog
 from eth_abi.abi import encode
 
 from bot.chain import codec
-from bot.errors import InvalidInputError, RpcError
+from bot.errors import InvalidInputError, MalformedAnswerError, RpcError
 from bot.ports import Address, Call, Head, Intent, Json, Lane, Rpc, RpcCall, Terms
 
 _log = structlog.get_logger(__name__)
@@ -25,6 +24,8 @@ _BALANCE_OF: Final = bytes.fromhex("70a08231")
 _ALLOWANCE: Final = bytes.fromhex("dd62ed3e")
 _APPROVE: Final = bytes.fromhex("095ea7b3")
 _TRANSFER: Final = bytes.fromhex("a9059cbb")
+
+_WORD: Final = 32
 
 LARGEST_APPROVAL: Final = 2**128 - 1
 """Approvals beyond it are refused: they are meant to be unlimited."""
@@ -283,16 +284,6 @@ def _request(read: Call) -> Json:
 def _word(answer: Json | RpcError) -> int:
     """Return the number that a view returned; one that returned nothing is an error, never zero."""
     data = codec.data(answer, "eth_call")
-    return codec.quantity("0x" + data.hex() if len(data) == 32 else answer, "a word of 32 bytes")
-
-
-def check_sweeps(sweeps: Sequence[Sweep], cold: Address | None) -> None:
-    """Refuse sweeps that have nowhere to go.
-
-    Raises
-    ------
-    InvalidInputError
-        If there are sweeps and no cold address.
-    """
-    if sweeps and cold is None:
-        raise InvalidInputError("cold", None, "an address, because something is to be swept to it")
+    if len(data) != _WORD:
+        raise MalformedAnswerError("eth_call", answer, "a word of 32 bytes")
+    return int.from_bytes(data)
