@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from eth_utils.address import to_checksum_address
 
 from bot.chain.client import RpcClient
 from bot.chain.endpoint import Endpoint
@@ -27,8 +28,9 @@ from tests.support.anvil import Client, anvil
 from tests.support.daemon import sluice, write_settings
 from tests.support.deployment import Web3Deployer
 from tests.support.hardhat import hardhat
+from tests.support.node_rpc import NodeRpc, latest
 from tests.support.uniswap import ChainPool, Uniswap
-from tests.support.world import KEEPER, World
+from tests.support.world import KEEPER, World, plain_call
 
 pytestmark = [pytest.mark.node]
 
@@ -131,6 +133,34 @@ async def test_the_book_is_kept_on_every_network(network: Callable[[], Any]) -> 
                     continue
                 chain = ChainPool(Uniswap(node, "", "", ""), pool.address, pool.fee_pips, 10)
                 assert view.pool == chain.snapshot(view.pool.liquidity_net)
+
+
+def proxy_code(aggregator: str) -> str:
+    """Return code that says who its aggregator is, and asks it everything else."""
+    pushed = "73" + aggregator[2:]
+    ask = f"36 5f 5f 37 5f 5f 36 5f {pushed} 5a fa 3d 5f 5f 3e 3d 5f f3"
+    answer = f"5b {pushed} 5f 52 60 20 5f f3"
+    start = "5f 35 60 e0 1c 63 24 5a 7b fc 14 60 {:02x} 57"
+    place = len(bytes.fromhex(start.format(0) + ask))
+    return "0x" + bytes.fromhex(start.format(place) + ask + answer).hex()
+
+
+async def test_rounds_of_an_aggregator_behind_a_proxy_are_heard() -> None:
+    with forked() as (_, fork, book):
+        aggregator, proxy = book.feeds["WETH"], to_checksum_address("0x" + "fe" * 20)
+        fork.call("anvil_setCode", proxy, proxy_code(aggregator))
+        proxied = book.model_copy(update={"feeds": book.feeds | {"WETH": proxy}})
+        manifest = Manifest.model_validate(deploy_everything(Web3Deployer(fork.url), CONFIG, book=proxied))
+        protocol = SluiceProtocol(NodeRpc(fork), manifest)
+        await protocol.sync(latest(fork))
+        here = world_on(fork, manifest)
+        for price in (180, 175):
+            answer, now = price * 10**8, here.timestamp
+            here.send(here.owner, aggregator, plain_call("publish(int256,uint256)", answer, now))
+            head = latest(fork)
+            await protocol.sync(head)
+            assert protocol.snapshot(head).assets[0].price == price * 10**18
+            await protocol.audit(head, 0)
 
 
 def test_an_address_book_that_does_not_fit_the_chain_is_refused() -> None:

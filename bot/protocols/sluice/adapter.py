@@ -181,6 +181,7 @@ class SluiceProtocol:
     async def _restart(self, head: Head) -> None:
         """Go on from a checkpoint, or else read the chain as it is at ``head``."""
         self._timeline = None
+        self._reader.hear(await self._loader.aggregators(head))
         if await self._resumed(head):
             return
         state = await self._loaded(head)

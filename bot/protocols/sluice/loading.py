@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
+from eth_utils.abi import function_signature_to_4byte_selector
 
 from bot.chain import codec
 from bot.domain.lending import Market, RateModel, accrued
@@ -18,7 +19,7 @@ from bot.domain.uint128 import UInt128Array
 from bot.domain.volatility import LiveCovariance
 from bot.domain.wad import bps_down
 from bot.errors import BookDivergedError, BookIncompleteError, MalformedAnswerError, RpcError
-from bot.ports import Head, Rpc, RpcCall
+from bot.ports import Address, Head, Rpc, RpcCall
 from bot.protocols.sluice import lens
 from bot.protocols.sluice.book import Book
 from bot.protocols.sluice.calls import Function
@@ -33,6 +34,8 @@ from bot.protocols.uniswap_v3 import PoolBook
 _TICK_SPACING: Final = Function("uniswap_v3_pool", "tickSpacing")
 _MARKET: Final = Function("clearing_house", "market")
 _LATEST_ROUND: Final = Function("aggregator", "latestRoundData")
+_AGGREGATOR: Final = function_signature_to_4byte_selector("aggregator()")
+_WORD: Final = 32
 _HIGHEST_TICK: Final = 887_272
 _WORDS_PER_CALL: Final = 2_000
 _CALLS_AT_ONCE: Final = 4
@@ -179,6 +182,25 @@ class ChainLoader:
         return assets
 
     # ------------------------------------------------------------------ prices and pools
+
+    async def aggregators(self, head: Head) -> dict[Address, Address]:
+        """Return the contract that emits each feed's rounds, to the feed, where those are two.
+
+        Chainlink puts a proxy, which emits nothing, before an aggregator that it can replace.
+        """
+        feeds = [asset.feed for asset in self._manifest.assets]
+        call = codec.hex_data(_AGGREGATOR)
+        calls = [RpcCall("eth_call", ({"to": feed, "data": call}, codec.at(head))) for feed in feeds]
+        found = {}
+        for feed, answer in zip(feeds, await self._rpc.batch(calls), strict=True):
+            if isinstance(answer, RpcError):
+                if not _is_execution(answer):
+                    raise answer
+                continue
+            word = codec.data(answer, "aggregator of a feed")
+            if len(word) == _WORD and any(word[12:]) and not any(word[:12]):
+                found[codec.address(codec.hex_data(word[12:]), "aggregator of a feed")] = Address(feed)
+        return found
 
     async def _answers(self, head: Head) -> dict[bytes, Answer]:
         """Return the last answer of each feed; a feed that refuses has none, which the oracle refuses too."""

@@ -1,6 +1,7 @@
 """Reads the deployment's logs: one request for a head, a few for a stretch of the chain."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
@@ -8,7 +9,7 @@ from eth_abi.exceptions import DecodingError
 
 from bot.chain import codec
 from bot.errors import MalformedAnswerError, RpcError
-from bot.ports import Head, Json, Log, Rpc, RpcCall
+from bot.ports import Address, Head, Json, Log, Rpc, RpcCall
 from bot.protocols.sluice.calls import Function
 from bot.protocols.sluice.manifest import Manifest
 from bot.protocols.sluice.state import (
@@ -22,7 +23,7 @@ from bot.protocols.uniswap_v3 import POOL_EVENTS
 
 _HEADERS_PER_BATCH: Final = 200
 _TIMED: Final = frozenset(
-    ENGINE_EVENTS.topics + FEED_EVENTS.topics + HOUSE_EVENTS.topics_of("SettlementBooked")
+    ENGINE_EVENTS.topics + FEED_EVENTS.topics + HOUSE_EVENTS.topics_of("Settled")
 )
 """Events that start a clock, are held against it, or are valued at the prices of their block."""
 _DEPOSITED: Final = HOUSE_EVENTS.topics_of("CollateralDeposited")
@@ -97,6 +98,20 @@ class LogReader:
         }
         self._rules: Final[dict[str, Any]] = {"address": _rule_makers(manifest), "topics": [rules]}
         self._deposits: Final[dict[str, Any]] = {"address": [manifest.clearing_house], "topics": [_DEPOSITED]}
+        self._speakers: dict[Address, Address] = {}
+
+    def hear(self, speakers: Mapping[Address, Address]) -> None:
+        """Read the logs of more contracts, each as if another one, of the manifest, had emitted them.
+
+        Parameters
+        ----------
+        speakers : mapping
+            Contract that emits to contract that it emits for; replaces those of an earlier call.
+        """
+        for wanted in (self._all, self._rules):
+            known = [address for address in wanted["address"] if address not in self._speakers]
+            wanted["address"] = [*known, *speakers]
+        self._speakers = dict(speakers)
 
     async def of_head(self, head: Head) -> tuple[Log, ...]:
         """Return the logs of one block, by its hash, in order.
@@ -106,7 +121,7 @@ class LogReader:
         MalformedAnswerError
             If one is of another block, or comes twice.
         """
-        logs = codec.logs(await self._rpc.request("eth_getLogs", ({**self._all, "blockHash": head.hash},)))
+        logs = self._read(await self._rpc.request("eth_getLogs", ({**self._all, "blockHash": head.hash},)))
         for log in logs:
             if log.block_hash != head.hash:
                 raise MalformedAnswerError("block of a log", log.block_hash, f"{head.hash}, as asked for")
@@ -135,8 +150,14 @@ class LogReader:
             raise MalformedAnswerError("log of a deposit", "no topics", "one with its account") from None
         return [bytes.fromhex(codec.hash32(topic, "account of a deposit")[26:]) for topic in topics]
 
+    def _read(self, answer: object) -> tuple[Log, ...]:
+        logs = codec.logs(answer)
+        if not self._speakers:
+            return logs
+        return tuple(replace(log, address=self._speakers.get(log.address, log.address)) for log in logs)
+
     async def _stretch(self, wanted: Mapping[str, Any], first: int, head: Head) -> Stretch:
-        logs = _in_order(codec.logs(await self._window(wanted, first, head.number)))
+        logs = _in_order(self._read(await self._window(wanted, first, head.number)))
         timed = {log.block_number for log in logs if log.topics[0] in _TIMED}
         times = await self._times(sorted(timed | {head.number}), head)
         return Stretch(logs, times)
