@@ -12,7 +12,6 @@ import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
 
 import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
 import {IInsuranceFund} from "../interfaces/IInsuranceFund.sol";
-import {IPendingDeficits} from "../interfaces/IPendingDeficits.sol";
 import {WadMath} from "../libraries/WadMath.sol";
 
 /// @title Insurance fund of one asset: bears deficits before the suppliers do
@@ -141,7 +140,7 @@ contract InsuranceFund is IInsuranceFund, ERC4626, AccessManaged {
 
     /// @inheritdoc IInsuranceFund
     function withdrawableAssets() public view returns (uint256) {
-        return totalAssets().zeroFloorSub(IPendingDeficits(clearingHouse).pendingDeficit(assetId));
+        return totalAssets().zeroFloorSub(IClearingHouse(clearingHouse).pendingDeficit(assetId));
     }
 
     /// @inheritdoc IERC4626

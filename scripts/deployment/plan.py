@@ -173,7 +173,9 @@ class _Plan:
         house, manager = self.built.addresses["clearing_house"], self.built.addresses["access_manager"]
         fund, vault = self.artifacts.own("InsuranceFund"), self.artifacts.own("SupplyVault")
         for asset_id, asset in enumerate(self.config.assets):
-            self.insurance_funds[asset.symbol] = self.deployer.deploy(fund, manager, house, asset_id)
+            insured = self.deployer.deploy(fund, manager, house, asset_id)
+            self.send("clearing_house", "setFund", asset_id, insured)
+            self.insurance_funds[asset.symbol] = insured
             self.supply_vaults[asset.symbol] = self.deployer.deploy(vault, house, asset_id)
 
     def roles(self) -> None:

@@ -28,6 +28,11 @@ class Sluice:
         self.venue = contract("UniswapV3Venue").at(manifest["uniswap_v3_venue"])
         self.flash_taker = contract("FlashTaker").at(manifest["flash_taker"])
         self.lens = contract("PositionLens").at(manifest["position_lens"])
+        self.market_depth = contract("MarketDepth").at(manifest["market_depth"])
+        self.insurance_funds = {
+            s: contract("InsuranceFund").at(a) for s, a in manifest["insurance_funds"].items()
+        }
+        self.supply_vaults = {s: contract("SupplyVault").at(a) for s, a in manifest["supply_vaults"].items()}
         self.assets = {asset["symbol"]: asset for asset in manifest["assets"]}
         self.tokens = {s: contract("FaucetToken").at(a["token"]) for s, a in self.assets.items()}
         self.feeds = {s: contract("MockAggregator").at(a["feed"]) for s, a in self.assets.items()}

@@ -4,9 +4,11 @@ import ape
 import pytest
 
 from bot.protocols.sluice.calls import pool_path, route_data
+from tests.contracts.market import sell_down_to
 
 MAX = 2**256 - 1
 WAD = 10**18
+FOR_EVER = 2**40 - 1
 ONE_UNIT_OF_DEBT = 1e-9
 """Of the health factor: repayments are rounded up to a unit of the debt."""
 
@@ -78,8 +80,15 @@ def test_a_fresh_auction_starts_above_the_oracle_price(sluice, unhealthy, kicker
         )
 
 
-def test_the_engine_sells_through_the_real_pool(sluice, unhealthy, kicker, stranger):
-    sluice.publish(WETH=185)
+def test_a_pool_off_the_oracle_is_not_sold_into(sluice, unhealthy, kicker, stranger):
+    sluice.kick(unhealthy, "WETH", sender=kicker)
+    sluice.wait(300)
+    with ape.reverts(sluice.engine.VenueOffOracle):
+        swap(sluice, unhealthy, stranger)
+
+
+def test_the_engine_sells_through_the_real_pool(sluice, unhealthy, kicker, stranger, governor):
+    sell_down_to(sluice, governor, 185)
     sluice.kick(unhealthy, "WETH", sender=kicker)
     sluice.wait(300)
     receipt = swap(sluice, unhealthy, stranger)

@@ -99,3 +99,5 @@ def test_every_asset_has_a_fund_and_a_vault_of_its_own(here: World) -> None:
     symbols = [asset.symbol for asset in manifest.assets]
     assert list(manifest.insurance_funds) == list(manifest.supply_vaults) == symbols
     assert len({*manifest.insurance_funds.values(), *manifest.supply_vaults.values()}) == 2 * len(symbols)
+    for asset in manifest.assets:
+        assert here.read("clearing_house", "fund", asset.id)[0] == manifest.insurance_funds[asset.symbol]
