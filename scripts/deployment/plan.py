@@ -154,6 +154,7 @@ class _Plan:
         engine = self.built.addresses["liquidation_engine"]
         self.deploy("flash_taker", self.artifacts.own("FlashTaker"), self.deployer.sender, engine, factory)
         self.deploy("position_lens", self.artifacts.own("PositionLens"), house)
+        self.deploy("liquidation_lens", self.artifacts.own("LiquidationLens"), engine)
         for operator in self.config.taker_operators:
             self.send("flash_taker", "setOperator", operator, True)
 

@@ -36,6 +36,7 @@ async def test_the_code_on_chain_is_that_of_the_manifest(here: World) -> None:
         "uniswap_v3_venue",
         "flash_taker",
         "position_lens",
+        "liquidation_lens",
         "market_depth",
         *dict(ENGINE_MODULES),
     }

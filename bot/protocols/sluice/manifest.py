@@ -64,8 +64,8 @@ class Manifest(_Part):
         The chain it is on.
     block : int
         First block that can hold a log of it.
-    market_depth : str or None
-        Where depth is measured.
+    liquidation_lens, market_depth : str or None
+        Where the cheapest mix of sales is previewed, and where depth is measured.
     engine_modules : dict of str to str
         Code that the liquidation engine forwards to, by name.
     insurance_funds, supply_vaults : dict of str to str
@@ -82,6 +82,7 @@ class Manifest(_Part):
     uniswap_v3_venue: AddressText
     flash_taker: AddressText
     position_lens: AddressText
+    liquidation_lens: AddressText | None = None
     market_depth: AddressText | None = None
     engine_modules: dict[str, AddressText] = Field(default_factory=dict)
     insurance_funds: dict[str, AddressText] = Field(default_factory=dict)
