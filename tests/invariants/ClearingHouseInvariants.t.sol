@@ -79,6 +79,23 @@ abstract contract HouseWalk is HouseFixture {
         }
     }
 
+    /// @dev What is feared lost adds up, and stands only where the account says so. It passes what is owed by no more
+    /// than a unit per debt that was paid in full, rounded up, which lowers every other debt by a part of a unit.
+    function _assertMarks() internal view {
+        address[] memory holders = _holders();
+        for (uint8 assetId = 0; assetId < ASSETS; ++assetId) {
+            uint256 sum;
+            for (uint256 i = 0; i < holders.length; ++i) {
+                uint256 marked = house.markOf(holders[i], assetId);
+                sum += marked;
+                if (marked == 0) continue;
+                assertLe(marked, debtOf(holders[i], assetId) + handler.closings(), "a mark above its debt");
+                assertTrue(house.accountState(holders[i]).marked, "a mark that the account does not know");
+            }
+            assertEq(sum, house.pendingDeficit(assetId), "marks");
+        }
+    }
+
     /// @dev A bit is set exactly where there is a balance.
     function _assertBitmaps() internal view {
         address[] memory holders = _holders();
@@ -98,7 +115,7 @@ contract ClearingHouseInvariants is HouseWalk {
     function setUp() public override {
         super.setUp();
         targetContract(address(handler));
-        bytes4[] memory actions = new bytes4[](20);
+        bytes4[] memory actions = new bytes4[](23);
         actions[0] = handler.supply.selector;
         actions[1] = handler.withdraw.selector;
         actions[2] = handler.transferShares.selector;
@@ -119,6 +136,9 @@ contract ClearingHouseInvariants is HouseWalk {
         actions[17] = handler.accrue.selector;
         actions[18] = handler.pass.selector;
         actions[19] = handler.movePrice.selector;
+        actions[20] = handler.mark.selector;
+        actions[21] = handler.insure.selector;
+        actions[22] = handler.distribute.selector;
         targetSelector(address(handler), actions);
     }
 
@@ -128,6 +148,7 @@ contract ClearingHouseInvariants is HouseWalk {
         _assertSums();
         _assertClaims();
         _assertBitmaps();
+        _assertMarks();
         assertFalse(handler.diluted(), "suppliers lost without a deficit");
     }
 }
@@ -152,7 +173,7 @@ contract ClearingHouseWalkTest is HouseWalk {
 
     /// @dev One action of the handler: mostly lending and borrowing, sometimes the rest.
     function _step() private {
-        uint256 action = _draw() % 26;
+        uint256 action = _draw() % 32;
         if (action < 3) handler.supply(_draw(), _draw(), _draw());
         else if (action < 4) handler.withdraw(_draw(), _draw(), _draw());
         else if (action < 5) handler.transferShares(_draw(), _draw(), _draw(), _draw());
@@ -173,6 +194,10 @@ contract ClearingHouseWalkTest is HouseWalk {
         else if (action < 23) handler.pass(_draw());
         else if (action < 24) handler.movePrice(_draw(), _draw());
         else if (action < 25) handler.withdrawReserve(_draw(), _draw());
+        else if (action < 27) handler.insure(_draw(), _draw(), _draw());
+        else if (action < 28) handler.distribute(_draw());
+        else if (action < 30) handler.mark(_draw(), _draw(), _draw());
+        else if (action < 31) handler.settleInsolvent(_draw(), _draw(), _draw(), _draw(), _draw());
         else if (_draw() % 2 == 0) handler.setOperator(_draw(), _draw(), _draw() % 2 == 0);
         else if (_draw() % 2 == 0) handler.setRateModel(_draw(), _draw());
         else if (_draw() % 2 == 0) handler.setReserveFactor(_draw(), _draw());
@@ -191,9 +216,10 @@ contract ClearingHouseWalkTest is HouseWalk {
             _assertSums();
             _assertClaims();
             _assertBitmaps();
+            _assertMarks();
         }
         assertFalse(handler.diluted());
-        bytes32[12] memory often = [
+        bytes32[15] memory often = [
             bytes32("supply"),
             "withdraw",
             "transferShares",
@@ -205,12 +231,15 @@ contract ClearingHouseWalkTest is HouseWalk {
             "take",
             "sale",
             "deficit",
-            "pass"
+            "pass",
+            "cover",
+            "mark",
+            "insure"
         ];
         for (uint256 i = 0; i < often.length; ++i) {
             _assertDone(often[i], 5);
         }
-        bytes32[10] memory seldom = [
+        bytes32[12] memory seldom = [
             bytes32("withdraw all"),
             "repay all",
             "setFlag",
@@ -220,7 +249,9 @@ contract ClearingHouseWalkTest is HouseWalk {
             "movePrice",
             "setOperator",
             "setRateModel",
-            "setReserveFactor"
+            "setReserveFactor",
+            "distribute",
+            "mark off"
         ];
         for (uint256 i = 0; i < seldom.length; ++i) {
             _assertDone(seldom[i], 1);
@@ -261,6 +292,7 @@ contract ClearingHouseWalkTest is HouseWalk {
         assertEq(sharesRebuilt, debtShares, "debt shares");
         assertEq(ledger.supplyShares(assetId, account), house.supplyShares(assetId, account), "supply shares");
         assertEq(ledger.creditOf(assetId, account), house.creditOf(assetId, account), "credit");
+        assertEq(ledger.markOf(account, assetId), house.markOf(account, assetId), "mark");
     }
 
     function _assertAssetRebuilt(uint8 assetId) private {
@@ -269,6 +301,8 @@ contract ClearingHouseWalkTest is HouseWalk {
         assertEq(abi.encode(ledger.market(assetId)), abi.encode(house.market(assetId)), "totals");
         assertEq(abi.encode(ledger.assetParameters(assetId)), abi.encode(house.assetParameters(assetId)), "parameters");
         assertEq(abi.encode(ledger.rateModel(assetId)), abi.encode(house.rateModel(assetId)), "rate model");
+        assertEq(ledger.pendingDeficit(assetId), house.pendingDeficit(assetId), "pending deficit");
+        assertEq(ledger.fund(assetId), house.fund(assetId), "fund");
         (address token, uint8 decimals) = house.asset(assetId);
         (address token2, uint8 decimals2) = ledger.asset(assetId);
         assertEq(abi.encode(token2, decimals2), abi.encode(token, decimals), "asset");
@@ -292,5 +326,6 @@ contract ClearingHouseWalkTest is HouseWalk {
         assertEq(ledger.smallestBorrow(), house.smallestBorrow());
         assertEq(ledger.unknown(), 1, "the authority's own event, and no other");
         assertGt(handler.done("deficit") + handler.done("writeOff"), 10, "deficits were among them");
+        assertGt(handler.done("cover"), 5, "some of them covered");
     }
 }

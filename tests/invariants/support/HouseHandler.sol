@@ -6,6 +6,7 @@ import {FaucetToken} from "../../../contracts/mocks/FaucetToken.sol";
 import {MockAggregator} from "../../../contracts/mocks/MockAggregator.sol";
 import {Test} from "../../support/forge/Test.sol";
 import {EngineDouble} from "./EngineDouble.sol";
+import {FundDouble} from "./FundDouble.sol";
 import {VenueDouble} from "./HouseDoubles.sol";
 
 /// @title Random, valid use of the clearing house
@@ -23,6 +24,7 @@ contract HouseHandler is Test {
     address private immutable _governor;
     FaucetToken[ASSETS] private _tokens;
     MockAggregator[ASSETS] private _feeds;
+    FundDouble[ASSETS] private _funds;
     address[] private _actors;
 
     /// @notice How often each action did something, by its name.
@@ -40,6 +42,9 @@ contract HouseHandler is Test {
         (_house, _double, _governor) = (house, double, governor);
         _asEngine = IClearingHouse(address(double));
         (_tokens, _feeds) = (tokens, feeds);
+        for (uint8 assetId = 0; assetId < ASSETS; ++assetId) {
+            _funds[assetId] = new FundDouble(tokens[assetId], address(house));
+        }
         for (uint256 i = 0; i < ACTORS; ++i) {
             address actor = makeAddr(string.concat("actor ", vm.toString(i)));
             _actors.push(actor);
@@ -70,6 +75,12 @@ contract HouseHandler is Test {
     /// @notice Everyone who may hold something.
     function actors() external view returns (address[] memory) {
         return _actors;
+    }
+
+    /// @notice How many debts may have been paid or written off in full.
+    function closings() external view returns (uint256) {
+        uint256 settled = done["take"] + done["sale"] + done["deficit"];
+        return settled + done["repay all"] + done["net"] + ASSETS * done["writeOff"];
     }
 
     // ------------------------------------------------------------------ lending
@@ -214,9 +225,12 @@ contract HouseHandler is Test {
         if (s.repaid == owed) return;
         s.cancelled = uint128(bound(beyond, s.repaid + 1, owed));
         s.payment = s.repaid;
-        uint256 incentives = _min(s.repaid, _spendable(s));
+        uint256 incentives = _min(s.repaid, _house.incentivesPayable(s.debtId, s.cancelled - s.repaid));
+        if (beyond % 8 == 0) incentives = s.repaid; // more than there may be
         (s.tip, s.chip) = (uint128(incentives / 2), uint128(incentives / 3));
+        uint256 budget = _funds[s.debtId].budget();
         _takeInsolvent(s);
+        if (_funds[s.debtId].budget() < budget) ++done["cover"];
     }
 
     function _takeInsolvent(IClearingHouse.Settlement memory s) private counted("deficit") {
@@ -234,6 +248,41 @@ contract HouseHandler is Test {
         if (actor == address(0) || chance % 4 != 0) return;
         _asEngine.writeOff(actor);
         ++done["writeOff"];
+    }
+
+    /// @notice Marks a part of a debtor's debts as lost, sometimes more than there can be; or takes its marks off.
+    function mark(uint256 actorSeed, uint256 assetSeed, uint256 lossWad) external {
+        (address actor,) = _debtor(actorSeed, assetSeed);
+        if (actor != address(0)) _mark(actor, lossWad % 4 == 0 ? 0 : bound(lossWad, 1, WAD));
+    }
+
+    function _mark(address actor, uint256 lossWad) private fair("mark") {
+        _asEngine.mark(actor, lossWad);
+        if (lossWad == 0) ++done["mark off"];
+    }
+
+    // ------------------------------------------------------------------ insurance
+
+    /// @notice The fund of an asset gets money, or fails, or is taken away.
+    function insure(uint256 assetSeed, uint256 amount, uint256 mood) external fair("insure") {
+        uint8 assetId = _asset(assetSeed);
+        FundDouble fund = _funds[assetId];
+        fund.setBudget(bound(amount, 0, 10_000 * 10 ** _decimals(assetId) / _whole(assetId)));
+        fund.setFails(mood % 8 == 0);
+        vm.prank(_governor);
+        _house.setFund(assetId, mood % 8 == 1 ? address(0) : address(fund));
+    }
+
+    function distribute(uint256 assetSeed) external {
+        uint8 assetId = _asset(assetSeed);
+        IClearingHouse.Market memory m = _house.market(assetId);
+        bool paid = m.reserveAssets != 0 && m.cash > m.collateralAssets + m.creditAssets;
+        if (paid && _house.fund(assetId) != address(0)) _distribute(assetId);
+    }
+
+    function _distribute(uint8 assetId) private fair("distribute") {
+        uint256 amount = _house.distribute(assetId);
+        assertGt(amount, 0, "distributed nothing");
     }
 
     function collectCredit(uint256 actorSeed, uint256 assetSeed) external {
@@ -380,14 +429,6 @@ contract HouseHandler is Test {
         if (debts == 0) return type(uint256).max;
         uint256 maxLtvBps = _house.assetParameters(assetId).maxLtvBps;
         return _slack(account) * 10_000 / maxLtvBps * 10 ** _decimals(assetId) / _price(assetId);
-    }
-
-    /// @dev What may be paid out of the reserve in a settlement that is about to happen.
-    function _spendable(IClearingHouse.Settlement memory s) private view returns (uint256) {
-        IClearingHouse.Market memory m = _house.market(s.debtId);
-        uint256 deficit = s.cancelled - s.repaid;
-        uint256 beyond = deficit > m.totalSupplyAssets ? deficit - m.totalSupplyAssets : 0;
-        return m.reserveAssets > beyond ? m.reserveAssets - beyond : 0;
     }
 
     function _liquidity(IClearingHouse.Market memory m) private pure returns (uint256) {
