@@ -96,12 +96,12 @@ class Bucket:
     def at(self, speed: SpeedParameters, time: int) -> "Bucket":
         """Return the bucket as it stands at ``time``, at or after ``level_at``.
 
-        One that was never drawn or poked is full at the least capacity; one whose last poke is too old has
-        the least capacity, and the load that it had.
+        One that was never drawn or poked is full at the least capacity, and its clock shows Unix time; one
+        whose last poke is too old has the least capacity, and the load that it had.
         """
         least = speed.min_capacity * MICROS
         if self.level_at == 0:
-            return Bucket(least, least, time, 0, 0)
+            return Bucket(least, least, time, time * _MILLIS, 0)
         bucket = self._rolled(speed.recovery, time)
         return bucket if bucket.is_fresh(speed.depth_max_age, time) else bucket.resized(least)
 

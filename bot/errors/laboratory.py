@@ -64,7 +64,7 @@ class DecisionsDivergedError(ReplayError):
 
     def __init__(self, what: str, found: str, recorded: str) -> None:
         super().__init__(
-            f"{what}: now {found}, recorded {recorded}; the program has changed: record again if it should have"
+            f"{what}: now {found}, recorded {recorded}; record again if the program was meant to change"
         )
         self.what = what
         self.found = found

@@ -6,12 +6,11 @@ from typing import Any, Final
 
 from bot import abi
 from bot.chain import codec
-from bot.errors import MeasurementError
 from bot.ports import Log
 from bot.protocols.events import Event, EventDecoder
 from bot.protocols.sluice.manifest import Manifest
 
-ROUTES = ("take", "swap")
+ROUTES = ("take", "swap", "fill")
 """Names of `ILiquidationEngine.Route`, by its number."""
 
 ACCOUNT_EVENTS: Final = (
@@ -20,13 +19,14 @@ ACCOUNT_EVENTS: Final = (
     "Borrowed",
     "Repaid",
     "Netted",
-    "SettlementBooked",
+    "Settled",
     "DebtWrittenOff",
     "CollateralForfeited",
 )
 _HOUSE = EventDecoder(abi.load("clearing_house"), ACCOUNT_EVENTS)
-_ENGINE = EventDecoder(abi.load("liquidation_engine"), ["Kicked", "Redone", "Settled"])
+_ENGINE = EventDecoder(abi.load("liquidation_engine"), ["Kicked", "Redone"])
 _TAKER = EventDecoder(abi.load("flash_taker"), ["Taken"])
+_FEED = EventDecoder(abi.load("aggregator"), ["AnswerUpdated"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Settlement:
     account : str
         Lower case, with ``0x``.
     route : str
-        ``"take"`` or ``"swap"``.
+        ``"take"``, ``"swap"`` or ``"fill"``.
     collateral_id, debt_id : int
         Assets.
     seized : int
@@ -142,10 +142,14 @@ class Observer:
         Where the contracts are.
     keeper : str
         The keeper's address.
+    prices : sequence of int
+        Oracle prices before the first block, WAD quote units, by asset id.
     """
 
-    def __init__(self, manifest: Manifest, keeper: str) -> None:
+    def __init__(self, manifest: Manifest, keeper: str, prices: Sequence[int]) -> None:
         self._keeper = keeper.lower()
+        self._prices = dict(enumerate(prices))
+        self._feeds = {asset.feed.lower(): asset for asset in manifest.assets}
         self._decoders: Mapping[str, EventDecoder] = {
             manifest.clearing_house.lower(): _HOUSE,
             manifest.liquidation_engine.lower(): _ENGINE,
@@ -155,13 +159,11 @@ class Observer:
     def observe(self, receipts: Iterable[Any]) -> BlockFacts:
         """Return what the receipts of one block tell.
 
-        Raises
-        ------
-        MeasurementError
-            If the engine's and the clearing house's events do not match each other.
+        Receipts come in the order of the chain: a settlement is at the prices of the answers before it.
         """
         facts = BlockFacts()
         for receipt in receipts:
+            self._answers(receipt)
             events = self._events(receipt)
             accounts = frozenset(text(event.fields["account"]) for event in events)
             by_keeper = str(receipt["from"]).lower() == self._keeper
@@ -171,12 +173,28 @@ class Observer:
                 continue
             block = int(receipt["blockNumber"], 16)
             facts.touched |= accounts
-            facts.settlements += _settlements(block, events, by_keeper)
+            facts.settlements += self._settlements(block, events, by_keeper)
             facts.write_offs += [
                 WriteOff(block, text(e.fields["account"]), e.fields["assetId"], e.fields["deficit"])
                 for e in _named(events, "DebtWrittenOff")
             ]
         return facts
+
+    def _answers(self, receipt: Mapping[str, Any]) -> None:
+        """Follow the oracle's prices; a transaction that publishes one settles nothing."""
+        for entry in receipt["logs"]:
+            asset = self._feeds.get(str(entry["address"]).lower())
+            event = _FEED.decode(codec.log(entry)) if asset is not None else None
+            if asset is not None and event is not None:
+                self._prices[asset.id] = event.fields["current"] * 10 ** (18 - asset.feed_decimals)
+
+    def _settlements(self, block: int, events: Sequence[Event], by_keeper: bool) -> list[Settlement]:
+        """Join what clearing house and flash taker say of each settlement of a transaction."""
+        taken = _named(events, "Taken")
+        return [
+            _settlement(block, event.fields, self._prices, taken, by_keeper)
+            for event in _named(events, "Settled")
+        ]
 
     def _events(self, receipt: Mapping[str, Any]) -> list[Event]:
         """Decode the events of Sluice in a receipt, in order."""
@@ -211,33 +229,16 @@ def _keeper_transaction(receipt: Mapping[str, Any], accounts: frozenset[str]) ->
     )
 
 
-def _settlements(block: int, events: Sequence[Event], by_keeper: bool) -> list[Settlement]:
-    """Join what engine, clearing house and flash taker say of each settlement of a transaction."""
-    settled, booked = _named(events, "Settled"), _named(events, "SettlementBooked")
-    if len(settled) != len(booked):
-        problem = f"{len(settled)} settlements of the engine, {len(booked)} of the clearing house"
-        raise MeasurementError(f"block {block}: {problem} in one transaction")
-    taken = _named(events, "Taken")
-    return [
-        _settlement(block, engine.fields, house.fields, taken, by_keeper)
-        for engine, house in zip(settled, booked, strict=True)
-    ]
-
-
 def _settlement(
-    block: int, engine: Mapping[str, Any], house: Mapping[str, Any], taken: list[Event], by_keeper: bool
+    block: int, house: Mapping[str, Any], prices: Mapping[int, int], taken: list[Event], by_keeper: bool
 ) -> Settlement:
-    for name in ("account", "collateralId", "debtId", "seized", "payment", "repaid"):
-        if engine[name] != house[name]:
-            problem = f"{name} is {engine[name]!r} for the engine, {house[name]!r} for the clearing house"
-            raise MeasurementError(f"block {block}: {problem}")
     kept = [
         e for e in taken if e.fields["account"] == house["account"] and e.fields["seized"] == house["seized"]
     ]
     return Settlement(
         block=block,
         account=text(house["account"]),
-        route=ROUTES[engine["route"]],
+        route=ROUTES[house["route"]],
         collateral_id=house["collateralId"],
         debt_id=house["debtId"],
         seized=house["seized"],
@@ -246,9 +247,9 @@ def _settlement(
         surplus=house["surplus"],
         tip=house["tip"],
         chip=house["chip"],
-        deficit=house["deficit"],
-        collateral_price_wad=engine["collateralPrice"],
-        debt_price_wad=engine["debtPrice"],
+        deficit=max(house["cancelled"] - house["repaid"], 0),
+        collateral_price_wad=prices[house["collateralId"]],
+        debt_price_wad=prices[house["debtId"]],
         kicker=text(house["kicker"]),
         settler=text(house["settler"]),
         by_keeper=by_keeper,

@@ -53,13 +53,13 @@ class Watcher:
     def __init__(self, world: World, recorder: Recorder, keeper: str) -> None:
         self._world = world
         self._recorder = recorder
-        self._observer = Observer(world.manifest, keeper)
         self._index = {account.lower(): index for index, account in enumerate(world.accounts)}
         self._views = self._read(range(len(world.accounts)), "latest")
         self.book = BookView(world.terms, len(world.accounts))
         for index, view in enumerate(self._views):
             self.book.update(index, view)
         self.markets = self._read_markets("latest")
+        self._observer = Observer(world.manifest, keeper, [market.price_wad for market in self.markets])
 
     def watch(self, ts: int, market: tuple[float, ...], actors: Actors) -> tuple[Head, Frame]:
         """Read the block that was just mined.

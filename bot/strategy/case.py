@@ -7,9 +7,11 @@ from bot.domain.engine import (
     AssetTerms,
     Balance,
     Holding,
+    Pace,
     Position,
     balance_of,
     netted,
+    pace_of,
     position_of,
 )
 from bot.domain.wad import WAD
@@ -116,13 +118,33 @@ class Case:
             if sold.collateral and owed.debt and sold.asset_id != owed.asset_id
         ]
 
+    @property
+    def urgency(self) -> int:
+        """U of this moment, 0 to 255."""
+        snapshot = self.snapshot
+        return snapshot.markets.urgency(self.holdings, self.terms, self.balance, snapshot.engine.penalty_bps)
+
+    @property
+    def pace(self) -> Pace:
+        """What the clocks of its legs share now."""
+        clocks = self.auction.buy_clocks if self.auction else {}
+        return pace_of(self.snapshot.markets, self.holdings, clocks, self.urgency, self.snapshot.timestamp)
+
+    def multipliers(self) -> dict[int, int]:
+        """Return the multiplier of every running leg now, WAD, by asset id."""
+        if self.auction is None:
+            return {}
+        pace, floor = self.pace, self.snapshot.engine.floor
+        return {
+            asset_id: leg.multiplier(floor, pace.elapsed(asset_id, leg))
+            for asset_id, leg in self.auction.legs.items()
+        }
+
     def multiplier(self, asset_id: int) -> int:
         """Return the multiplier of a collateral now, WAD; 1 where its reserve does not run."""
-        leg = self.auction.legs.get(asset_id) if self.auction else None
-        return leg.multiplier(self.snapshot.engine.floor, self.snapshot.timestamp) if leg else WAD
+        return self.multipliers().get(asset_id, WAD)
 
     def position(self, collateral_id: int, debt_id: int) -> Position:
         """Return the account as the sizing sees it from one pair."""
-        multipliers = {holding.asset_id: self.multiplier(holding.asset_id) for holding in self.holdings}
         dust = self.snapshot.engine.dust
-        return position_of(self.holdings, self.terms, multipliers, collateral_id, debt_id, dust)
+        return position_of(self.holdings, self.terms, self.multipliers(), collateral_id, debt_id, dust)

@@ -5,16 +5,22 @@ Amounts are token units, prices WAD quote units per whole token, values WAD quot
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from bot.domain.amm.uniswap_v3 import Pool
-from bot.domain.engine import AssetTerms, EngineParameters, Holding, Leg
+from bot.domain.engine import AssetTerms, EngineParameters, Holding, Leg, Markets
 from bot.domain.lending import Market, assets_up
 from bot.domain.uint128 import UInt128Array
 from bot.domain.volatility import LiveCovariance
 from bot.strategy.quotes import OpenQuote
+
+NO_KICK: Final = 1
+NO_REDO: Final = 2
+NO_SETTLEMENT: Final = 3
+"""Levels of the breaker: what each stops, and all below it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,8 @@ class Auction:
         What is left of its kicker's tip, in steps of `bot.domain.incentives.TIP_STEPS` to a quote unit.
     legs : mapping of int to Leg
         The running reserve of each collateral, by asset id.
+    buy_clocks : mapping of int to int
+        Clock of each budgeted debt's buy side at the kick, milliseconds, by asset id.
     """
 
     epoch: int
@@ -92,6 +100,7 @@ class Auction:
     kicked_at: int
     tip_owed: int
     legs: Mapping[int, Leg]
+    buy_clocks: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +141,12 @@ class Snapshot:
         Of the liquidation engine.
     keeper : bytes or None
         Who would act, 20 bytes.
-    halted : bool
-        Whether liquidations are halted.
+    markets : Markets
+        Release budgets of every asset.
+    breaker_level : int
+        What the breaker stops now: 1 kicks, 2 redos too, 3 settlements too.
     resumed_at : int
-        When they were last resumed; auctions kicked at or before it have lapsed.
+        When settlements were last resumed; auctions kicked before it have lapsed.
     swap_open, take_open : bool
         Whether the engine may sell through the pools, and whether the flash taker serves this keeper.
     pools : tuple of PoolView
@@ -154,13 +165,19 @@ class Snapshot:
     auctions: Mapping[int, Auction]
     engine: EngineParameters
     keeper: bytes | None
-    halted: bool
+    markets: Markets
+    breaker_level: int
     resumed_at: int
     swap_open: bool
     take_open: bool
     pools: tuple[PoolView, ...]
     covariance: LiveCovariance | None = None
     quotes: Mapping[bytes, tuple[OpenQuote, ...]] = field(default_factory=dict)
+
+    @property
+    def halted(self) -> bool:
+        """Whether settlements are stopped."""
+        return self.breaker_level >= NO_SETTLEMENT
 
     def holdings(self, row: int) -> tuple[Holding, ...]:
         """Return what an account holds and owes, by rising asset id; debt rounded up, interest included."""

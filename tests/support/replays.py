@@ -25,6 +25,8 @@ def address(number: int) -> str:
 
 
 HOUSE, ENGINE, TAKER, LENS, KEEPER, BORROWER = (address(number) for number in range(0xA1, 0xA7))
+ORACLE = (100 * WAD, 6_000 * WAD, WAD)
+"""Prices before the first block, by asset id."""
 
 
 def manifest() -> Manifest:
@@ -119,7 +121,7 @@ def settlement_logs(*, route: int = 1, settler: str = KEEPER, **amounts: int) ->
     settler : str
         Who settles.
     amounts : int
-        Any of ``seized payment repaid surplus reserve tip chip deficit``, token units.
+        Any of ``seized payment repaid surplus tip chip deficit``, token units.
     """
     usdc = 10**6
     values = {
@@ -127,42 +129,21 @@ def settlement_logs(*, route: int = 1, settler: str = KEEPER, **amounts: int) ->
         "payment": 99 * usdc,
         "repaid": 98 * usdc,
         "surplus": 0,
-        "reserve": 0,
         "tip": 0,
         "chip": 0,
         "deficit": 0,
     } | amounts
-    house = (
-        BORROWER,
-        0,
-        2,
-        values["seized"],
-        values["payment"],
-        values["repaid"],
-        values["repaid"] + values["deficit"],
-        values["surplus"],
-        values["reserve"],
-        values["tip"],
-        values["chip"],
-        KEEPER,
-        settler,
-        False,
-    )
-    shared = {"account": BORROWER, "collateralId": 0, "debtId": 2}
-    booked = {**shared, "settlement": house, "shares": 1, "excess": 0, "deficit": values["deficit"]}
     settled = {
-        **shared,
+        "account": BORROWER,
+        "collateralId": 0,
+        "debtId": 2,
         "epoch": 1,
-        "settler": settler,
         "route": route,
-        "seized": values["seized"],
-        "payment": values["payment"],
-        "repaid": values["repaid"],
+        "settler": settler,
+        "kicker": KEEPER,
         "multiplierWad": WAD,
-        "collateralPrice": 100 * WAD,
-        "debtPrice": WAD,
+        **{name: values[name] for name in ("seized", "payment", "repaid", "surplus", "tip", "chip")},
+        "cancelled": values["repaid"] + values["deficit"],
+        "shares": 1,
     }
-    return [
-        log("clearing_house", HOUSE, "SettlementBooked", booked),
-        log("liquidation_engine", ENGINE, "Settled", settled),
-    ]
+    return [log("clearing_house", HOUSE, "Settled", settled)]

@@ -8,9 +8,10 @@ from math import isqrt
 import numpy as np
 
 from bot.domain.amm.uniswap_v3 import Pool, tick_at_sqrt_price
-from bot.domain.engine import EngineParameters, Leg
+from bot.domain.engine import EngineParameters, Leg, Markets
 from bot.domain.incentives import TIP_STEPS
 from bot.domain.lending import Market
+from bot.domain.release import SpeedParameters
 from bot.domain.uint128 import UInt128Array
 from bot.domain.wad import WAD, WAD_PER_BPS
 from bot.strategy.snapshot import Asset, Auction, PoolView, Positions, Snapshot
@@ -22,6 +23,8 @@ PRICES = {"WETH": 200.0, "WBTC": 8_000.0, "USDC": 1.0}
 THRESHOLDS = (8_300, 7_800, 9_000)
 WEIGHTS = (10_800, 11_000, 10_000)
 RULES = EngineParameters(10_500, 50, 10, 6_000, 8_000, 5, 100, 7_200)
+SPEED = SpeedParameters(120, 200, 30, 5_000, 30_000, 600, 10_000, 5_000_000, 1_800, 1_000)
+MARKETS = Markets(SPEED)
 START = 1_007_100_000_000_000_000
 DECAY = WAD // 100 // 89
 NOW = 1_600_000_000
@@ -65,6 +68,7 @@ class Scene:
     pools: list[PoolView] = field(default_factory=list)
     risk_blocks: dict[int, int] = field(default_factory=dict)
     rules: EngineParameters = RULES
+    markets: Markets = MARKETS
     halted: bool = False
     resumed_at: int = 0
     swap_open: bool = True
@@ -106,7 +110,8 @@ class Scene:
             auctions=dict(self.auctions),
             engine=self.rules,
             keeper=KEEPER,
-            halted=self.halted,
+            markets=self.markets,
+            breaker_level=3 if self.halted else 0,
             resumed_at=self.resumed_at,
             swap_open=self.swap_open,
             take_open=self.take_open,

@@ -290,5 +290,13 @@ class SluiceProtocol:
         return explain_revert(revert_data)
 
     def realised(self, receipt: Receipt) -> int | None:
-        """Return what a receipt earned, WAD quote units before gas; None if it cannot be told."""
-        return self._payouts.realised(receipt)
+        """Return what a receipt earned, WAD quote units before gas; None if it cannot be told.
+
+        Valued at the prices of the head that was synced last.
+        """
+        timeline = self._timeline
+        if timeline is None:
+            return None
+        state, now = timeline.state, timeline.tip.timestamp
+        prices = {asset_id: state.price(asset_id, now) for asset_id in range(len(state.assets))}
+        return self._payouts.realised(receipt, prices)

@@ -1,7 +1,7 @@
 """Totals of each asset, as the logs of the clearing house move them."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from bot.domain.lending import Market, RateModel, accrued
 from bot.domain.wad import WAD_PER_BPS
@@ -9,6 +9,8 @@ from bot.protocols.events import Event
 
 _NO_RATE = RateModel(0, 0, 0, 1)
 _NO_TOTALS = Market()
+ROUTE_TAKE: Final = 0
+"""`ILiquidationEngine.Route.TAKE`: whoever settles pays, and keeps the chip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,23 +177,35 @@ def sold(market: Market, fields: Any) -> Market:
 
 
 def settled(market: Market, fields: Any) -> Market:
-    """Return the debt's totals after a settlement: cash in, debt cancelled, then the parts of the payment."""
-    covered = fields["repaid"] - fields["excess"] + fields["deficit"]
+    """Return the debt's totals after a settlement: cash in, debt cancelled, then the parts of the payment.
+
+    Debts are rounded up one by one, so the last to pay may bring a unit more than the total held: an excess.
+    """
+    repaid, cancelled = fields["repaid"], fields["cancelled"]
     incentives = fields["tip"] + fields["chip"]
-    insolvent = fields["cancelled"] > fields["repaid"]
+    kept = fields["chip"] if fields["route"] == ROUTE_TAKE else 0
+    to_reserve = fields["payment"] - repaid - fields["surplus"] - incentives + max(repaid - cancelled, 0)
     booked = replace(
         market,
-        cash=market.cash + fields["payment"],
-        borrow_assets=market.borrow_assets - covered,
+        cash=market.cash + fields["payment"] - kept,
+        borrow_assets=market.borrow_assets - cancelled,
         borrow_shares=market.borrow_shares - fields["shares"],
-        reserve_assets=market.reserve_assets
-        + fields["reserve"]
-        + fields["excess"]
-        - (incentives if insolvent else 0),
-        credit_assets=market.credit_assets + incentives,
+        reserve_assets=market.reserve_assets + to_reserve,
+        credit_assets=market.credit_assets + incentives - kept,
         collateral_assets=market.collateral_assets + fields["surplus"],
     )
-    return _less_deficit(booked, fields["deficit"])
+    return _less_deficit(booked, max(cancelled - repaid, 0))
+
+
+def _cover(market: Market, fields: Any) -> Market:
+    """Add what the insurance fund pays ahead of the deficit that it covers."""
+    to_suppliers, to_reserve = fields["toSuppliers"], fields["toReserve"]
+    return replace(
+        market,
+        supply_assets=market.supply_assets + to_suppliers,
+        reserve_assets=market.reserve_assets + to_reserve,
+        cash=market.cash + to_suppliers + to_reserve,
+    )
 
 
 _CHANGES = {
@@ -207,4 +221,5 @@ _CHANGES = {
     "CollateralForfeited": _forfeit,
     "CreditCollected": _collect,
     "ReserveWithdrawn": _withdraw_reserve,
+    "DeficitCovered": _cover,
 }

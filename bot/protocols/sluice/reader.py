@@ -22,9 +22,7 @@ from bot.protocols.sluice.state import (
 from bot.protocols.uniswap_v3 import POOL_EVENTS
 
 _HEADERS_PER_BATCH: Final = 200
-_TIMED: Final = frozenset(
-    ENGINE_EVENTS.topics + FEED_EVENTS.topics + HOUSE_EVENTS.topics_of("Settled")
-)
+_TIMED: Final = frozenset(ENGINE_EVENTS.topics + FEED_EVENTS.topics + HOUSE_EVENTS.topics_of("Settled"))
 """Events that start a clock, are held against it, or are valued at the prices of their block."""
 _DEPOSITED: Final = HOUSE_EVENTS.topics_of("CollateralDeposited")
 _BALANCES: Final = (

@@ -9,8 +9,7 @@ from bot.ports import Receipt
 from bot.protocols.events import EventDecoder
 from bot.protocols.sluice.manifest import Manifest
 
-_SETTLED: Final = EventDecoder(abi.load("liquidation_engine"), ["Settled"])
-_BOOKED: Final = EventDecoder(abi.load("clearing_house"), ["SettlementBooked"])
+_SETTLED: Final = EventDecoder(abi.load("clearing_house"), ["Settled"])
 _TAKEN: Final = EventDecoder(abi.load("flash_taker"), ["Taken"])
 
 
@@ -27,33 +26,39 @@ class Payouts:
 
     def __init__(self, manifest: Manifest, signer: bytes | None) -> None:
         self._house: Final = manifest.clearing_house.lower()
-        self._engine: Final = manifest.liquidation_engine.lower()
         self._taker: Final = manifest.flash_taker.lower()
         self._units: Final = {asset.id: 10**asset.decimals for asset in manifest.assets}
         self._signer: Final = signer
 
-    def realised(self, receipt: Receipt) -> int | None:
-        """Return what the receipt earned, WAD quote units before gas, at the prices of its settlements.
+    def realised(self, receipt: Receipt, prices: Mapping[int, int | None]) -> int | None:
+        """Return what the receipt earned, WAD quote units before gas.
 
         A tip that another settler's transaction paid us is not in our receipts. None if a settlement's debt
-        asset is not in the manifest.
+        asset has no price.
+
+        Parameters
+        ----------
+        receipt : Receipt
+            Of our transaction.
+        prices : mapping of int to int or None
+            WAD quote units per whole token, by asset id.
         """
         earned: dict[int, int] = {}
-        prices: dict[int, int] = {}
         debt_id = 0
         for log in receipt.logs:
             emitter = log.address.lower()
-            if emitter == self._house and (booked := _BOOKED.decode(log)):
-                debt_id = booked.fields["debtId"]
-                earned[debt_id] = earned.get(debt_id, 0) + self._credited(booked.fields)
-            elif emitter == self._engine and (settled := _SETTLED.decode(log)):
-                prices[settled.fields["debtId"]] = settled.fields["debtPrice"]
+            if emitter == self._house and (settled := _SETTLED.decode(log)):
+                debt_id = settled.fields["debtId"]
+                earned[debt_id] = earned.get(debt_id, 0) + self._credited(settled.fields)
             elif emitter == self._taker and (taken := _TAKEN.decode(log)):
                 earned[debt_id] = earned.get(debt_id, 0) + taken.fields["profit"]
-        if any(asset not in prices or asset not in self._units for asset in earned):
-            return None
-        values = (mul_div_down(paid, prices[asset], self._units[asset]) for asset, paid in earned.items())
-        return sum(values)
+        total = 0
+        for asset_id, paid in earned.items():
+            price = prices.get(asset_id)
+            if price is None or asset_id not in self._units:
+                return None
+            total += mul_div_down(paid, price, self._units[asset_id])
+        return total
 
     def _credited(self, fields: Mapping[str, Any]) -> int:
         tip = fields["tip"] if fields["kicker"] == self._signer else 0

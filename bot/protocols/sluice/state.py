@@ -1,23 +1,24 @@
 """Everything the keeper knows of Sluice, brought forward one log at a time."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Final, TypeAlias
+from typing import Final
 
 from bot import abi
-from bot.domain.engine import AssetTerms, EngineParameters, Leg
-from bot.domain.incentives import TIP_STEPS, tip_left
+from bot.domain.engine import AssetTerms, EngineParameters, Holding, Markets, balance_of
+from bot.domain.lending import assets_up
+from bot.domain.release import Bucket, Side, SpeedParameters
 from bot.domain.volatility import LiveCovariance
 from bot.errors import BookDivergedError
-from bot.ports import Head, Log
-from bot.protocols.events import Event, EventDecoder
+from bot.ports import Head
+from bot.protocols.events import EventDecoder
 from bot.protocols.sluice.book import Book
 from bot.protocols.sluice.manifest import Manifest
-from bot.protocols.sluice.markets import AssetBook, settled, sold
+from bot.protocols.sluice.markets import AssetBook
 from bot.protocols.sluice.prices import Answer, Feed, price_of
-from bot.protocols.uniswap_v3 import POOL_EVENTS, PoolBook
-from bot.strategy.snapshot import Asset, Auction, PoolView, Snapshot
+from bot.protocols.uniswap_v3 import PoolBook
+from bot.strategy.snapshot import NO_SETTLEMENT, Asset, Auction, PoolView, Snapshot
 
 HOUSE_EVENTS: Final = EventDecoder(
     abi.load("clearing_house"),
@@ -34,7 +35,8 @@ HOUSE_EVENTS: Final = EventDecoder(
         "Repaid",
         "FlagSet",
         "Netted",
-        "SettlementBooked",
+        "Settled",
+        "DeficitCovered",
         "DebtWrittenOff",
         "CollateralForfeited",
         "CreditCollected",
@@ -43,7 +45,19 @@ HOUSE_EVENTS: Final = EventDecoder(
 )
 ENGINE_EVENTS: Final = EventDecoder(
     abi.load("liquidation_engine"),
-    ["EngineParametersSet", "VenueSet", "HaltSet", "Kicked", "Redone", "LegStarted"],
+    [
+        "EngineParametersSet",
+        "SpeedParametersSet",
+        "CurveSet",
+        "BudgetedSet",
+        "Poked",
+        "VenueSet",
+        "BreakerSet",
+        "Kicked",
+        "Redone",
+        "LegStarted",
+        "QuoteFilled",
+    ],
 )
 ORACLE_EVENTS: Final = EventDecoder(abi.load("price_oracle"), ["FeedSet"])
 FEED_EVENTS: Final = EventDecoder(abi.load("aggregator"), ["AnswerUpdated"])
@@ -64,6 +78,37 @@ def decoders_of(manifest: Manifest) -> dict[bytes, EventDecoder]:
         raw(manifest.flash_taker): TAKER_EVENTS,
     }
     return decoders | {raw(asset.feed): FEED_EVENTS for asset in manifest.assets}
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """What stops liquidations, as the engine last said.
+
+    Parameters
+    ----------
+    level : int
+        1 stops kicks, 2 redos too, 3 settlements too.
+    until : int
+        When it ends, unix seconds.
+    earlier : int
+        When a level 3 before it ended.
+    """
+
+    level: int = 0
+    until: int = 0
+    earlier: int = 0
+
+    def level_at(self, timestamp: int) -> int:
+        """Return the level in a block of that time."""
+        return self.level if timestamp < self.until else 0
+
+    def resumed_at(self, timestamp: int) -> int:
+        """Return when settlements were last possible again after a level 3."""
+        expired = self.level == NO_SETTLEMENT and timestamp >= self.until
+        return self.until if expired else self.earlier
+
+
+_NO_BREAKER: Final = Breaker()
 
 
 @dataclass
@@ -92,8 +137,18 @@ class State:
         None before the first log of the engine.
     venues, operators : frozenset of bytes
         Venues allowed; who may use the flash taker.
-    halted, resumed_at
-        As in the engine.
+    speed : SpeedParameters or None
+        None before the first log of the engine.
+    budgeted : frozenset of int
+        Assets that have release budgets.
+    buckets : dict of (int, Side) to Bucket
+        Release budgets that were ever drawn on or poked.
+    volatilities : dict of int to int
+        Basis points a year, by asset id, where governance has set one.
+    breaker : Breaker
+        As last set.
+    exempt_fill : bool
+        Whether the settlement that comes next is a fill that draws on no budget.
     covariance : LiveCovariance or None
         How the feeds have moved, by asset id; None estimates nothing.
     """
@@ -109,8 +164,12 @@ class State:
     engine: EngineParameters | None = None
     venues: frozenset[bytes] = frozenset()
     operators: frozenset[bytes] = frozenset()
-    halted: bool = False
-    resumed_at: int = 0
+    speed: SpeedParameters | None = None
+    budgeted: frozenset[int] = frozenset()
+    buckets: dict[tuple[int, Side], Bucket] = field(default_factory=dict)
+    volatilities: dict[int, int] = field(default_factory=dict)
+    breaker: Breaker = _NO_BREAKER
+    exempt_fill: bool = False
     covariance: LiveCovariance | None = None
 
     def copy(self) -> "State":
@@ -123,38 +182,9 @@ class State:
             feeds=dict(self.feeds),
             answers=dict(self.answers),
             auctions=dict(self.auctions),
+            buckets=dict(self.buckets),
+            volatilities=dict(self.volatilities),
         )
-
-    def apply(self, log: Log, timestamp: int) -> None:
-        """Bring the state forward by one log, in the order of the chain.
-
-        Parameters
-        ----------
-        log : Log
-            Of one of the manifest's contracts; events of no interest are passed over.
-        timestamp : int
-            Of the log's block, unix seconds.
-
-        Raises
-        ------
-        LogMalformedError, BookDivergedError, InvalidInputError
-            If the log cannot follow what came before it.
-        """
-        emitter = raw(log.address)
-        pool = self.pools.get(emitter)
-        decoder = POOL_EVENTS if pool is not None else self.decoders.get(emitter)
-        event = decoder.decode(log) if decoder else None
-        if event is None:
-            return
-        if pool is not None:
-            pool.apply(event)
-            return
-        if "assetId" in event.fields and decoder is HOUSE_EVENTS and event.name != "AssetListed":
-            asset_id = event.fields["assetId"]
-            self.assets[asset_id] = self.assets[asset_id].moved(event)
-        handler = _HANDLERS.get(event.name)
-        if handler is not None:
-            handler(self, event, _Place(emitter, log.block_number, timestamp))
 
     def snapshot(self, head: Head, signer: bytes | None = None) -> Snapshot:
         """Return a frozen picture at ``head``, to which the state was brought.
@@ -180,8 +210,9 @@ class State:
             auctions=MappingProxyType(dict(self.auctions)),
             engine=self.parameters,
             keeper=signer,
-            halted=self.halted,
-            resumed_at=self.resumed_at,
+            markets=self.markets,
+            breaker_level=self.breaker.level_at(head.timestamp),
+            resumed_at=self.breaker.resumed_at(head.timestamp),
             swap_open=raw(self.manifest.uniswap_v3_venue) in self.venues,
             take_open=signer is None or signer in self.operators,
             pools=tuple(
@@ -205,6 +236,49 @@ class State:
             raise BookDivergedError("parameters of the liquidation engine", None, "logged at its deployment")
         return self.engine
 
+    @property
+    def markets(self) -> Markets:
+        """Release budgets of every asset.
+
+        Raises
+        ------
+        BookDivergedError
+            As for `parameters`.
+        """
+        if self.speed is None:
+            raise BookDivergedError("speed parameters of the engine", None, "logged at its deployment")
+        buckets, volatilities = (
+            MappingProxyType(dict(self.buckets)),
+            MappingProxyType(dict(self.volatilities)),
+        )
+        return Markets(self.speed, self.budgeted, buckets, volatilities)
+
+    def terms(self, asset_id: int, timestamp: int) -> AssetTerms | None:
+        """Return price and weights of an asset in a block of that time, or None if it has no price."""
+        book, price = self.assets[asset_id], self.price(asset_id, timestamp)
+        return None if price is None else AssetTerms(10**book.decimals, price, book.threshold, book.weight)
+
+    def urgency(self, row: int, timestamp: int) -> int:
+        """Return u of an account in a block of that time, 0 to 255; 0 where an asset has no price."""
+        holdings = self._holdings(row, timestamp)
+        found = {holding.asset_id: self.terms(holding.asset_id, timestamp) for holding in holdings}
+        terms = {asset_id: asset for asset_id, asset in found.items() if asset is not None}
+        if len(terms) < len(found):
+            return 0
+        balance = balance_of(holdings, terms)
+        return self.markets.urgency(holdings, terms, balance, self.parameters.penalty_bps)
+
+    def _holdings(self, row: int, timestamp: int) -> tuple[Holding, ...]:
+        """Return what an account holds and owes in a block of that time; debt rounded up."""
+        found = []
+        rows = zip(self.book.collateral.row(row), self.book.debt_shares.row(row), strict=True)
+        for asset_id, (collateral, shares) in enumerate(rows):
+            if collateral or shares:
+                market = self.assets[asset_id].market_at(timestamp)
+                debt = assets_up(shares, market.borrow_assets, market.borrow_shares) if shares else 0
+                found.append(Holding(asset_id, collateral, debt))
+        return tuple(found)
+
     def _asset(self, asset_id: int, timestamp: int) -> Asset:
         book, entry = self.assets[asset_id], self.manifest.assets[asset_id]
         return Asset(
@@ -222,182 +296,3 @@ class State:
         feed = self.feeds.get(self.assets[asset_id].token)
         answer = self.answers.get(raw(self.manifest.assets[asset_id].feed))
         return price_of(feed, answer, timestamp)
-
-
-# ------------------------------------------------------------------------------- handlers
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where an event was emitted."""
-
-    emitter: bytes
-    block: int
-    timestamp: int
-
-
-_Handler: TypeAlias = Callable[[State, Event, _Place], None]
-
-
-def _listed(state: State, event: Event, place: _Place) -> None:
-    if event.fields["assetId"] != len(state.assets):
-        raise BookDivergedError("number of listed assets", len(state.assets), event.fields["assetId"])
-    state.assets.append(AssetBook(event.fields["token"], event.fields["decimals"]))
-    state.book.widen(len(state.assets))
-
-
-def _deposited(state: State, event: Event, place: _Place) -> None:
-    fields = event.fields
-    state.book.add_collateral(fields["account"], fields["assetId"], fields["amount"])
-
-
-def _released(state: State, event: Event, place: _Place) -> None:
-    fields = event.fields
-    state.book.add_collateral(fields["account"], fields["assetId"], -fields["amount"])
-
-
-def _withdrew(state: State, event: Event, place: _Place) -> None:
-    _released(state, event, place)
-    row = state.book.row(event.fields["account"])
-    state.book.risk_block[row] = place.block
-
-
-def _borrowed(state: State, event: Event, place: _Place) -> None:
-    fields = event.fields
-    state.book.add_debt(fields["account"], fields["assetId"], fields["shares"])
-    row = state.book.row(fields["account"])
-    state.book.risk_block[row] = place.block
-
-
-def _repaid(state: State, event: Event, place: _Place) -> None:
-    fields = event.fields
-    state.book.add_debt(fields["account"], fields["assetId"], -fields["shares"])
-
-
-def _netted(state: State, event: Event, place: _Place) -> None:
-    _released(state, event, place)
-    _repaid(state, event, place)
-
-
-def _flag_set(state: State, event: Event, place: _Place) -> None:
-    row = state.book.row(event.fields["account"])
-    state.book.flagged[row] = event.fields["flagged"]
-    state.book.epoch[row] = event.fields["epoch"]
-    auction = state.auctions.get(row)
-    if auction is not None and auction.epoch != event.fields["epoch"]:
-        del state.auctions[row]  # a redo is announced, under its new epoch, before the old flag falls
-
-
-def _settled(state: State, event: Event, place: _Place) -> None:
-    fields = event.fields
-    account, collateral, debt = fields["account"], fields["collateralId"], fields["debtId"]
-    state.assets[collateral] = replace(
-        state.assets[collateral], market=sold(state.assets[collateral].market, fields)
-    )
-    state.assets[debt] = replace(state.assets[debt], market=settled(state.assets[debt].market, fields))
-    state.book.add_collateral(account, collateral, -fields["seized"])
-    state.book.add_collateral(account, debt, fields["surplus"])
-    state.book.add_debt(account, debt, -fields["shares"])
-    if fields["tip"]:
-        _pay_tip(state, state.book.row(account), debt, fields["tip"], place)
-
-
-def _pay_tip(state: State, row: int, debt_id: int, tip: int, place: _Place) -> None:
-    auction, price = state.auctions.get(row), state.price(debt_id, place.timestamp)
-    if auction is None or price is None:
-        raise BookDivergedError("a tip's auction and price", (auction, price), "both known at its settlement")
-    debt = state.assets[debt_id]
-    terms = AssetTerms(10**debt.decimals, price, debt.threshold, debt.weight)
-    state.auctions[row] = replace(auction, tip_owed=tip_left(auction.tip_owed, tip, terms))
-
-
-def _kicked(state: State, event: Event, place: _Place) -> None:
-    row = state.book.row(event.fields["account"])
-    tip_owed = state.parameters.tip_value * TIP_STEPS
-    fields = event.fields
-    state.auctions[row] = Auction(fields["epoch"], fields["kicker"], place.timestamp, tip_owed, legs={})
-
-
-def _leg_started(state: State, event: Event, place: _Place) -> None:
-    fields = event.fields
-    row = state.book.row(fields["account"])
-    leg = Leg(fields["startMultiplierWad"], fields["decayPerSecondWad"], place.timestamp)
-    auction = state.auctions.get(row)
-    if auction is None:
-        raise BookDivergedError("auction of a leg that started", None, fields["epoch"])
-    state.auctions[row] = replace(auction, legs={**auction.legs, fields["assetId"]: leg})
-
-
-def _engine_set(state: State, event: Event, place: _Place) -> None:
-    fields = event.fields
-    state.engine = EngineParameters(
-        fields["targetHealthFactorBps"],
-        fields["penaltyBps"],
-        fields["chipBps"],
-        fields["incentiveShareBps"],
-        fields["floorMultiplierBps"],
-        fields["tipValue"],
-        fields["dustValue"],
-        fields["tail"],
-    )
-
-
-def _venue_set(state: State, event: Event, place: _Place) -> None:
-    venue = {event.fields["venue"]}
-    state.venues = state.venues | venue if event.fields["allowed"] else state.venues - venue
-
-
-def _halt_set(state: State, event: Event, place: _Place) -> None:
-    state.halted = event.fields["halted"]
-    state.resumed_at = event.fields["resumedAt"]
-
-
-def _feed_set(state: State, event: Event, place: _Place) -> None:
-    fields = event.fields
-    state.feeds[fields["token"]] = Feed(
-        fields["aggregator"],
-        fields["maxAge"],
-        fields["minAnswer"],
-        fields["maxAnswer"],
-        fields["feedDecimals"],
-    )
-
-
-def _answered(state: State, event: Event, place: _Place) -> None:
-    answer = Answer(event.fields["current"], event.fields["updatedAt"])
-    state.answers[place.emitter] = answer
-    if state.covariance is None or answer.value <= 0 or answer.updated_at > place.timestamp:
-        return  # what the oracle refuses whatever its bounds is no price to learn from
-    for asset in state.manifest.assets:
-        if raw(asset.feed) == place.emitter:
-            # In quote units, as price files are: both feed one estimate.
-            price = answer.value / 10**asset.feed_decimals
-            state.covariance = state.covariance.after(asset.id, answer.updated_at, price)
-
-
-def _operator_set(state: State, event: Event, place: _Place) -> None:
-    operator = {event.fields["operator"]}
-    state.operators = state.operators | operator if event.fields["approved"] else state.operators - operator
-
-
-_HANDLERS: Final[Mapping[str, _Handler]] = {
-    "AssetListed": _listed,
-    "CollateralDeposited": _deposited,
-    "CollateralWithdrawn": _withdrew,
-    "CollateralForfeited": _released,
-    "Borrowed": _borrowed,
-    "Repaid": _repaid,
-    "DebtWrittenOff": _repaid,
-    "Netted": _netted,
-    "FlagSet": _flag_set,
-    "SettlementBooked": _settled,
-    "Kicked": _kicked,
-    "Redone": _kicked,
-    "LegStarted": _leg_started,
-    "EngineParametersSet": _engine_set,
-    "VenueSet": _venue_set,
-    "HaltSet": _halt_set,
-    "FeedSet": _feed_set,
-    "AnswerUpdated": _answered,
-    "OperatorSet": _operator_set,
-}

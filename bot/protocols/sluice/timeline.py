@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from bot.errors import BookDivergedError
 from bot.ports import Head, Log
+from bot.protocols.sluice.following import follow
 from bot.protocols.sluice.state import State
 
 
@@ -86,7 +87,7 @@ def apply_all(state: State, logs: tuple[Log, ...], times: Mapping[int, int]) -> 
     """
     for log in logs:
         try:
-            state.apply(log, times.get(log.block_number, 0))
+            follow(state, log, times.get(log.block_number, 0))
         except (
             ValueError,
             LookupError,

@@ -11,6 +11,7 @@ from bot.sim.report import Quantiles, cost_bps, quantiles
 from tests.support.replays import (
     BORROWER,
     KEEPER,
+    ORACLE,
     TAKER,
     TERMS,
     address,
@@ -30,7 +31,7 @@ def recorder() -> Recorder:
 
 
 def facts(*logs: dict) -> BlockFacts:
-    return Observer(manifest(), KEEPER).observe([receipt(KEEPER, logs)])
+    return Observer(manifest(), KEEPER, ORACLE).observe([receipt(KEEPER, logs)])
 
 
 def frame(block: int) -> Frame:

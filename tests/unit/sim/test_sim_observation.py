@@ -1,14 +1,12 @@
 """What a block's receipts tell."""
 
-import pytest
-
-from bot.errors import MeasurementError
 from bot.sim.observation import BlockFacts, Observer
 from tests.support.replays import (
     BORROWER,
     ENGINE,
     HOUSE,
     KEEPER,
+    ORACLE,
     TAKER,
     address,
     log,
@@ -22,10 +20,10 @@ STRANGER = address(0xFF)
 
 
 def observed(*receipts: dict) -> BlockFacts:
-    return Observer(manifest(), KEEPER).observe(receipts)
+    return Observer(manifest(), KEEPER, ORACLE).observe(receipts)
 
 
-def test_a_swap_is_joined_from_the_engines_and_the_houses_event() -> None:
+def test_a_swap_is_read_from_the_houses_event() -> None:
     logs = settlement_logs(route=1, tip=5 * USDC, chip=USDC, surplus=2 * USDC, deficit=0)
     (settlement,) = observed(receipt(KEEPER, logs)).settlements
     assert (settlement.route, settlement.account, settlement.block) == ("swap", BORROWER, 7)
@@ -55,14 +53,13 @@ def test_another_ones_settlement_is_not_the_keepers() -> None:
     assert not facts.keeper
 
 
-def test_a_settlement_that_only_one_contract_reports_is_refused() -> None:
-    with pytest.raises(MeasurementError, match="1 settlements of the engine, 0 of the clearing house"):
-        observed(receipt(KEEPER, settlement_logs()[1:]))
-
-
-def test_a_settlement_that_the_contracts_report_differently_is_refused() -> None:
-    with pytest.raises(MeasurementError, match="repaid is 1 for the engine"):
-        observed(receipt(KEEPER, [settlement_logs()[0], settlement_logs(repaid=1)[1]]))
+def test_a_settlement_is_at_the_prices_published_before_it() -> None:
+    answer = {"current": 90 * 10**8, "roundId": 2, "updatedAt": 7}
+    published = receipt(STRANGER, [log("aggregator", address(0xC0), "AnswerUpdated", answer)])
+    earlier, later = observed(
+        receipt(KEEPER, settlement_logs()), published, receipt(KEEPER, settlement_logs())
+    ).settlements
+    assert (earlier.collateral_price_wad, later.collateral_price_wad) == (100 * 10**18, 90 * 10**18)
 
 
 def test_a_write_off_is_seen_with_its_account() -> None:

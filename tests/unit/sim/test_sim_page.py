@@ -15,7 +15,7 @@ from bot.sim.observation import Observer
 from bot.sim.page import check_writable, render_html, to_json, write_report, write_whole
 from bot.sim.plots import draw, short_dollars, to_svg
 from bot.sim.report import Context, Options, PoolStart, Report, WallTimes, Window, make_report
-from tests.support.replays import BORROWER, KEEPER, TERMS, manifest, receipt, settlement_logs
+from tests.support.replays import BORROWER, KEEPER, ORACLE, TERMS, manifest, receipt, settlement_logs
 
 MARKET = (110.0, 6_000.0, 1.0)
 BLOCKS = 40
@@ -72,7 +72,9 @@ def recorded(*, sold: bool = True) -> Recorder:
         ts = 1_584_043_200 + 12 * index
         if sold and index == 7:
             logs = settlement_logs(deficit=2 * 10**6, chip=10**5)
-            recorder.acted(index, ts, Observer(manifest(), KEEPER).observe([receipt(KEEPER, logs)]), MARKET)
+            recorder.acted(
+                index, ts, Observer(manifest(), KEEPER, ORACLE).observe([receipt(KEEPER, logs)]), MARKET
+            )
         pool = PoolFrame(109.0, 1_000.0, 900.0)
         frame = Frame(index, ts, MARKET, MARKET, (pool,), 2_000.0, 1_000.0, (10.0, 0, 0, 0, 990.0), 1, 3.0)
         health = BookHealth(np.ones(1), np.ones(1), np.ones(1), np.array([False]))

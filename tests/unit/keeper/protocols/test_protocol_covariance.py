@@ -8,6 +8,7 @@ from eth_utils.abi import event_abi_to_log_topic
 from bot import abi
 from bot.domain.volatility import LiveCovariance
 from bot.ports import Address, Hash32, Head, Log
+from bot.protocols.sluice.following import follow
 from bot.protocols.sluice.manifest import Manifest
 from bot.protocols.sluice.state import State, decoders_of
 from bot.protocols.sluice.timeline import Timeline
@@ -84,7 +85,7 @@ def test_a_checkpoint_meets_the_logs_it_has_seen_already(timeline: Timeline) -> 
     whole = State(MANIFEST, {}, decoders_of(MANIFEST), covariance=LiveCovariance.fresh(3))
     for log in logs:
         for state in (resumed, whole):
-            state.apply(log, a_head(log.block_number).timestamp)
+            follow(state, log, a_head(log.block_number).timestamp)
     assert resumed.covariance == whole.covariance
 
 

@@ -1,191 +1,15 @@
-"""The liquidation engine's arithmetic in exact integers: the contracts' ``Sizing`` and ``ReserveCurve``.
-
-Symbols, as in docs/mechanism.md: for one account, V and D value of collateral and debt, A and D_w the
-weighted ones, HF = A / D_w; for the collateral sold k its liquidation threshold and m the multiplier over
-the oracle price; for the debt repaid d its amount and w its debt weight; h the target health factor, p
-the penalty, b = (1 + p) / m the incentive factor; M the highest multiplier among the collaterals, where one
-that does not run counts 1 and one below the dust value not at all, and S = V M.
-
-Amounts are token units, prices WAD quote units per whole token, values WAD quote units, fractions WAD;
-all of them non-negative. The rounding of each step is the contract's, and stated where it is taken. Only
-what comes from here may reach calldata; floats screen and rank.
-"""
+"""How much a sale takes and what it is booked as: the contracts' ``Sizing``."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from bot.domain.wad import (
-    WAD,
-    WAD_PER_BPS,
-    div_down,
-    div_up,
-    exp_wad,
-    mul_div_down,
-    mul_div_up,
-    mul_down,
-    mul_up,
-)
+from bot.domain.engine.accounts import AssetTerms, Balance, Holding, balance_of
+from bot.domain.wad import WAD, div_down, div_up, mul_div_down, mul_div_up, mul_down, mul_up
 
 _ROUNDING: Final = 1_000
 """More than all roundings of one sale together, wei of value."""
 _ROUNDING_WAD: Final = 10
 """The same, in parts in 10^18 of the value."""
-
-UNBOUNDED: Final = 2**256 - 1
-"""The health factor of an account without debt; the amount that means "all"."""
-
-
-# ------------------------------------------------------------------------------- accounts
-
-
-class AssetTerms(NamedTuple):
-    """Price and weights of an asset.
-
-    Parameters
-    ----------
-    unit : int
-        Token units of a whole token.
-    price : int
-        WAD quote units per whole token; positive.
-    threshold, weight : int
-        Liquidation threshold and debt weight, WAD.
-    """
-
-    unit: int
-    price: int
-    threshold: int
-    weight: int
-
-    def value_down(self, amount: int) -> int:
-        """Return the value of an amount. Rounding: DOWN, as collateral is valued."""
-        return mul_div_down(amount, self.price, self.unit)
-
-    def value_up(self, amount: int) -> int:
-        """Return the value of an amount. Rounding: UP, as debt is valued."""
-        return mul_div_up(amount, self.price, self.unit)
-
-
-class Holding(NamedTuple):
-    """One asset of one account, token units; debt with interest, rounded up."""
-
-    asset_id: int
-    collateral: int
-    debt: int
-
-
-class Balance(NamedTuple):
-    """An account at oracle prices, values rounded against it.
-
-    Parameters
-    ----------
-    collateral_value, debt_value : int
-        V, rounded down, and D, rounded up.
-    weighted_collateral, weighted_debt : int
-        A, rounded down, and D_w, rounded up.
-    """
-
-    collateral_value: int
-    debt_value: int
-    weighted_collateral: int
-    weighted_debt: int
-
-    @property
-    def health_factor(self) -> int:
-        """A / D_w, WAD, rounded down; `UNBOUNDED` without debt."""
-        return div_down(self.weighted_collateral, self.weighted_debt) if self.weighted_debt else UNBOUNDED
-
-
-def balance_of(holdings: Sequence[Holding], terms: Mapping[int, AssetTerms]) -> Balance:
-    """Return an account's values, as ``ClearingHouse.accountState`` sums them.
-
-    Parameters
-    ----------
-    holdings : sequence of Holding
-        All the account holds and owes.
-    terms : mapping of int to AssetTerms
-        By asset id.
-    """
-    value = debt = weighted = owed = 0
-    for holding in holdings:
-        asset = terms[holding.asset_id]
-        held, due = asset.value_down(holding.collateral), asset.value_up(holding.debt)
-        value += held
-        debt += due
-        weighted += mul_down(held, asset.threshold)
-        owed += mul_up(due, asset.weight)
-    return Balance(value, debt, weighted, owed)
-
-
-def netted(holdings: Sequence[Holding]) -> tuple[Holding, ...]:
-    """Return the account after collateral has repaid debt in the same asset, as every kick does first."""
-    result = []
-    for holding in holdings:
-        both = min(holding.collateral, holding.debt)
-        result.append(Holding(holding.asset_id, holding.collateral - both, holding.debt - both))
-    return tuple(result)
-
-
-# ----------------------------------------------------------------------------- parameters
-
-
-@dataclass(frozen=True, slots=True)
-class EngineParameters:
-    """``ILiquidationEngine.EngineParameters``, in its units."""
-
-    target_health_factor_bps: int
-    penalty_bps: int
-    chip_bps: int
-    incentive_share_bps: int
-    floor_multiplier_bps: int
-    tip_value: int
-    dust_value: int
-    tail: int
-
-    @property
-    def target(self) -> int:
-        """h, WAD."""
-        return self.target_health_factor_bps * WAD_PER_BPS
-
-    @property
-    def penalty(self) -> int:
-        """Largest p, WAD."""
-        return self.penalty_bps * WAD_PER_BPS
-
-    @property
-    def floor(self) -> int:
-        """m_floor, WAD."""
-        return self.floor_multiplier_bps * WAD_PER_BPS
-
-    @property
-    def dust(self) -> int:
-        """Smallest value that a settlement may leave on a side, WAD quote units."""
-        return self.dust_value * WAD
-
-
-@dataclass(frozen=True, slots=True)
-class Leg:
-    """The reserve of one collateral: a snapshot of the curve taken at its kick.
-
-    Parameters
-    ----------
-    start_multiplier, decay_per_second : int
-        m0 and lambda, WAD.
-    started_at : int
-        Unix seconds.
-    """
-
-    start_multiplier: int
-    decay_per_second: int
-    started_at: int
-
-    def multiplier(self, floor: int, timestamp: int) -> int:
-        """Return ``max(floor, m0 exp(-lambda elapsed))``, WAD. Rounding: UP, because others pay it."""
-        elapsed = timestamp - self.started_at
-        return max(mul_up(self.start_multiplier, exp_wad(-self.decay_per_second * elapsed)), floor)
-
-
-# --------------------------------------------------------------------------------- sizing
 
 
 class Position(NamedTuple):
@@ -401,9 +225,6 @@ def _seized_down(position: Position, offer: Terms, repaid: int) -> int:
     """Return the collateral for ``repaid``: its value times b. Rounding: DOWN: b may not pass its cap."""
     value = mul_div_down(position.owed.value_down(repaid), WAD + offer.penalty, offer.multiplier)
     return mul_div_down(value, position.sold.unit, position.sold.price)
-
-
-# -------------------------------------------------------------------------------- account
 
 
 def position_of(
