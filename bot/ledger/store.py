@@ -12,6 +12,7 @@ from bot.ledger import schema
 from bot.ledger.address import LedgerPlace
 from bot.ledger.book import SqlBookMemory
 from bot.ledger.database import Database
+from bot.ledger.dealers import SqlDealerMemory
 from bot.ledger.history import SqlHistory
 from bot.ledger.landing import SqlLandingMemory
 from bot.ledger.lease import SqlLease
@@ -78,6 +79,11 @@ class SqlLedger:
     def landing(self) -> SqlLandingMemory:
         """Rivals for a nonce, what was spent, and halts, in the same database."""
         return SqlLandingMemory(self._database)
+
+    @property
+    def dealers(self) -> SqlDealerMemory:
+        """Scores of dealers, in the same database."""
+        return SqlDealerMemory(self._database)
 
     @property
     def history(self) -> SqlHistory:
