@@ -7,6 +7,9 @@ from typing import Self, TypeAlias
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+_OPTIONS = frozenset({"host", "port", "user", "password", "passfile", "ssl", "sslmode"})
+"""Options of a URL; ``sslmode``, as PostgreSQL's own programs have it, means the driver's ``ssl``."""
+
 _SCHEMES = ("postgresql", "postgres", "postgresql+asyncpg")
 
 
@@ -55,6 +58,10 @@ class LedgerAddress:
             raise ValueError("must begin with postgresql://; a SQLite file is named by ledger.path")
         if not url.database:
             raise ValueError("names no database; write postgresql://user:password@host/name")
+        if unknown := sorted(set(url.query) - _OPTIONS):
+            raise ValueError(f"has an option {unknown[0]}; known are {', '.join(sorted(_OPTIONS))}")
+        if mode := url.query.get("sslmode"):
+            url = url.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
         host = url.host or str(url.query.get("host", "localhost"))
         label = f"postgresql://{host}{f':{port}' if port else ''}/{url.database}"
         return cls(label, url.set(drivername="postgresql+asyncpg"))

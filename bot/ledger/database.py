@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Protocol, Self
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.errors import LedgerMismatchError, LedgerUnavailableError
@@ -12,6 +12,9 @@ from bot.ledger import migration, schema
 from bot.ledger.address import LedgerAddress, LedgerPlace
 from bot.ledger.engines import engine_for, for_writing
 from bot.ledger.faults import told
+
+_PLANNING = 0x51A1CF
+"""Key of PostgreSQL's lock that keeps two transactions from planning one action both."""
 
 
 class Fence(Protocol):
@@ -137,6 +140,14 @@ class Database:
                 if fenced and self.fence is not None:
                     await self.fence.check(connection)
                 yield connection
+
+    async def alone(self, connection: AsyncConnection) -> None:
+        """Let no other transaction past this point until this one ends: what is looked at stays as it is.
+
+        SQLite has one writer at a time anyway.
+        """
+        if connection.dialect.name == "postgresql":
+            await connection.execute(select(func.pg_advisory_xact_lock(_PLANNING)))
 
     async def close(self) -> None:
         """Close every connection."""

@@ -141,6 +141,7 @@ class SqlLedger:
         rows = [schema.planned_row(intent, signer, head) for intent in intents]
         keys = [intent.key for intent in intents]
         async with self._database.writing() as connection:
+            await self._database.alone(connection)
             taken = await _taken(connection, keys) or {key for key in keys if keys.count(key) > 1}
             if taken:
                 raise DuplicateTransactionError(f"key {min(taken)} is taken")

@@ -1,5 +1,6 @@
 """What the ledger keeps, refuses and undoes."""
 
+import asyncio
 import dataclasses
 import os
 from collections.abc import AsyncIterator
@@ -88,6 +89,19 @@ async def test_a_key_is_never_planned_twice_while_the_first_may_land(ledger: Sql
     assert await ledger.taken_keys(["key 0", "fresh"]) == {"key 0"}
     with pytest.raises(DuplicateTransactionError, match="twin"):
         await ledger.plan([an_intent(key="twin"), an_intent(key="twin")], KEEPER, a_head(11))
+
+
+async def test_two_that_plan_one_key_at_the_same_moment_do_not_both_succeed(
+    ledger: SqlLedger, place: LedgerPlace
+) -> None:
+    async with await SqlLedger.open(place, chain_id=31337, genesis_hash=GENESIS) as other:
+        for number in range(10):
+            intents = [an_intent(key=f"key {number}")]
+            attempts = [opened.plan(intents, KEEPER, a_head(1)) for opened in (ledger, other, ledger, other)]
+            planned = await asyncio.gather(*attempts, return_exceptions=True)
+            refused = [result for result in planned if isinstance(result, DuplicateTransactionError)]
+            assert len(refused) == 3
+    assert len(await ledger.open_transactions()) == 10
 
 
 async def test_a_key_that_reverted_may_be_tried_again(ledger: SqlLedger) -> None:

@@ -46,6 +46,11 @@ def test_a_url_is_shown_without_user_and_password(url: str, label: str) -> None:
     assert "p@" not in repr(address)
 
 
+def test_encryption_is_asked_for_as_postgresqls_own_programs_do() -> None:
+    address = LedgerAddress.parse("postgresql://h/d?sslmode=verify-full&host=x")
+    assert dict(address.url.query) == {"ssl": "verify-full", "host": "x"}
+
+
 @pytest.mark.parametrize(
     ("url", "problem"),
     [
@@ -53,6 +58,7 @@ def test_a_url_is_shown_without_user_and_password(url: str, label: str) -> None:
         ("mysql://keeper:swordfish@h/d", "postgresql://"),
         ("postgresql://keeper:swordfish@h", "names no database"),
         ("postgresql://keeper:swordfish@h:port/d", "not a database URL"),
+        ("postgresql://keeper:swordfish@h/d?sslmoed=require", "an option sslmoed; known are host"),
         ("swordfish", "not a database URL"),
     ],
 )
