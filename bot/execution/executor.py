@@ -105,6 +105,7 @@ class TransactionExecutor:
         async with self._turn:
             halted = await self._guard.halted()
             if halted is not None:
+                _log.warning("not_sent", intents=len(intents), reason=halted)
                 return [Execution(intent, Outcome.LIMITED, reason=halted) for intent in intents]
             open_rows = await self._ledger.open_transactions()
             offered = _unique(intents)
