@@ -42,6 +42,7 @@ class LazyGroup(TyperGroup):
         "keeper": Lazy("bot.cli.keeper", "Watch every account and liquidate gently."),
         "dealer": Lazy("bot.cli.dealer", "Quote firm prices for collateral, and hedge."),
         "status": Lazy("bot.cli.status", "Show accounts at risk, open auctions and the last actions."),
+        "top": Lazy("bot.cli.top", "Watch blocks, accounts at risk, auctions and transactions, live."),
         "why": Lazy("bot.cli.why", "Tell why the keeper did to an account what it did, or nothing."),
         "what-if": Lazy("bot.cli.what_if", "Let prices move: who falls, what is sold, what stays unpaid."),
         "ladder": Lazy("bot.cli.ladder", "Draw liquidatable debt by the price of an asset."),
