@@ -80,6 +80,7 @@ _PHRASES: Final[tuple[tuple[Word, tuple[str, ...]], ...]] = (
             "gas limit too",
             "gas too low",
             "higher than max fee",
+            "bigger than maxfee",
             "invalid sender",
             "chain id",
             "chainid",

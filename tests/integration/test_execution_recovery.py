@@ -1,6 +1,7 @@
 """Start-up is the recovery path: what a crash, a kill or a reorg left behind is made good."""
 
 import asyncio
+import shutil
 import signal
 import subprocess
 import sys
@@ -68,11 +69,14 @@ async def test_a_reorg_while_the_keeper_was_down_is_found_at_the_next_start(
 async def test_a_crash_at_any_step_neither_loses_nor_doubles_an_action(node: Client, tmp_path: Path) -> None:
     counter = deploy(node, COUNTER)
     intents = [intent(counter, "a"), intent(counter, "b")]
+    blank = tmp_path / "blank.sqlite"
+    async with running(port_of(node), blank):
+        pass
     point, crashed = 0, True
     while crashed:
         point += 1
         snapshot = node.call("evm_snapshot")
-        path = tmp_path / f"{point}.sqlite"
+        path = shutil.copy(blank, tmp_path / f"{point}.sqlite")
         crashed = await _crash_and_recover(node, path, intents, point)
         assert count(node, counter) == 2, f"crash at point {point}"
         node.call("evm_revert", snapshot)
@@ -136,6 +140,48 @@ async def test_a_kill_between_journal_and_broadcast_is_made_good_at_the_next_sta
         assert landed.outcome is Outcome.INCLUDED
         assert landed.signed == signed.signed
     assert count(node, counter) == 1
+
+
+KILLED_WHILE_REPLACING = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from bot.ports import Terms
+from tests.support import landing
+
+class KillAfterReplace(landing.Wrapper):
+    async def after(self, name, arguments):
+        if name == "replace":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+async def main(url, path, counter, deadline):
+    node = landing.Client(int(url))
+    terms = Terms(worth=10**18, deadline=int(deadline) or None)
+    async with landing.running(int(url), Path(path), wrap=KillAfterReplace().wrap) as keeper:
+        await keeper.executor.execute([landing.intent(counter, "a", terms=terms)], landing.head_of(node))
+        node.call("anvil_setNextBlockBaseFeePerGas", hex(50 * landing.GWEI))
+        await keeper.executor.track(landing.mine(node))
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(("deadline", "done"), [(0, 1), (1, 0)], ids=["bumping", "cancelling"])
+async def test_a_kill_between_replacement_and_broadcast_is_made_good_at_the_next_start(
+    node: Client, ledger_path: Path, deadline: int, done: int
+) -> None:
+    counter = deploy(node, COUNTER)
+    arguments = [str(port_of(node)), str(ledger_path), counter, str(deadline)]
+    command = [sys.executable, "-c", KILLED_WHILE_REPLACING, *arguments]
+    root = Path(__file__).parents[2]
+    killed = await asyncio.to_thread(subprocess.run, command, cwd=root, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    async with running(port_of(node), ledger_path) as keeper:
+        (signed,) = await keeper.ledger.open_transactions()
+        assert (signed.outcome, signed.cancels) == (Outcome.SIGNED, not done)
+        await keeper.executor.reconcile(head_of(node))
+        (landed,) = await keeper.executor.track(mine(node))
+        assert (landed.id, landed.outcome, landed.cancels) == (signed.id, Outcome.INCLUDED, not done)
+    assert count(node, counter) == done
 
 
 async def test_a_signed_action_that_became_stale_is_given_up_at_the_next_start(

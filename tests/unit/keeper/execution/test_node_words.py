@@ -108,6 +108,7 @@ WORDS = [
     ),
     ("Transaction gas limit is 90 and exceeds block gas limit of 30", Word.INVALID),
     ("Transaction requires at least 21000 gas but got 5", Word.INVALID),
+    ("maxPriorityFeePerGas (2) is bigger than maxFeePerGas (1)", Word.INVALID),
     # others
     ("AlreadyKnown", Word.KNOWN),
     ("OldNonce, Current nonce: 6, nonce of rejected tx: 5", Word.NONCE_USED),
