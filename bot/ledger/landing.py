@@ -50,8 +50,12 @@ class SqlLandingMemory:
 
     async def spent_since(self, timestamp: int) -> list[Spent]:
         """See `bot.ports.LandingMemory.spent_since`."""
+        # By order and not by maximum: the index then ends the search at the first head.
         before = (
-            select(func.max(heads.c.number)).where(heads.c.timestamp <= timestamp, heads.c.canonical)
+            select(heads.c.number)
+            .where(heads.c.timestamp <= timestamp, heads.c.canonical)
+            .order_by(heads.c.timestamp.desc())
+            .limit(1)
         ).scalar_subquery()
         query = (
             select(
