@@ -242,7 +242,7 @@ async def test_a_restart_goes_on_from_the_checkpoint_and_reads_only_what_it_miss
 async def test_a_checkpoint_of_another_branch_is_passed_over(here: World) -> None:
     memory, protocol = await kept(here)
     older = memory.kept[0]
-    here.advance(12)
+    here.publish("WETH", 150)
     tip = protocol.tip
     assert tip is not None
     memory.kept.insert(0, replace(older, block_number=tip.number + 1))
