@@ -8,6 +8,7 @@ import {ReserveCurve} from "../../contracts/libraries/ReserveCurve.sol";
 import {EngineFixture} from "../support/forge/EngineFixture.sol";
 import {Exact} from "../support/forge/Exact.sol";
 import {Vm} from "../support/forge/Vm.sol";
+import {DepthDouble} from "./support/DepthDouble.sol";
 
 /// @title What holds after any order of actions on the engine
 /// @notice The run is steered toward the rare: an action that needs an unhealthy account moves a price until there is
@@ -21,7 +22,14 @@ contract LiquidationEngineInvariantsTest is EngineFixture {
         bool insolvent;
     }
 
+    ILiquidationEngine.Side private constant SELL = ILiquidationEngine.Side.SELL;
+    ILiquidationEngine.Side private constant BUY = ILiquidationEngine.Side.BUY;
+
     address[4] private _borrowers;
+    address private _dealer;
+    uint256 private _dealerKey;
+    DepthDouble private _depth;
+    mapping(uint8 assetId => mapping(ILiquidationEngine.Side side => ILiquidationEngine.Bucket)) private _seen;
     mapping(bytes32 outcome => uint256) private _counts;
 
     function setUp() public override {
@@ -31,6 +39,14 @@ contract LiquidationEngineInvariantsTest is EngineFixture {
         for (uint8 assetId = 0; assetId < 3; ++assetId) {
             _fund(taker, assetId, 1e30);
         }
+        (_dealer, _dealerKey) = makeAddrAndKey("dealer");
+        for (uint8 assetId = 0; assetId < 3; ++assetId) {
+            _fund(_dealer, assetId, 1e30);
+        }
+        _depth = new DepthDouble();
+        engine.setMarketDepth(address(_depth));
+        engine.setBudgeted(WETH, true);
+        engine.setBudgeted(WBTC, true);
         for (uint256 i = 0; i < _borrowers.length; ++i) {
             _borrowers[i] = makeAddr(string.concat("borrower ", vm.toString(i)));
             this.open(i, i, i / 2, 9_700);
@@ -52,6 +68,36 @@ contract LiquidationEngineInvariantsTest is EngineFixture {
             assertEq(tokens[assetId].balanceOf(address(engine)), 0);
             assertEq(tokens[assetId].balanceOf(address(venue)), 0);
         }
+        _assertBucketsHold(WETH);
+        _assertBucketsHold(WBTC);
+    }
+
+    /// @dev A level stays within its capacity on both sides of zero, and no clock outruns the wall.
+    function _assertBucketsHold(uint8 assetId) private view {
+        for (uint256 side = 0; side < 2; ++side) {
+            ILiquidationEngine.Bucket memory bucket = engine.bucketNow(assetId, ILiquidationEngine.Side(side));
+            assertLe(int256(bucket.level), int256(uint256(bucket.capacity)));
+            assertGe(int256(bucket.level), -int256(uint256(bucket.capacity)));
+            assertGe(bucket.capacity, 10_000e6);
+            assertLe(bucket.capacity, 5_000_000e6);
+            assertLe(bucket.clock, vm.getBlockTimestamp() * 1_000);
+        }
+    }
+
+    /// @dev A clock never runs back, and since it was seen last it ran no longer than the wall.
+    function _checkClocks() private {
+        for (uint8 assetId = 0; assetId < 2; ++assetId) {
+            for (uint256 i = 0; i < 2; ++i) {
+                ILiquidationEngine.Side side = ILiquidationEngine.Side(i);
+                ILiquidationEngine.Bucket memory bucket = engine.bucketNow(assetId, side);
+                ILiquidationEngine.Bucket memory last = _seen[assetId][side];
+                if (last.levelAt != 0) {
+                    assertGe(bucket.clock + 2, last.clock, "a clock ran back");
+                    assertLe(bucket.clock - last.clock, (bucket.levelAt - last.levelAt) * 1_000, "a clock outran time");
+                }
+                _seen[assetId][side] = bucket;
+            }
+        }
     }
 
     function _assertNothingForSale(address account) private view {
@@ -67,15 +113,29 @@ contract LiquidationEngineInvariantsTest is EngineFixture {
     /// @dev The same actions in one long fixed walk, to see that the rare outcomes are within their reach.
     function test_the_walk_reaches_every_outcome() external {
         for (uint256 step = 0; step < 240; ++step) {
-            _walk(step % 8, uint256(keccak256(abi.encode("walk", step))));
+            _walk(step % 10, uint256(keccak256(abi.encode("walk", step))));
             if (step % 16 == 0) this.invariant_the_books_balance_and_nothing_is_left_behind();
         }
-        bytes32[8] memory outcomes = [bytes32("kick"), "take", "swap", "redo", "clear", "cure", "insolvent", "closed"];
+        bytes32[13] memory outcomes = [
+            bytes32("kick"),
+            "take",
+            "swap",
+            "fill",
+            "redo",
+            "clear",
+            "cure",
+            "insolvent",
+            "closed",
+            "throttled",
+            "poke",
+            "end",
+            "mark"
+        ];
         for (uint256 i = 0; i < outcomes.length; ++i) {
             assertGt(_counts[outcomes[i]], 0, string(abi.encodePacked("never seen: ", outcomes[i])));
         }
         assertGt(_counts["take"], 20);
-        assertGt(_counts["swap"], 10);
+        assertGt(_counts["swap"], 5);
     }
 
     function _walk(uint256 action, uint256 seed) private {
@@ -85,7 +145,9 @@ contract LiquidationEngineInvariantsTest is EngineFixture {
         else if (action == 2) this.market(seed, a, b);
         else if (action == 3) this.kick(seed, a);
         else if (action < 6) this.take(seed, a, b, c, seed >> 192);
-        else this.swap(seed, a, b, c, seed >> 192);
+        else if (action < 8) this.swap(seed, a, b, c, seed >> 192);
+        else if (action == 8) this.fill(seed, a, b, c, seed >> 192);
+        else this.tend(seed, a, b);
     }
 
     // ------------------------------------------------------------------ actions of owners and the market
@@ -142,6 +204,11 @@ contract LiquidationEngineInvariantsTest is EngineFixture {
     function take(uint256 who, uint256 pair, uint256 health, uint256 elapsed, uint256 part) external {
         (address account, uint8 collateralId, uint8 debtId) = _forSale(who, pair, health, elapsed);
         if (account == address(0)) return;
+        _takeOnce(account, collateralId, debtId, part);
+        if (part % 2 == 0) _takeOnce(account, collateralId, debtId, part); // at once again, as a bucket may refuse
+    }
+
+    function _takeOnce(address account, uint8 collateralId, uint8 debtId, uint256 part) private {
         (bool open_, Before memory before) = _before(account, collateralId, debtId);
         if (!open_) return;
         uint256 limit = part % 3 == 0 ? NO_LIMIT : before.collateral * bound(part, 1, 100) / 100;
@@ -165,10 +232,62 @@ contract LiquidationEngineInvariantsTest is EngineFixture {
         if (_try(keeper, address(engine), call, "swap")) _checkSettlement(account, collateralId, debtId, before);
     }
 
+    function fill(uint256 who, uint256 pair, uint256 health, uint256 elapsed, uint256 part) external {
+        (address account, uint8 collateralId, uint8 debtId) = _forSale(who, pair, health, elapsed);
+        if (account == address(0)) return;
+        (bool open_, Before memory before) = _before(account, collateralId, debtId);
+        if (!open_) return;
+        ILiquidationEngine.Quote memory quote = _quote(account, collateralId, debtId, before, part);
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(_dealerKey, engine.quoteHash(quote));
+        bytes memory call = abi.encodeCall(engine.fill, (quote, abi.encodePacked(r, s, v), NO_LIMIT));
+        vm.recordLogs();
+        if (_try(keeper, address(engine), call, "fill")) _checkSettlement(account, collateralId, debtId, before);
+    }
+
+    /// @dev A price from a tenth below the reserve to a tenth above it.
+    function _quote(address account, uint8 collateralId, uint8 debtId, Before memory before, uint256 part)
+        private
+        view
+        returns (ILiquidationEngine.Quote memory)
+    {
+        uint256 value = before.multiplier * _price(collateralId) / 1e18 * bound(part / 3, 9_900, 11_000) / 10_000;
+        uint256 unit = 10 ** tokens[collateralId].decimals();
+        return ILiquidationEngine.Quote({
+            dealer: _dealer,
+            account: account,
+            epoch: _epoch(account),
+            collateralId: collateralId,
+            debtId: debtId,
+            price: value * 10 ** tokens[debtId].decimals() / _price(debtId) * 1e18 / unit,
+            minFill: 0,
+            maxFill: uint128(before.collateral * bound(part, 1, 100) / 100 + 1),
+            nonce: part,
+            deadline: type(uint40).max,
+            filler: address(0),
+            callback: false
+        });
+    }
+
+    /// @dev What keeps the system going: depth is read, what is feared is marked, what nobody bought is ended.
+    function tend(uint256 who, uint256 value, uint256 health) external {
+        uint8 assetId = uint8(who % 2);
+        _depth.set(assetId, 0, bound(value, 0, 3_000_000e18));
+        _depth.set(assetId, 1, bound(value / 3, 0, 3_000_000e18));
+        _try(taker, address(engine), abi.encodeCall(engine.poke, (assetId)), "poke");
+        address account = _unhealthy(who, health);
+        if (account == address(0)) return;
+        _try(taker, address(engine), abi.encodeCall(engine.mark, (account)), "mark");
+        if (health % 3 != 0) return;
+        _tryKick(account);
+        skip(7_200);
+        _try(taker, address(engine), abi.encodeCall(engine.end, (account)), "end");
+    }
+
     // ------------------------------------------------------------------ checks
 
     function _checkSettlement(address account, uint8 collateralId, uint8 debtId, Before memory before) private {
         if (before.insolvent) ++_counts["insolvent"];
+        _checkClocks();
         _checkReserve(collateralId, debtId, before.multiplier);
         (, uint128 debtShares) = house.balanceOf(account, debtId);
         bool closed = _collateral(account, collateralId) == 0 || debtShares == 0;
@@ -204,7 +323,6 @@ contract LiquidationEngineInvariantsTest is EngineFixture {
 
     function _before(address account, uint8 collateralId, uint8 debtId)
         private
-        view
         returns (bool open_, Before memory before)
     {
         try engine.largestSlice(account, collateralId, debtId) returns (ILiquidationEngine.Slice memory slice) {
@@ -297,8 +415,12 @@ contract LiquidationEngineInvariantsTest is EngineFixture {
         else _assertExpected(answer);
     }
 
-    function _assertExpected(bytes memory reason) private pure {
-        bytes4[20] memory expected = [
+    function _assertExpected(bytes memory reason) private {
+        if (bytes4(reason) == ILiquidationEngine.BudgetExhausted.selector) ++_counts["throttled"];
+        bytes4[23] memory expected = [
+            ILiquidationEngine.EndRefused.selector,
+            ILiquidationEngine.QuoteBelowReserve.selector,
+            ILiquidationEngine.QuoteSpent.selector,
             ILiquidationEngine.BreakerOpen.selector,
             ILiquidationEngine.BudgetExhausted.selector,
             ILiquidationEngine.ChoiceTooDear.selector,
@@ -375,12 +497,14 @@ contract LiquidationEngineInvariantsTest is EngineFixture {
     }
 
     function _actions() private pure returns (bytes4[] memory actions) {
-        actions = new bytes4[](6);
+        actions = new bytes4[](8);
         actions[0] = this.open.selector;
         actions[1] = this.repay.selector;
         actions[2] = this.market.selector;
         actions[3] = this.kick.selector;
         actions[4] = this.take.selector;
         actions[5] = this.swap.selector;
+        actions[6] = this.fill.selector;
+        actions[7] = this.tend.selector;
     }
 }

@@ -51,6 +51,48 @@ contract LiquidationEngineReentrancyTest is EngineFixture {
         _refuses(abi.encodeCall(engine.net, (borrower, USDC)));
     }
 
+    function test_end_from_inside_a_take_reverts() external {
+        _refuses(abi.encodeCall(engine.end, (borrower)));
+    }
+
+    function test_mark_from_inside_a_take_reverts() external {
+        _refuses(abi.encodeCall(engine.mark, (borrower)));
+    }
+
+    function test_poke_from_inside_a_take_reverts() external {
+        _refuses(abi.encodeCall(engine.poke, (WETH)));
+    }
+
+    function test_trip_from_inside_a_take_reverts() external {
+        _refuses(abi.encodeCall(engine.trip, (WETH)));
+    }
+
+    function test_cancelling_quotes_from_inside_a_take_reverts() external {
+        _refuses(abi.encodeCall(engine.invalidateNonce, (1)));
+        _refuses(abi.encodeCall(engine.invalidateWord, (1, 1)));
+    }
+
+    function test_fill_from_inside_a_take_reverts() external {
+        ILiquidationEngine.Quote memory quote;
+        _refuses(abi.encodeCall(engine.fill, (quote, "", 1)));
+    }
+
+    function test_several_calls_from_inside_a_take_revert() external {
+        bytes[] memory calls = new bytes[](1);
+        calls[0] = abi.encodeCall(engine.clear, (borrower));
+        _refuses(abi.encodeWithSignature("multicall(bytes[])", calls));
+    }
+
+    function test_what_governance_sets_is_closed_from_inside_a_take() external {
+        _refuses(abi.encodeCall(engine.setBreaker, (3, 1)));
+        _refuses(abi.encodeCall(engine.setBudgeted, (WETH, true)));
+        _refuses(abi.encodeCall(engine.setVenue, (address(1), true)));
+        _refuses(abi.encodeCall(engine.setMarketDepth, (address(1))));
+        _refuses(abi.encodeCall(engine.setCurveInputs, (WETH, engine.curveInputs(WETH))));
+        _refuses(abi.encodeCall(engine.setParameters, (engine.parameters())));
+        _refuses(abi.encodeCall(engine.setSpeedParameters, (engine.speedParameters())));
+    }
+
     function test_a_callback_that_does_not_answer_reverts() external {
         _intruder.silence();
         vm.expectRevert(abi.encodeWithSelector(IClearingHouse.CallbackRejected.selector, address(_intruder)));

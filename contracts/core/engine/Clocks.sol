@@ -27,6 +27,8 @@ abstract contract Clocks is EngineStorage {
     /// @param urgency u of this moment, 255 = 1.
     /// @param floor m_floor, WAD.
     /// @param overrun Milliseconds to leave out at the end of every clock: zero, but for the moment of a lapse.
+    /// @param markets The last bucket asked for, on each side, and `assets` whose it is, plus one: a sale needs the
+    /// same one for its clock, its gate and its draw.
     struct Pace {
         ILiquidationEngine.SpeedParameters speed;
         uint64 budgeted;
@@ -34,6 +36,8 @@ abstract contract Clocks is EngineStorage {
         uint256 urgency;
         uint256 floor;
         uint256 overrun;
+        uint256[2] assets;
+        ILiquidationEngine.Bucket[2] markets;
     }
 
     /// @dev In errors about a whole auction, where an asset id would stand.
@@ -59,7 +63,7 @@ abstract contract Clocks is EngineStorage {
             if (state.legs[i].debt == 0 || !speed.budgeted.has(assetId)) continue;
             BuyClock memory start = _buyClocks[account][assetId];
             if (start.epoch != state.epoch) continue;
-            uint256 clock = _bucketNow(assetId, ILiquidationEngine.Side.BUY, pace.speed).clock;
+            uint256 clock = _market(assetId, ILiquidationEngine.Side.BUY, pace).clock;
             pace.buyProgress = pace.buyProgress.min(clock.zeroFloorSub(start.clockAt));
         }
     }
@@ -87,7 +91,7 @@ abstract contract Clocks is EngineStorage {
     {
         uint256 active = pace.buyProgress;
         if (pace.budgeted.has(assetId)) {
-            uint256 clock = _bucketNow(assetId, ILiquidationEngine.Side.SELL, pace.speed).clock;
+            uint256 clock = _market(assetId, ILiquidationEngine.Side.SELL, pace).clock;
             active = active.min(clock.zeroFloorSub(leg.clockAt));
         }
         uint256 wall = ((block.timestamp - leg.startedAt) * MILLIS).zeroFloorSub(pace.overrun);
@@ -152,6 +156,20 @@ abstract contract Clocks is EngineStorage {
     }
 
     // ------------------------------------------------------------------ buckets
+
+    /// @dev A bucket at this moment, read and rolled once for one sale.
+    function _market(uint8 assetId, ILiquidationEngine.Side side, Pace memory pace)
+        internal
+        view
+        returns (ILiquidationEngine.Bucket memory)
+    {
+        uint256 index = uint256(side);
+        if (pace.assets[index] != uint256(assetId) + 1) {
+            pace.assets[index] = uint256(assetId) + 1;
+            pace.markets[index] = _bucketNow(assetId, side, pace.speed);
+        }
+        return pace.markets[index];
+    }
 
     /// @dev A bucket at this moment.
     function _bucketNow(uint8 assetId, ILiquidationEngine.Side side, ILiquidationEngine.SpeedParameters memory speed)

@@ -44,9 +44,8 @@ contract EngineAuctions is Clocks {
     /// more than it brings.
     function kick(address account, uint8[] calldata collateralIds) external nonReentrant returns (bool kicked) {
         Settings memory settings = _requireBelow(NO_KICK);
-        (,,,, uint40 lastRiskBlock) = _house.accountInfo(account);
-        if (lastRiskBlock == block.number) revert ILiquidationEngine.CoolingOff(account, block.number);
         IClearingHouse.AccountState memory state = _unhealthyState(account);
+        if (state.lastRiskBlock == block.number) revert ILiquidationEngine.CoolingOff(account, block.number);
         state = _netted(account, state);
         if (_needsNoAuction(account, state, settings)) return false;
         if (state.flagged) {

@@ -238,7 +238,7 @@ contract EngineRoutes is Sales {
         returns (bool)
     {
         if (!pace.budgeted.has(assetId)) return true;
-        ILiquidationEngine.Bucket memory market = _bucketNow(assetId, side, pace.speed);
+        ILiquidationEngine.Bucket memory market = _market(assetId, side, pace);
         if (!ReleaseBudget.isFresh(market, pace.speed.depthMaxAge, block.timestamp)) return false;
         uint256 limit = pace.speed.slippageLimitBps * WAD_PER_BPS;
         uint256 depth = ReleaseBudget.depthOf(market, pace.speed.shapeBps);

@@ -185,7 +185,7 @@ abstract contract Sales is Clocks {
         returns (uint256)
     {
         if (urgency == ReleaseBudget.URGENT || !pace.budgeted.has(assetId)) return type(uint256).max;
-        ILiquidationEngine.Bucket memory market = _bucketNow(assetId, side, pace.speed);
+        ILiquidationEngine.Bucket memory market = _market(assetId, side, pace);
         if (!ReleaseBudget.isOpen(market, urgency)) {
             revert ILiquidationEngine.BudgetExhausted(assetId, side, market.level);
         }
@@ -205,7 +205,7 @@ abstract contract Sales is Clocks {
     }
 
     function _drawOn(uint8 assetId, ILiquidationEngine.Side side, Pace memory pace, uint256 value) private {
-        ILiquidationEngine.Bucket memory market = _bucketNow(assetId, side, pace.speed);
+        ILiquidationEngine.Bucket memory market = _market(assetId, side, pace);
         ReleaseBudget.draw(market, value);
         _buckets[assetId][side] = market;
     }
