@@ -50,9 +50,10 @@ def test_every_pair_of_an_auction_that_runs_is_asked_for_the_worst_account_first
 
 
 def test_nothing_is_asked_for_nobody_or_while_liquidations_are_halted() -> None:
-    snapshot = scene().shoot()
-    assert requests_of(replace(snapshot, keeper=None)) == []
-    assert requests_of(replace(snapshot, halted=True)) == []
+    made = scene()
+    assert requests_of(replace(made.shoot(), keeper=None)) == []
+    made.halted = True
+    assert requests_of(made.shoot()) == []
 
 
 def test_a_crash_does_not_flood_the_dealers() -> None:
