@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from bot.bootstrap import RunOptions, run_keeper
-from bot.cli import halting, recording
+from bot.cli import halting, recording, rehearse
 from bot.cli.boundary import run
 from bot.cli.options import ConfigFile, ask_password
 from bot.config import load_settings
@@ -20,6 +20,7 @@ app = typer.Typer(
 
 recording.register(app)
 halting.register(app)
+rehearse.register(app)
 
 
 @app.callback()

@@ -36,11 +36,14 @@ class AnvilOptions:
         Genesis time, unix seconds; now if None.
     arguments : sequence of str
         Further arguments of the command line.
+    chain_id : int
+        What it says it is.
     """
 
     port: int | None = None
     timestamp: int | None = None
     arguments: Sequence[str] = ()
+    chain_id: int = CHAIN_ID
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +143,7 @@ def running_anvil(options: AnvilOptions | None = None) -> Iterator[Anvil]:
 
 
 def _arguments(options: AnvilOptions) -> list[str]:
-    arguments = ["--host", HOST, "--port", str(options.port or 0), "--chain-id", str(CHAIN_ID)]
+    arguments = ["--host", HOST, "--port", str(options.port or 0), "--chain-id", str(options.chain_id)]
     arguments += ["--hardfork", "prague", "--gas-limit", str(GAS_LIMIT)]
     if options.timestamp is not None:
         arguments += ["--timestamp", str(options.timestamp)]
