@@ -1,8 +1,8 @@
 """The book as the chain has it at one head, read in a number of calls that history does not raise.
 
-Rules, auctions and prices come from logs: they are few, and their history matters. Accounts are known from
-their first deposit; what they hold and owe, the totals and the pools are read from the chain at the head. The
-book is complete, to the wei, where the accounts add up to the totals.
+Rules, and which auctions run, come from logs: they are few, and their history matters. Accounts are known
+from their first deposit; what they hold and owe, the totals, the pools and what the engine keeps of auctions
+are read from the chain at the head. The book is complete, to the wei, where the accounts add up to the totals.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from bot.domain.wad import bps_down
 from bot.errors import BookDivergedError, BookIncompleteError, MalformedAnswerError, RpcError
 from bot.ports import Address, Head, Rpc, RpcCall
 from bot.protocols.sluice import lens
+from bot.protocols.sluice.auctions import EngineReader
 from bot.protocols.sluice.book import Book
 from bot.protocols.sluice.calls import Function
 from bot.protocols.sluice.manifest import Manifest, PoolManifest
@@ -142,6 +143,7 @@ class ChainLoader:
         self._manifest: Final = manifest
         self._reader: Final = reader
         self._positions: Final = positions
+        self._engine: Final = EngineReader(rpc, manifest.liquidation_engine)
 
     async def state(self, head: Head, covariance: LiveCovariance | None) -> State:
         """Return the state at ``head``.
@@ -166,8 +168,15 @@ class ChainLoader:
         assets = await self._assets(state.assets, head)
         book = Book.of(accounts, found.columns, found.damaged)
         _check_complete(book, assets, head)
-        answers = state.answers | await self._answers(head)
-        return replace(state, pools=await self._pools(head), book=book, assets=assets, answers=answers)
+        return replace(
+            state,
+            pools=await self._pools(head),
+            book=book,
+            assets=assets,
+            answers=state.answers | await self._answers(head),
+            auctions=await self._engine.auctions(state.auctions, book, head),
+            buckets=await self._engine.buckets(state.budgeted, head),
+        )
 
     # -------------------------------------------------------------------------- totals
 
