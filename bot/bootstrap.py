@@ -19,6 +19,7 @@ from bot.ledger.opening import open_patiently
 from bot.ledger.store import SqlLedger
 from bot.ops.acknowledger import SilentAcknowledger, TcpAcknowledger
 from bot.ops.health import Health, Tolerance, forbidden
+from bot.ops.monitor import Monitor
 from bot.ops.observatory import Observatory
 from bot.ports import (
     Address,
@@ -28,6 +29,7 @@ from bot.ports import (
     Hash32,
     Head,
     HeadAcknowledger,
+    HeadFeed,
     PredictionRecord,
     Transaction,
 )
@@ -133,16 +135,27 @@ async def run_keeper(settings: Settings, keys: Keys | None, options: RunOptions)
             leadership=leadership,
             options=ServiceOptions(once=options.once),
         )
-        health = Health(
-            monitor,
-            Tolerance.of(settings.strategy.block_time_s),
-            stale=lambda: feed.stale,
-            leads=lambda: leadership.leads,
-            quarantined=lambda: service.quarantined,
-            halted=lambda: forbidden(ledger.landing),
-        )
+        health = _health(settings, monitor, ledger, leadership, service, feed)
         async with observatory.serving(health):
             await service.run()
+
+
+def _health(
+    settings: Settings,
+    monitor: Monitor,
+    ledger: SqlLedger,
+    leadership: Leadership,
+    service: KeeperService,
+    feed: HeadFeed,
+) -> Health:
+    return Health(
+        monitor,
+        Tolerance.of(settings.strategy.block_time_s),
+        stale=lambda: feed.stale,
+        leads=lambda: leadership.leads,
+        quarantined=lambda: service.quarantined,
+        halted=lambda: forbidden(ledger.landing),
+    )
 
 
 def _limits(settings: Settings) -> StrategyLimits:
