@@ -1,7 +1,7 @@
 """Several accounts, two lanes, relays and remote keys on a real node: nothing waits for what matters less."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +14,12 @@ from bot.chain.client import RpcClient
 from bot.chain.endpoint import Endpoint
 from bot.errors import EndpointUnreachableError, RpcError
 from bot.execution.broadcast import PublicRoute
+from bot.execution.guard import Charge, Unlimited
 from bot.execution.inventory import GasMoney, Inventory, InventoryRules, Sweep
 from bot.execution.relay import PrivateRoute, RelayOptions, Style
 from bot.execution.remote import RemoteSigner
 from bot.execution.writer import Account as SendingAccount
-from bot.ports import Address, Execution, Lane, Outcome, Terms
+from bot.ports import Address, Execution, Head, Lane, Outcome, Terms
 from tests.support.anvil import Client, anvil
 from tests.support.landing import (
     CHAIN_ID,
@@ -147,6 +148,31 @@ async def test_several_accounts_share_the_urgent_ones(node: Client, ledger_path:
         assert outcomes(await keeper.executor.execute(intents, head_of(node))) == [Outcome.IN_FLIGHT] * 4
         assert len(await keeper.executor.track(mine(node))) == 4
     assert (count(node, counter), nonce(node, KEEPER), nonce(node, SECOND)) == (4, 2, 2)
+
+
+class Purse(Unlimited):
+    """Notes the balances that it is shown."""
+
+    def __init__(self) -> None:
+        self.balances: list[int] = []
+
+    async def admit(self, charges: Sequence[Charge], balance: int, head: Head) -> list[str | None]:
+        self.balances.append(balance)
+        return [None] * len(charges)
+
+
+async def test_what_open_transactions_may_cost_is_not_counted_as_balance(
+    node: Client, ledger_path: Path
+) -> None:
+    counter = deploy(node, COUNTER)
+    purse = Purse()
+    async with running(port_of(node), ledger_path, guard=lambda memory: purse) as keeper:
+        for name in "ab":
+            await keeper.executor.execute([intent(counter, name)], head_of(node))
+        first, _ = await keeper.ledger.open_transactions()
+    assert first.signed is not None
+    owed = first.signed.gas_limit * first.signed.max_fee_per_gas
+    assert purse.balances[0] - purse.balances[1] == owed > 0
 
 
 async def test_an_intent_may_name_who_sends_it(node: Client, ledger_path: Path) -> None:

@@ -160,10 +160,10 @@ async def test_a_refused_replacement_frees_neither_its_account_nor_its_nonce(
     assert count(node, counter) == 2
 
 
-async def test_an_unpaid_action_before_a_paid_one_is_lifted_with_it(node: Client, ledger_path: Path) -> None:
+async def test_what_others_wait_behind_may_cost_what_they_are_worth(node: Client, ledger_path: Path) -> None:
     counter = deploy(node, COUNTER)
     async with running(port_of(node), ledger_path) as keeper:
-        cheap = intent(counter, "a", terms=Terms(worth=1_000_000 * 3 * GWEI))
+        cheap = intent(counter, "a", terms=Terms(worth=500_000 * GWEI))  # 10 gwei for 50,000 gas
         await keeper.executor.execute([cheap, intent(counter, "b", terms=WORTH)], head_of(node))
         await keeper.executor.track(spike(node, 45))
         assert len(await keeper.executor.track(mine(node))) == 2
