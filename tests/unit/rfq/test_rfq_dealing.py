@@ -57,6 +57,14 @@ def test_the_spread_grows_with_volatility_size_and_inventory() -> None:
     assert spread_bps(rules, 0.2, 0, 1.0) == least + 30
 
 
+def test_the_spread_is_rounded_up_for_the_dealer_that_earns_it() -> None:
+    rules = PricingRules(base_bps=10.0, risk_multiple=0.0, size_bps=30.0)
+    assert spread_bps(rules, 0.2, 0, 0.0) == 10
+    assert spread_bps(rules, 0.2, 1_000 * WAD, 0.0) == 11
+    half_a_minute = PricingRules(base_bps=0.0, horizon_s=30.0)
+    assert spread_bps(half_a_minute, 1.0, 0, 0.0) == 10  # 10**4 * sqrt(30 s / 1 a) = 9.75
+
+
 def test_a_spread_beyond_the_widest_is_none() -> None:
     with pytest.raises(QuoteDeclinedError):
         spread_bps(PricingRules(widest_bps=50), 50.0, 0, 0.0)

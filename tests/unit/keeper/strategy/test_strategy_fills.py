@@ -98,9 +98,10 @@ def test_the_revenue_is_the_chip_and_the_tip_only_where_this_keeper_kicked() -> 
     found = weighed(case, offered(case, fill_rate_bps=BPS))
     chip = found.repaid * case.snapshot.engine.chip_bps // BPS
     assert found.revenue == chip * WAD // 10**6
-    auction = replace(case.auction, kicker=KEEPER, tip_owed=5_000)
-    ours = replace(case, auction=auction)
-    assert weighed(ours, offered(case, fill_rate_bps=BPS)).revenue > found.revenue
+    theirs = replace(case, auction=replace(case.auction, tip_owed=500))
+    ours = replace(case, auction=replace(case.auction, kicker=KEEPER, tip_owed=500))
+    revenues = [weighed(tipped, offered(case, fill_rate_bps=BPS)).revenue for tipped in (theirs, ours)]
+    assert revenues == [found.revenue, found.revenue + WAD // 2]
 
 
 def test_a_dealer_that_lets_fills_fail_is_worth_less_and_its_gas_is_spent_all_the_same() -> None:
