@@ -435,8 +435,8 @@ interface IClearingHouse {
         returns (uint256 owed);
 
     /// @notice Marks a part of every debt of an account as a pending deficit; at zero takes the marks off. Engine only.
-    /// @dev A mark never passes the debt it stands on, which lowers it where that is repaid or written off, and falls
-    /// with the flag. Rounding: UP. Nothing changes, and nothing is announced, where the marks stand so already.
+    /// @dev Where the debt it stands on is repaid, netted or written off, a mark is lowered to what is left of it; it
+    /// falls with the flag. Rounding: UP. Nothing changes, and nothing is announced, where the marks stand so already.
     /// @param account Whose debts.
     /// @param lossWad Part that its collateral does not cover, at most 1.
     function mark(address account, uint256 lossWad) external;

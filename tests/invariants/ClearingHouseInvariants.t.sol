@@ -155,7 +155,7 @@ contract ClearingHouseInvariants is HouseWalk {
 
 /// @title A long walk that does everything, and the ledger that its logs give
 contract ClearingHouseWalkTest is HouseWalk {
-    uint256 private constant STEPS = 400;
+    uint256 private constant STEPS = 410;
 
     LedgerFromLogs private ledger;
     uint256 private _random = uint256(keccak256("a walk"));
@@ -173,7 +173,7 @@ contract ClearingHouseWalkTest is HouseWalk {
 
     /// @dev One action of the handler: mostly lending and borrowing, sometimes the rest.
     function _step() private {
-        uint256 action = _draw() % 32;
+        uint256 action = _draw() % 34;
         if (action < 3) handler.supply(_draw(), _draw(), _draw());
         else if (action < 4) handler.withdraw(_draw(), _draw(), _draw());
         else if (action < 5) handler.transferShares(_draw(), _draw(), _draw(), _draw());
@@ -198,6 +198,7 @@ contract ClearingHouseWalkTest is HouseWalk {
         else if (action < 28) handler.distribute(_draw());
         else if (action < 30) handler.mark(_draw(), _draw(), _draw());
         else if (action < 31) handler.settleInsolvent(_draw(), _draw(), _draw(), _draw(), _draw());
+        else if (action < 33) handler.settle(_draw(), _draw(), _draw(), _draw(), _draw() % 2 == 0);
         else if (_draw() % 2 == 0) handler.setOperator(_draw(), _draw(), _draw() % 2 == 0);
         else if (_draw() % 2 == 0) handler.setRateModel(_draw(), _draw());
         else if (_draw() % 2 == 0) handler.setReserveFactor(_draw(), _draw());
@@ -239,7 +240,7 @@ contract ClearingHouseWalkTest is HouseWalk {
         for (uint256 i = 0; i < often.length; ++i) {
             _assertDone(often[i], 5);
         }
-        bytes32[12] memory seldom = [
+        bytes32[13] memory seldom = [
             bytes32("withdraw all"),
             "repay all",
             "setFlag",
@@ -251,7 +252,8 @@ contract ClearingHouseWalkTest is HouseWalk {
             "setRateModel",
             "setReserveFactor",
             "distribute",
-            "mark off"
+            "mark off",
+            "fill"
         ];
         for (uint256 i = 0; i < seldom.length; ++i) {
             _assertDone(seldom[i], 1);

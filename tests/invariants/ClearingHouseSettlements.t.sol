@@ -216,6 +216,31 @@ contract ClearingHouseSettlementsTest is HouseFixture {
         asEngine.settleTake(s, address(taker), address(taker), "how");
     }
 
+    function test_a_dealer_pays_for_a_fill_in_full_and_the_settler_is_credited_the_chip() external {
+        address dealer = makeAddr("dealer");
+        fund(dealer, USDC, 1_920e6);
+        IClearingHouse.Settlement memory s = _take();
+        s.route = 2;
+        assertEq(asEngine.settleTake(s, dealer, dealer, ""), 1_920e6);
+        assertEq(tokens[WETH].balanceOf(dealer), 1e18);
+        assertEq(tokens[USDC].balanceOf(dealer), 0);
+        assertEq(tokens[USDC].balanceOf(settler), 1_000_000e6, "the settler pays nothing");
+        assertEq(house.creditOf(USDC, settler), 2e6);
+        assertEq(house.market(USDC).creditAssets, 7e6);
+        assertEq(house.market(USDC).cash, tokens[USDC].balanceOf(address(house)));
+        assertBooksBalance();
+    }
+
+    function test_a_dealer_is_called_back_where_its_fill_says_so() external {
+        TakerDouble dealer = new TakerDouble(address(house));
+        IClearingHouse.Settlement memory s = _take();
+        s.route = 2;
+        asEngine.settleTake(s, address(dealer), address(dealer), "quote");
+        assertEq(dealer.owed(), 1_920e6);
+        assertEq(string(dealer.data()), "quote");
+        assertEq(house.creditOf(USDC, settler), 2e6);
+    }
+
     function test_a_taker_without_code_cannot_be_called_back() external {
         vm.expectRevert();
         asEngine.settleTake(_take(), settler, settler, "how");
