@@ -237,6 +237,7 @@ async def _ask_over_http(bodies: list[str]) -> None:
                 continue
 
 
+@pytest.mark.filterwarnings("ignore:Received batch response")  # web3 says so; the answer is refused
 @settings(max_examples=25)
 @given(bodies=st.lists(BODIES, min_size=4, max_size=10))
 def test_any_http_body_is_an_answer_or_a_typed_error(bodies: list[str]) -> None:

@@ -1,16 +1,15 @@
-"""Auctions and release budgets as the engine stores them.
+"""Auctions as the engine stores them.
 
 What a kick and each settlement leave behind, the highest urgency of a leg and the clocks it runs by, follows
 from what an account held at that moment. Where its history is not replayed, the engine's own record is read.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from bot.chain import codec
 from bot.domain.engine import Leg
-from bot.domain.release import Bucket, Side
 from bot.ports import Head, Rpc, RpcCall
 from bot.protocols.sluice.book import Book
 from bot.protocols.sluice.calls import Function
@@ -19,7 +18,6 @@ from bot.strategy.snapshot import Auction
 
 _LEG: Final = Function("liquidation_engine", "auctionLeg")
 _BUY_CLOCK: Final = Function("liquidation_engine", "buyClock")
-_BUCKET: Final = Function("liquidation_engine", "bucket")
 
 
 class EngineReader:
@@ -73,13 +71,6 @@ class EngineReader:
             if clock and epoch == known[row].epoch:
                 clocks[row][asset_id] = clock
         return clocks
-
-    async def buckets(self, assets: Iterable[int], head: Head) -> dict[tuple[int, Side], Bucket]:
-        """Return the release budgets of ``assets`` that were ever drawn on or poked."""
-        places = [(asset_id, side) for asset_id in assets for side in Side]
-        stored = await self._read(_BUCKET, head, [(asset_id, int(side)) for asset_id, side in places])
-        found = {place: Bucket(*bucket) for place, (bucket,) in zip(places, stored, strict=True)}
-        return {place: bucket for place, bucket in found.items() if bucket.level_at}
 
     async def _read(
         self, function: Function, head: Head, arguments: Sequence[tuple[object, ...]]

@@ -2,7 +2,7 @@
 
 Rules, and which auctions run, come from logs: they are few, and their history matters. Accounts are known
 from their first deposit; what they hold and owe, the totals, the pools and what the engine keeps of auctions
-are read from the chain at the head. The book is complete, to the wei, where the accounts add up to the totals.
+are read from the chain at the head. The book is complete where the accounts add up to the totals, to the wei.
 """
 
 import asyncio
@@ -175,7 +175,6 @@ class ChainLoader:
             assets=assets,
             answers=state.answers | await self._answers(head),
             auctions=await self._engine.auctions(state.auctions, book, head),
-            buckets=await self._engine.buckets(state.budgeted, head),
         )
 
     # -------------------------------------------------------------------------- totals

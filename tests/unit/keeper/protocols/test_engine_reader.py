@@ -1,4 +1,4 @@
-"""What the engine stores of auctions and budgets, in place of a history that was not replayed."""
+"""What the engine stores of auctions, in place of a history that was not replayed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,6 @@ import pytest
 from eth_abi.abi import decode, encode
 
 from bot.domain.engine import Leg
-from bot.domain.release import Bucket, Side
 from bot.errors import MalformedAnswerError, RpcError
 from bot.ports import Json, RpcCall
 from bot.protocols.sluice.auctions import EngineReader
@@ -18,7 +17,6 @@ from tests.support.keeper import ENGINE, a_head
 
 ALICE, BORIS = bytes([1] * 20), bytes([2] * 20)
 LEG = Function("liquidation_engine", "auctionLeg").data(f"0x{ALICE.hex()}", 0)[:4]
-CLOCK = Function("liquidation_engine", "buyClock").data(f"0x{ALICE.hex()}", 0)[:4]
 
 
 @dataclass
@@ -43,12 +41,8 @@ class Engine:
             account, asset_id = decode(["address", "uint8"], data[4:])
             values = (100 + asset_id, 7, 1_000, 1, 5_000, int(account[-1]))
             return "0x" + encode(["(uint64,uint64,uint40,uint32,uint48,uint8)"], [values]).hex()
-        if data[:4] == CLOCK:
-            account, asset_id = decode(["address", "uint8"], data[4:])
-            return "0x" + encode(["uint48", "uint32"], [10 * asset_id, int(account[-1])]).hex()
-        asset_id, side = decode(["uint8", "uint8"], data[4:])
-        values = (-5, 50, asset_id + side, 9, 0)
-        return "0x" + encode(["(int64,uint64,uint40,uint48,uint40)"], [values]).hex()
+        account, asset_id = decode(["address", "uint8"], data[4:])
+        return "0x" + encode(["uint48", "uint32"], [10 * asset_id, int(account[-1])]).hex()
 
 
 def book_of_two() -> Book:
@@ -72,19 +66,10 @@ async def test_legs_and_clocks_are_those_of_the_engine_and_the_rest_stays() -> N
     assert (found[0].kicker, found[0].tip_owed, found[0].kicked_at) == (b"k" * 20, 5_000, 900)
 
 
-async def test_budgets_that_were_never_drawn_on_are_left_out() -> None:
-    found = await EngineReader(Engine(), ENGINE).buckets([0, 1], a_head(7))
-    assert found == {
-        (0, Side.BUY): Bucket(-5, 50, 1, 9, 0),
-        (1, Side.SELL): Bucket(-5, 50, 1, 9, 0),
-        (1, Side.BUY): Bucket(-5, 50, 2, 9, 0),
-    }
-
-
 async def test_nothing_is_asked_where_no_auction_runs() -> None:
     assert await EngineReader(Engine(broken=True), ENGINE).auctions({}, book_of_two(), a_head(7)) == {}
 
 
 async def test_an_answer_that_is_no_record_is_refused() -> None:
     with pytest.raises(MalformedAnswerError, match="record of the liquidation engine"):
-        await EngineReader(Engine(broken=True), ENGINE).buckets([0], a_head(7))
+        await EngineReader(Engine(broken=True), ENGINE).auctions({0: auction(1, 0)}, book_of_two(), a_head(7))
