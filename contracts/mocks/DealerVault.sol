@@ -46,6 +46,7 @@ contract DealerVault is ITakeCallback, IERC1271, Ownable {
     /// @notice Calls a contract as the vault, and passes on what it returns or reverts with. Owner only.
     function execute(address target, bytes calldata data) external onlyOwner returns (bytes memory result) {
         bool success;
+        // solhint-disable-next-line avoid-low-level-calls
         (success, result) = target.call(data);
         if (!success) {
             assembly ("memory-safe") {

@@ -54,6 +54,8 @@ abstract contract Waterfall is Accounts {
         if (fund == address(0) || amount == 0) return 0;
         address token = data.token;
         uint256 before = SafeTransferLib.balanceOf(token, address(this));
+        // an answer of any length must not revert here
+        // solhint-disable-next-line avoid-low-level-calls
         (bool success,) = fund.call(abi.encodeCall(IInsuranceFund.cover, (amount)));
         if (!success) return 0;
         covered = SafeTransferLib.balanceOf(token, address(this)).zeroFloorSub(before).min(amount);
