@@ -131,3 +131,18 @@ def test_bars_know_how_many_they_are(history: FeedHistory) -> None:
     bars: Bars = history.closed
     assert len(bars) == len(bars.logs()) == bars.end - START // BAR
     assert np.array_equal(bars.logs(100)[-100:], bars.logs()[-100:])
+
+
+def test_falls_are_learnt_for_the_long_and_rises_for_the_short() -> None:
+    generator = np.random.default_rng(4)
+    history, level = FeedHistory.fresh(1, BAR, 40_000, 288), math.log(200.0)
+    for step in range(20 * 288 - 5):
+        # Down at once by 5 % each eighth of a day, and slowly up again.
+        level += -0.05 if step % 36 == 35 else 0.05 / 35 + 0.0005 * generator.standard_normal()
+        history = history.after(0, START + BAR * step, math.exp(level))
+    model = risk.learn(history.basis, 3_600, (0,))
+    assert model is not None
+    volatility = model.volatility(history, 0, int(history.times[0]), STALE)
+    assert volatility is not None
+    long, short = (model.touch(1.03, volatility, side) for side in (False, True))
+    assert long > 3.0 * short

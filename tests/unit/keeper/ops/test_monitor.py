@@ -186,6 +186,7 @@ async def test_a_transaction_is_timed_and_held_against_what_was_expected(
         value(monitor, "profit_difference_quote", part=part) for part in ("price", "slippage", "gas", "bump")
     ]
     assert sum(parts) == pytest.approx(realised - expected)
+    assert not monitor._settled  # what was accounted for is forgotten
 
 
 async def test_what_settles_without_a_plan_or_a_price_of_gas_waits_or_is_left_out(monitor: Monitor) -> None:
