@@ -352,3 +352,54 @@ contract UniswapV3VenueRoutesTest is Test {
         assertApproxEqRel(quote, real, 0.000101e18, "within one tick");
     }
 }
+
+/// @title What is read of a pool's record
+contract UniswapV3HistoryTest is Test {
+    address private immutable _pool = makeAddr("pool");
+
+    function means(uint32 window) external view returns (bool known, int24 tick, uint256 liquidity) {
+        return UniswapV3History.means(_pool, window);
+    }
+
+    /// @dev Lets the pool's sums of ticks, and of seconds per liquidity, grow by so much.
+    function _growth(int56 ticks, uint160 from, uint160 to) private {
+        (int56[] memory tickSums, uint160[] memory secondSums) = (new int56[](2), new uint160[](2));
+        (tickSums[1], secondSums[0], secondSums[1]) = (ticks, from, to);
+        vm.etch(_pool, hex"00");
+        vm.mockCall(_pool, abi.encodePacked(IUniswapV3Pool(_pool).observe.selector), abi.encode(tickSums, secondSums));
+    }
+
+    function test_the_mean_tick_is_rounded_towards_minus_infinity() external {
+        int24[6] memory expected = [int24(-2), -1, -1, 0, 0, 1];
+        int56[6] memory sums = [int56(-181), -180, -1, 0, 179, 180];
+        for (uint256 i = 0; i < sums.length; ++i) {
+            _growth(sums[i], 0, 1);
+            (bool known, int24 tick,) = this.means(180);
+            assertTrue(known);
+            assertEq(int256(tick), int256(expected[i]));
+        }
+    }
+
+    function test_the_mean_liquidity_is_rounded_down_and_sums_may_wrap_around() external {
+        uint160 last = type(uint160).max;
+        _growth(0, last - 1, uint160(180 << 128) / 7 - 1); // grown by window / 7, and a unit, past the end
+        (,, uint256 liquidity) = this.means(180);
+        assertEq(liquidity, 6, "a hair below 7");
+        _growth(0, last, uint160(180 << 128) / 8 - 1);
+        (,, liquidity) = this.means(180);
+        assertEq(liquidity, 8);
+    }
+
+    function test_a_pool_that_says_why_is_unknown_and_one_that_says_nothing_is_unreadable() external {
+        vm.etch(_pool, hex"00");
+        vm.mockCallRevert(
+            _pool, abi.encodePacked(IUniswapV3Pool(_pool).observe.selector), abi.encodeWithSignature("E()")
+        );
+        (bool known,,) = this.means(180);
+        assertFalse(known);
+        vm.clearMockedCalls();
+        vm.etch(_pool, hex"5f5ffd"); // reverts with nothing, as where gas runs out
+        vm.expectRevert(abi.encodeWithSelector(UniswapV3History.PoolUnreadable.selector, _pool));
+        this.means(180);
+    }
+}
