@@ -179,7 +179,7 @@ class _Run:
     def _compare(self, line: Line) -> None:
         if self._snapshot is None:
             raise ValueError("a decision before the first snapshot")
-        snapshot = replace(self._snapshot, quotes=_quotes(line["quotes"]))
+        snapshot = replace(self._snapshot, quotes=quotes_of(line["quotes"]))
         decisions = decide(snapshot, self._limits)
         found = text_of(self._protocol.name, decisions)
         if found != line["decisions"]:
@@ -190,7 +190,8 @@ class _Run:
         self._decisions += len(decisions.decisions)
 
 
-def _quotes(lines: Sequence[Line]) -> dict[bytes, tuple[OpenQuote, ...]]:
+def quotes_of(lines: Sequence[Line]) -> dict[bytes, tuple[OpenQuote, ...]]:
+    """Return recorded quotes by account, as the snapshot had them."""
     by_account: dict[bytes, tuple[OpenQuote, ...]] = {}
     for line in lines:
         quote = built(OpenQuote, line)

@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ from hypothesis import strategies as st
 
 from bot.errors import DecisionsDivergedError, EndpointUnreachableError, RpcError, TapeError
 from bot.ports import Json, RpcCall
-from bot.sim.recorder import RecordingRpc
-from bot.sim.rerun import TapeRpc, rerun
+from bot.sim.recorder import Recorder, RecordingRpc
+from bot.sim.rerun import TapeRpc, quotes_of, rerun
 from bot.sim.tape import TapeWriter, built, fields_line, head_line, head_of, read_tape, text_of
 from bot.strategy.decide import decide
 from bot.strategy.quotes import FirmQuote, OpenQuote
@@ -188,3 +189,17 @@ def test_equal_decisions_are_equal_text_and_others_are_not() -> None:
     assert texts[0] == texts[1]
     other = text_of("sluice", decide(scene.shoot(), StrategySettings(priority_fee=10**10)))
     assert other != texts[0]
+
+
+def test_quotes_that_a_decision_rested_on_are_on_the_tape(file: Path) -> None:
+    scene = Scene()
+    scene.account({"WETH": 100}, {"USDC": 18_000})
+    account = scene.shoot().positions.accounts[0]
+    quote = FirmQuote(b"\1" * 20, account, 1, 0, 2, 10**8, 1, 10**20, 7, 2**40, bytes(20), True)
+    quotes = {account: (OpenQuote(quote, b"\3" * 65), OpenQuote(quote, b"\4" * 65, filled=5))}
+    with TapeWriter(file) as tape:
+        tape.write(HEADER)
+        noted = Recorder(tape).strategy("sluice", lambda shown: decide(shown, StrategySettings()))
+        noted(replace(scene.shoot(), quotes=quotes))
+    _, line = read_tape(file)
+    assert quotes_of(line["quotes"]) == quotes
