@@ -34,7 +34,9 @@ from bot.ports import (
     Transaction,
 )
 from bot.protocols.sluice.adapter import SluiceProtocol
-from bot.protocols.sluice.manifest import load_manifest
+from bot.protocols.sluice.manifest import Manifest, load_manifest
+from bot.rfq.desk import open_desk
+from bot.rfq.keeping import DealtQuotes, FillWatcher
 from bot.sending import Keys, executor_of, inventory_of, main_account
 from bot.service import KeeperService, RiskJournal, ServiceOptions
 from bot.sim.recorder import Bystander, Recorder
@@ -122,13 +124,16 @@ async def run_keeper(settings: Settings, keys: Keys | None, options: RunOptions)
         feed = ChainHeadFeed(client, settings.chain.feed_options())
         strategy = recorder.strategy(protocol.name, lambda snapshot: decide(snapshot, limits))
         executor = await executor_of(settings, client, ledger, keys, inclusions, _appraisal(protocol), stack)
+        quotes = await _quotes(settings, manifest, client, ledger, options, stack)
+        watched = executor if quotes is None else FillWatcher(executor, quotes)
         service = KeeperService(
             feed=monitor.feed(feed),
             protocol=recorder.protocol(protocol),
             decide=monitor.strategy(strategy),
-            executor=monitor.executor(executor),
+            executor=monitor.executor(watched),
             inclusion=inclusions.of,
             inventory=inventory_of(settings, client, manifest, keys),
+            quotes=quotes,
             ledger=ledger,
             acknowledger=monitor.acknowledger(await _acknowledger(settings, stack)),
             risk=_risk_journal(settings, ledger),
@@ -166,6 +171,22 @@ def _limits(settings: Settings) -> StrategyLimits:
 def _risk_journal(settings: Settings, ledger: SqlLedger) -> RiskJournal:
     risk = settings.risk
     return RiskJournal(SLUICE, ledger.risk, risk.predictions(), risk.checkpoint_interval_blocks)
+
+
+async def _quotes(
+    settings: Settings,
+    manifest: Manifest,
+    client: EndpointPool,
+    ledger: SqlLedger,
+    options: RunOptions,
+    stack: AsyncExitStack,
+) -> DealtQuotes | None:
+    """Return what asks the dealers; None without any."""
+    if not settings.rfq.dealers:
+        return None
+    return DealtQuotes(
+        await stack.enter_async_context(open_desk(settings.rfq, manifest, client, ledger.dealers))
+    )
 
 
 def _recorder(options: RunOptions, stack: AsyncExitStack) -> Recorder | Bystander:

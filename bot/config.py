@@ -48,12 +48,13 @@ from bot.ledger.address import LedgerAddress
 from bot.ledger.settings import LedgerSettings
 from bot.ops.redaction import HIDDEN
 from bot.ops.settings import AlertSettings, OpsSettings
+from bot.rfq.desk import DeskSettings
 
 PREFIX = "SLUICE_"
 FILE_VARIABLE = "SLUICE_CONFIG"
 DEFAULT_FILE = Path("sluice.toml")
 
-_SECRET = ("chain.endpoint", "ledger.url", "signer.remote_url", "relay.url", "alerts.")
+_SECRET = ("chain.endpoint", "ledger.url", "signer.remote_url", "relay.url", "alerts.", "rfq.")
 """Settings whose values no message shows."""
 _WAD = 10**18
 
@@ -235,6 +236,7 @@ class Settings(BaseSettings):
     log: LogSettings = LogSettings()
     ops: OpsSettings = OpsSettings()
     alerts: AlertSettings = AlertSettings()
+    rfq: DeskSettings = DeskSettings()
 
     def executor_options(self) -> ExecutorOptions:
         """Return what `TransactionExecutor` takes."""
@@ -248,7 +250,8 @@ class Settings(BaseSettings):
         """Return the values that no log line may hold."""
         urls = [url for url in (self.signer.remote_url, self.relay.url) if url is not None]
         shown = [url.get_secret_value() for url in urls if HIDDEN in _masked(url.get_secret_value())]
-        return [*self.chain.secrets(), *self.ledger.secrets(), *shown, *self.alerts.secrets()]
+        dealt = self.rfq.secrets()
+        return [*self.chain.secrets(), *self.ledger.secrets(), *shown, *self.alerts.secrets(), *dealt]
 
 
 def load_settings(file: Path | None = None, overrides: Mapping[str, object] | None = None) -> Settings:

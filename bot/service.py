@@ -47,6 +47,7 @@ from bot.ports import (
     RiskMemory,
     Terms,
 )
+from bot.ports.rfq import QuoteSource
 from bot.strategy.decision import Action, Candidate, Decision, Decisions
 from bot.strategy.inclusion import Inclusion
 from bot.strategy.outlook import AccountOutlook, Outlook
@@ -106,6 +107,8 @@ class KeeperService:
         Appraises what was chosen; without it everything is urgent and worth whatever the fee cap allows.
     inventory : Inventory or None
         Says what the accounts need; None needs nothing.
+    quotes : QuoteSource or None
+        Asks dealers; None where there are none.
     options : ServiceOptions
         How the daemon runs.
     """
@@ -123,6 +126,7 @@ class KeeperService:
         leadership: Leadership | None = None,
         inclusion: Callable[[Snapshot, Candidate], Inclusion] | None = None,
         inventory: Inventory | None = None,
+        quotes: QuoteSource | None = None,
         options: ServiceOptions | None = None,
     ) -> None:
         self._feed: Final = feed
@@ -138,6 +142,7 @@ class KeeperService:
         self._leadership: Final = leadership or Leadership()
         self._inclusion: Final = inclusion
         self._inventory: Final = inventory
+        self._quotes: Final = quotes
         self._reconciled = False
         self._synced: Head | None = None
         self._failures = 0
@@ -265,6 +270,8 @@ class KeeperService:
             return False
         await self._audit(head)
         snapshot = self._protocol.snapshot(head)
+        if self._quotes is not None:
+            snapshot = await self._quotes.attach(snapshot, head)
         decisions = self._decide(snapshot)
         executions = await self._act(head, snapshot, decisions)
         await self._replenish(head)

@@ -7,6 +7,7 @@ from typing import Final, Protocol
 from bot.domain.wad import BPS
 from bot.ports.chain import Head
 from bot.strategy.quotes import OpenQuote
+from bot.strategy.snapshot import Snapshot
 
 UNSCORED: Final = BPS // 2
 """Rate of a dealer of whom nothing is known yet."""
@@ -113,4 +114,18 @@ class QuoteDesk(Protocol):
 
     async def report_mid(self, prices: Mapping[tuple[int, int], int], head: Head) -> None:
         """Tell mid prices by (collateral id, debt id), debt units for 10**18 units of collateral."""
+        ...
+
+
+class QuoteSource(Protocol):
+    """Brings dealers' quotes into a snapshot."""
+
+    async def attach(self, snapshot: Snapshot, head: Head) -> Snapshot:
+        """Return the snapshot with the quotes that hold at ``head``.
+
+        Raises
+        ------
+        ChainError
+            If the node that verifies them fails.
+        """
         ...

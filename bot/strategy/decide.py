@@ -11,6 +11,7 @@ from bot.domain.wad import BPS, WAD
 from bot.strategy.board import Board, Market
 from bot.strategy.case import Case
 from bot.strategy.decision import Action, Candidate, Decision, Decisions, Kind, Reason, Rejection
+from bot.strategy.fills import fill
 from bot.strategy.outlook import Outlook, outlook_of
 from bot.strategy.sale import Offer, Pair
 from bot.strategy.screen import Screen
@@ -170,6 +171,9 @@ class _Chooser:
                 yield Rejection(Kind.SWAP, Reason.NO_POOL, collateral_id, debt_id, {})
             for market in markets:
                 yield from self._routes(case, collateral_id, debt_id, market)
+        for opened in self._snapshot.quotes.get(case.account, ()):
+            found = fill(case, opened, self._settings, self._gas_price)
+            yield Offer(found) if isinstance(found, Candidate) else found
 
     def _routes(
         self, case: Case, collateral_id: int, debt_id: int, market: Market
@@ -215,7 +219,7 @@ class _Chooser:
             rejected.append(waiting)
             chosen = None
         if chosen is None:
-            chosen = next((offer for offer in offers if offer.market is None), None)
+            chosen = next((offer for offer in offers if not _settles(offer)), None)
         if chosen is None:
             return None
         if self._left == 0:
@@ -227,7 +231,7 @@ class _Chooser:
         return chosen.candidate
 
     def _best_settlement(self, offers: list[Offer], rejected: list[Rejection]) -> Offer | None:
-        settlements = [offer for offer in offers if offer.market is not None]
+        settlements = [offer for offer in offers if _settles(offer)]
         best = max(settlements, key=lambda offer: offer.candidate.net, default=None)
         if best is not None and best.candidate.net < self._settings.minimum_profit:
             best = None
@@ -265,6 +269,10 @@ class _Chooser:
         pair = self._pair(later, collateral_id, debt_id, market, later.position(collateral_id, debt_id))
         found = pair.swap() if action.kind is Kind.SWAP else pair.take()
         return found if isinstance(found, Offer) else None
+
+
+def _settles(offer: Offer) -> bool:
+    return offer.candidate.action.kind in (Kind.SWAP, Kind.TAKE, Kind.FILL)
 
 
 def _lost(offer: Offer, reason: Reason, numbers: dict[str, int]) -> Rejection:
