@@ -6,14 +6,20 @@ from dataclasses import dataclass
 from bot.domain.engine import (
     AssetTerms,
     Balance,
+    Dearer,
     Holding,
     Pace,
     Position,
+    Rival,
+    Terms,
     balance_of,
+    dearer,
     netted,
     pace_of,
     position_of,
+    released,
 )
+from bot.domain.release import URGENT
 from bot.domain.wad import WAD
 from bot.strategy.snapshot import Auction, Snapshot
 
@@ -148,3 +154,30 @@ class Case:
         """Return the account as the sizing sees it from one pair."""
         dust = self.snapshot.engine.dust
         return position_of(self.holdings, self.terms, self.multipliers(), collateral_id, debt_id, dust)
+
+    def rivals(self, collateral_id: int) -> list[Rival]:
+        """Return the other collaterals that bind the choice of one: worth more than dust, above the floor."""
+        rules = self.snapshot.engine
+        worth = {
+            h.asset_id for h in self.holdings if self.terms[h.asset_id].value_down(h.collateral) >= rules.dust
+        }
+        return [
+            Rival(self.terms[asset_id].threshold, multiplier)
+            for asset_id, multiplier in self.multipliers().items()
+            if asset_id != collateral_id and asset_id in worth and multiplier > rules.floor
+        ]
+
+    def dearer(self, pair: tuple[int, int], position: Position, offer: Terms) -> Dearer | None:
+        """Return why the pair's collateral may not be chosen at an offer, or None if it may."""
+        snapshot = self.snapshot
+        tolerance = snapshot.markets.speed.choice_tolerance_bps
+        return dearer(position, snapshot.engine, offer, self.rivals(pair[0]), tolerance)
+
+    def released(
+        self, pair: tuple[int, int], position: Position, reserve: Terms, offer: Terms, seized: int
+    ) -> int:
+        """Return what a sale at an offer is cut to by the release budgets; zero while one is empty."""
+        leg = self.auction.legs.get(pair[0]) if self.auction else None
+        urgency = URGENT if reserve.insolvent else max(self.urgency, leg.urgency if leg else 0)
+        dust = self.snapshot.engine.dust
+        return released(self.pace, position, offer, pair, urgency, seized, dust)

@@ -37,6 +37,8 @@ REASONS: Final[Mapping[str, str]] = {
     "reserve falls with time, so this may change by itself",
     Reason.SLIPPAGE: "selling even the smallest amount allowed would move the pool beyond the slippage "
     "limit, or below the reserve price",
+    Reason.BUDGET: "a release budget is empty: the market has not yet taken what was sold before",
+    Reason.DEAR_CHOICE: "another running collateral restores the account's health at a much lower cost",
     Reason.DUST: "what the pool can take would leave a remainder too small to be worth another auction",
     Reason.EMPTY: "the amounts are so small that one side rounds to nothing",
     Reason.UNPROFITABLE: "after gas it would bring less than the least profit that the settings ask for",

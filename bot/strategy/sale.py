@@ -6,7 +6,7 @@ from typing import Final
 
 from bot.domain import engine
 from bot.domain.engine import Position, Sale, Terms
-from bot.domain.incentives import Incentives, incentives
+from bot.domain.incentives import Incentives, chip_part_of, incentives
 from bot.domain.wad import BPS, WAD, bps_down, bps_up, div_down, div_up, mul_down, mul_up
 from bot.strategy.board import Market, Quote
 from bot.strategy.case import Case
@@ -72,7 +72,10 @@ class Pair:
             return self._above_market(Kind.SWAP)
         best = engine.terms_at(self.position, spot, rules.penalty)
         whole = engine.sale_size(self.position, best, self.reserve, rules.target, rules.dust)
-        size = self._within_limits(whole, self.reserve.multiplier)
+        budget = self._released(best, whole)
+        if budget == 0:
+            return self._no(Kind.SWAP, Reason.BUDGET, wanted=whole)
+        size = self._within_limits(budget, self.reserve.multiplier)
         if size == 0:
             return self._no(Kind.SWAP, Reason.SLIPPAGE, wanted=whole, spot=spot)
         return self._swap_of(best, size, whole=size == whole)
@@ -83,7 +86,10 @@ class Pair:
         price = self._limit_price(size, best.multiplier)
         least = max(self.reserve.multiplier, div_up(price, position.sold.price))
         low = engine.terms_at(position, least, rules.penalty)
-        planned = min(size, engine.sale_size(position, best, low, rules.target, rules.dust))
+        if (dear := self._dear(Kind.SWAP, low)) is not None:
+            return dear
+        allowed = engine.sale_size(position, best, low, rules.target, rules.dust)
+        planned = min(size, self._released(best, allowed))
         seized = planned if whole else self._without_dust(low, planned)
         quote = self.market.quote(seized) if seized else None
         if quote is None:
@@ -104,7 +110,8 @@ class Pair:
             limit_price=price,
             fee_pips=self.market.pool.fee_pips,
         )
-        tip, chip = self._incentives(paid, sale)
+        limit = self.case.snapshot.markets.speed.slippage_limit_bps
+        tip, chip = self._incentives(paid, sale, chip_part_of(realised, limit))
         return Offer(self._candidate(action, sale, tip + chip, realised), self.market, quote)
 
     def _limit_price(self, size: int, spot: int) -> int:
@@ -123,7 +130,15 @@ class Pair:
         whole slice is weighed too.
         """
         rules = self.case.snapshot.engine
-        largest = engine.largest_take(self.position, self.reserve, rules.target, rules.dust)
+        if (dear := self._dear(Kind.TAKE, self.reserve)) is not None:
+            return dear
+        whole = engine.largest_take(self.position, self.reserve, rules.target, rules.dust)
+        budget = self._released(self.reserve, whole.seized)
+        if budget == 0 and whole.seized:
+            return self._no(Kind.TAKE, Reason.BUDGET, wanted=whole.seized)
+        largest = whole
+        if budget < whole.seized:
+            largest = engine.partial_take(self.position, self.reserve, budget)
         optimum = self.market.pool.profit_maximising_input(self._unit_cost(), self.market.zero_for_one)
         if optimum == 0:
             return self._above_market(Kind.TAKE)
@@ -132,7 +147,7 @@ class Pair:
         if wanted < largest.seized and (part := self._without_dust(self.reserve, wanted)):
             offers.append(self._take_of(engine.partial_take(self.position, self.reserve, part), part))
         if wanted == largest.seized or self._allowed(largest.seized, 0):
-            offers.append(self._take_of(largest, _ALL))
+            offers.append(self._take_of(largest, _ALL if largest == whole else largest.seized))
         found = [offer for offer in offers if isinstance(offer, Offer)]
         if found:
             return max(found, key=lambda offer: offer.candidate.net)
@@ -219,12 +234,23 @@ class Pair:
         value = min(spare, div_down(owed, offer.multiplier) * 10 // 11)
         return max(min(value * position.sold.unit // position.sold.price, seized), 0)
 
-    def _incentives(self, paid: Terms, sale: Sale) -> Incentives:
+    def _released(self, offer: Terms, seized: int) -> int:
+        pair = self.collateral_id, self.debt_id
+        return self.case.released(pair, self.position, self.reserve, offer, seized)
+
+    def _dear(self, kind: Kind, offer: Terms) -> Rejection | None:
+        dear = self.case.dearer((self.collateral_id, self.debt_id), self.position, offer)
+        if dear is None:
+            return None
+        numbers = {"cheapest": dear.cheapest} | ({} if dear.cost is None else {"cost": dear.cost})
+        return self._no(kind, Reason.DEAR_CHOICE, **numbers)
+
+    def _incentives(self, paid: Terms, sale: Sale, chip_part: int = WAD) -> Incentives:
         """Return what the keeper is credited: the chip, and the tip if it kicked."""
         snapshot, auction = self.case.snapshot, self.case.auction
         owed = auction.tip_owed if auction else 0
         market = snapshot.assets[self.debt_id].market
-        earned = incentives(self.position, snapshot.engine, paid, sale, owed, market)
+        earned = incentives(self.position, snapshot.engine, paid, sale, owed, market, chip_part)
         ours = auction is not None and auction.kicker == snapshot.keeper
         return earned if ours else earned._replace(tip=0)
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import astuple
 from typing import Any
 
 import pytest
@@ -9,20 +10,22 @@ import pytest
 from bot import abi
 from bot.domain import engine
 from bot.domain.engine import Position, Terms
-from bot.domain.incentives import incentives
+from bot.domain.incentives import chip_part_of, incentives
 from bot.domain.lending import Market, assets_down, shares_down, shares_up
+from bot.domain.release import Side
+from bot.domain.wad import WAD
 from bot.ports import Head
 from bot.protocols.events import EventDecoder
-from bot.protocols.sluice.calls import Function
+from bot.protocols.sluice.calls import Function, pool_path, route_data
 from bot.strategy.board import Board
 from bot.strategy.case import Case
+from tests.support.anvil import RpcError
 from tests.support.crowd import Crowd, fields_of
 from tests.support.world import KEEPER, World, world
 
 pytestmark = [pytest.mark.node]
 
-BOOKED = EventDecoder(abi.load("clearing_house"), ["SettlementBooked"])
-SETTLED = EventDecoder(abi.load("liquidation_engine"), ["Settled"])
+SETTLED = EventDecoder(abi.load("clearing_house"), ["Settled"])
 TAKE = Function("liquidation_engine", "take")
 SWAP = Function("liquidation_engine", "swap")
 ALL = 2**256 - 1
@@ -44,19 +47,36 @@ def context(case: Case, pair: tuple[int, int]) -> tuple[Position, Terms]:
 
 
 def predicted_incentives(
-    case: Case, pair: tuple[int, int], paid: Terms, sale: engine.Sale
+    case: Case, pair: tuple[int, int], paid: Terms, sale: engine.Sale, chip_part: int = WAD
 ) -> tuple[int, int]:
     assert case.auction is not None
     market = case.snapshot.assets[pair[1]].market
     owed = case.auction.tip_owed
-    return incentives(case.position(*pair), case.snapshot.engine, paid, sale, owed, market)
+    return incentives(case.position(*pair), case.snapshot.engine, paid, sale, owed, market, chip_part)
 
 
-def assert_booked(receipt: dict[str, Any], sale: engine.Sale, paid_out: tuple[int, int]) -> None:
-    booked = fields_of(BOOKED, receipt)
+def assert_booked(
+    receipt: dict[str, Any], sale: engine.Sale, paid_out: tuple[int, int], multiplier: int
+) -> None:
+    booked = fields_of(SETTLED, receipt)
     assert booked is not None
     assert tuple(booked[name] for name in SALE_FIELDS) == tuple(sale)
     assert (booked["tip"], booked["chip"]) == paid_out
+    assert booked["multiplierWad"] == multiplier
+
+
+def refused(case: Case, pair: tuple[int, int], position: Position, reserve: Terms, offer: Terms) -> bool:
+    """Return whether the engine refuses any sale of a pair: its budgets are empty, or another is cheaper."""
+    empty = case.released(pair, position, reserve, offer, position.collateral) == 0
+    return empty or case.dearer(pair, position, offer) is not None
+
+
+def largest(case: Case, pair: tuple[int, int], position: Position, reserve: Terms) -> engine.Sale:
+    """Return the largest take that budgets release."""
+    rules = case.snapshot.engine
+    sale = engine.largest_take(position, reserve, rules.target, rules.dust)
+    released = case.released(pair, position, reserve, reserve, sale.seized)
+    return engine.partial_take(position, reserve, released) if released < sale.seized else sale
 
 
 async def crashed(here: World, seed: int) -> Crowd:
@@ -90,7 +110,7 @@ async def test_balances_equal_the_clearing_house(here: World, seed: int) -> None
             case = Case.of(snapshot, row)
             (state,) = here.read("clearing_house", "accountState", "0x" + account.hex())
             assert tuple(case.balance) == tuple(state[:4])
-            holdings = [(leg[0], leg[4], leg[5]) for leg in state[6]]
+            holdings = [(leg[0], leg[4], leg[5]) for leg in state[-1]]
             assert [tuple(holding) for holding in case.holdings] == holdings
             health = here.read("clearing_house", "healthFactor", "0x" + account.hex())[0]
             assert case.balance.health_factor == health
@@ -106,6 +126,7 @@ async def test_largest_slices_equal_the_engine(here: World) -> None:
                 for case, pair in auctions(crowd, await crowd.see()):
                     kinds[compare_slice(here, case, pair)] += 1
     assert kinds["insolvent"] >= 40
+    assert kinds["cut by the budget"] >= 40
     assert kinds["to the target"] >= 40
     assert kinds["closing"] >= 40
 
@@ -113,17 +134,45 @@ async def test_largest_slices_equal_the_engine(here: World) -> None:
 def compare_slice(here: World, case: Case, pair: tuple[int, int]) -> str:
     """Compare the largest slice and the reserve price; return which branch of the sizing it took."""
     position, reserve = context(case, pair)
-    rules = case.snapshot.engine
-    sale = engine.largest_take(position, reserve, rules.target, rules.dust)
     account = "0x" + case.account.hex()
+    price = here.read("liquidation_engine", "reservePrice", account, pair[0])[0]
+    assert price == -(-case.multiplier(pair[0]) * position.sold.price // WAD)
+    if refused(case, pair, position, reserve, reserve):
+        with pytest.raises(RpcError):
+            here.read("liquidation_engine", "largestSlice", account, *pair)
+        return "refused"
+    sale = largest(case, pair, position, reserve)
     (found,) = here.read("liquidation_engine", "largestSlice", account, *pair)
     assert tuple(found) == (*sale[:4], reserve.multiplier, reserve.insolvent)
-    price = here.read("liquidation_engine", "reservePrice", account, pair[0])[0]
-    assert price == -(-case.multiplier(pair[0]) * position.sold.price // 10**18)
     if reserve.insolvent:
         return "insolvent"
+    rules = case.snapshot.engine
+    if sale != engine.largest_take(position, reserve, rules.target, rules.dust):
+        return "cut by the budget"
     whole = sale.cancelled == position.debt or sale.seized == position.collateral
     return "closing" if whole else "to the target"
+
+
+async def test_budgets_equal_the_engines(here: World) -> None:
+    for seed in range(300, 306):
+        with here.scratch():
+            crowd = await crashed(here, seed)
+            for asset in here.manifest.assets:
+                units = here.units(asset.symbol, 10**7)
+                here.mint(asset.symbol, KEEPER, units, here.manifest.clearing_house)
+            await settled_at_random(here, crowd, take)
+            head = await crowd.see()
+            compare_buckets(here, crowd, head)
+
+
+def compare_buckets(here: World, crowd: Crowd, head: Head) -> None:
+    """Compare every bucket as stored, and as it stands at the head."""
+    markets = crowd.protocol.snapshot(head).markets
+    assert markets.budgeted
+    for asset_id in markets.budgeted:
+        for side in Side:
+            (kept,) = here.read("liquidation_engine", "bucketNow", asset_id, side)
+            assert astuple(markets.bucket(asset_id, side, head.timestamp)) == tuple(kept)
 
 
 async def test_takes_are_booked_as_the_twin_says(here: World) -> None:
@@ -155,20 +204,22 @@ def take(here: World, crowd: Crowd, case: Case, pair: tuple[int, int]) -> bool:
     """Take a random part of a leg and compare; False if the contract refused, as the twin foretold."""
     position, reserve = context(case, pair)
     rules = case.snapshot.engine
-    sale = engine.largest_take(position, reserve, rules.target, rules.dust)
+    sale = largest(case, pair, position, reserve)
     limit = ALL
     if crowd.random.random() < 0.5:
-        limit = crowd.random.randrange(1, sale.seized + 1)
+        limit = crowd.random.randrange(1, max(sale.seized, 1) + 1)
         if limit < sale.seized:
             sale = engine.partial_take(position, reserve, limit)
     account = "0x" + case.account.hex()
     data = TAKE.data(account, *pair, limit, ALL, KEEPER, b"")
     receipt = here.send(KEEPER, here.manifest.liquidation_engine, data, must_succeed=False)
-    dust = engine.leaves_dust(position, sale.seized, sale.cancelled, rules.dust)
-    assert (receipt["status"] == "0x0") == dust
-    if dust:
+    fails = refused(case, pair, position, reserve, reserve)
+    fails |= engine.leaves_dust(position, sale.seized, sale.cancelled, rules.dust)
+    assert (receipt["status"] == "0x0") == fails
+    if fails:
         return False
-    assert_booked(receipt, sale, predicted_incentives(case, pair, reserve, sale))
+    paid_out = predicted_incentives(case, pair, reserve, sale)
+    assert_booked(receipt, sale, paid_out, reserve.multiplier)
     return True
 
 
@@ -177,7 +228,10 @@ async def test_swaps_are_booked_as_the_twin_says(here: World) -> None:
     for seed in range(200, 222):
         with here.scratch():
             crowd = await crashed(here, seed)
-            here.trade("WETH", "USDC", crowd.random.uniform(1, 30_000))
+            for index, symbol in enumerate(("WETH", "WBTC")):
+                here.provide(index, 20e6, 0.9)
+                here.follow_oracle(symbol)
+            here.trade("WETH", "USDC", crowd.random.uniform(1, 3_000))
             booked += await settled_at_random(here, crowd, swap)
     assert booked >= 65
 
@@ -196,13 +250,16 @@ def swap(here: World, crowd: Crowd, case: Case, pair: tuple[int, int]) -> bool:
     least = max(reserve.multiplier, -(-price * 10**18 // position.sold.price))
     best = engine.terms_at(position, spot, rules.penalty)
     low = engine.terms_at(position, least, rules.penalty)
-    seized = min(engine.sale_size(position, best, low, rules.target, rules.dust), limit)
+    allowed = engine.sale_size(position, best, low, rules.target, rules.dust)
+    seized = min(case.released(pair, position, reserve, best, allowed), limit)
     quote = market.quote(seized) if seized else None
-    pool = market.pool.fee_pips.to_bytes(32)
-    venue = here.manifest.uniswap_v3_venue
-    data = SWAP.data("0x" + case.account.hex(), *pair, limit, price, venue, pool)
-    receipt = here.send(KEEPER, here.manifest.liquidation_engine, data, must_succeed=False)
+    tokens = [here.manifest.assets[asset_id].token for asset_id in pair]
+    path = pool_path(tokens[0], market.pool.fee_pips, tokens[1])
+    venue, data = here.manifest.uniswap_v3_venue, route_data((10_000, path))
+    call = SWAP.data("0x" + case.account.hex(), *pair, limit, price, venue, data)
+    receipt = here.send(KEEPER, here.manifest.liquidation_engine, call, must_succeed=False)
     fails = spot < least or quote is None or quote.amount_out < engine.payment_up(position, least, seized)
+    fails |= case.dearer(pair, position, low) is not None or off_oracle(here, case, pair, venue, data)
     if fails or quote is None:
         assert receipt["status"] == "0x0"
         return False
@@ -213,11 +270,24 @@ def swap(here: World, crowd: Crowd, case: Case, pair: tuple[int, int]) -> bool:
     assert (receipt["status"] == "0x0") == dust
     if dust:
         return False
-    assert_booked(receipt, sale, predicted_incentives(case, pair, paid, sale))
-    settled = fields_of(SETTLED, receipt)
-    assert settled is not None
-    assert settled["multiplierWad"] == realised
+    chip_part = chip_part_of(realised, case.snapshot.markets.speed.slippage_limit_bps)
+    assert_booked(receipt, sale, predicted_incentives(case, pair, paid, sale, chip_part), realised)
     return True
+
+
+def off_oracle(here: World, case: Case, pair: tuple[int, int], venue: str, data: bytes) -> bool:
+    """Return whether a pool's mean price of the last three minutes is more than 3 % off the oracle's."""
+    position = case.position(*pair)
+    tokens = [here.manifest.assets[asset_id].token for asset_id in pair]
+    bounds = Function("uniswap_v3_venue", "priceBounds")
+    call = bounds.data(*tokens, position.collateral, data, 180)
+    try:
+        lowest, highest = bounds.result(here.view(venue, call))
+    except RpcError:
+        return True
+    low = engine.multiplier_down(position, position.collateral, lowest)
+    high = engine.multiplier_up(position, position.collateral, highest)
+    return low < 97 * WAD // 100 or high > 103 * WAD // 100
 
 
 async def test_shares_are_minted_and_burnt_as_the_twin_says(here: World) -> None:

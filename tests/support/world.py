@@ -7,6 +7,7 @@ Amounts are given in whole tokens, prices in US dollars. Transactions are mined 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from math import sqrt
 from typing import Any
 
@@ -19,7 +20,7 @@ from bot.protocols.sluice.calls import Function
 from bot.protocols.sluice.manifest import Manifest
 from scripts.deployment.config import DeploymentConfig
 from scripts.deployment.plan import deploy_everything
-from scripts.deployment.uniswap import starting_price
+from scripts.deployment.uniswap import sqrt_price_x96, starting_price
 from tests.support.anvil import Client, anvil
 from tests.support.deployment import Web3Deployer
 
@@ -176,6 +177,28 @@ class World:
         tokens = (self.manifest.asset(sold).token, self.manifest.asset(bought).token)
         order = (*tokens, fee_pips, self.owner, ALL, units, 0, 0)
         self.send(self.owner, router, selector(f"exactInputSingle({types})") + encode([types], [order]))
+
+    def follow_oracle(self, symbol: str, window: int = 200) -> None:
+        """Trade an asset's pool to the oracle's price, and let its mean of the last minutes get there."""
+        base, quote = self.manifest.asset(symbol), self.manifest.asset("USDC")
+        answer = int.from_bytes(self.view(base.feed, plain_call("latestRoundData()"))[32:64])
+        price = Fraction(answer * 10**quote.decimals, 10 ** (base.feed_decimals + base.decimals))
+        base_first = int(base.token, 16) < int(quote.token, 16)
+        wanted = sqrt_price_x96(price if base_first else 1 / price)
+        for sold, bought in ((symbol, "USDC"), ("USDC", symbol)):
+            self._trade_to(sold, bought, wanted)
+        self.advance(window)
+        self.refresh()
+
+    def _trade_to(self, sold: str, bought: str, sqrt_price: int, fee_pips: int = 500) -> None:
+        """Sell until the pool's price is there; nothing where it lies the other way."""
+        tokens = (self.manifest.asset(sold).token, self.manifest.asset(bought).token)
+        router, units = self.manifest.uniswap_v3.swap_router, self.units(sold, 10**9)
+        self.mint(sold, self.owner, units, router)
+        types = "(address,address,uint24,address,uint256,uint256,uint256,uint160)"
+        order = (*tokens, fee_pips, self.owner, ALL, units, 0, sqrt_price)
+        call = selector(f"exactInputSingle({types})") + encode([types], [order])
+        self.send(self.owner, router, call, must_succeed=False)
 
     # ------------------------------------------------------------------------ accounts
 

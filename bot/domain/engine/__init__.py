@@ -13,6 +13,7 @@ what comes from here may reach calldata; floats screen and rank.
 
 from bot.domain.engine.accounts import UNBOUNDED, AssetTerms, Balance, Holding, balance_of, netted
 from bot.domain.engine.clocks import Leg, Markets, Pace, pace_of
+from bot.domain.engine.limits import Dearer, Rival, cost_of, dearer, released
 from bot.domain.engine.parameters import EngineParameters
 from bot.domain.engine.sizing import (
     Position,
@@ -34,15 +35,19 @@ __all__ = [
     "UNBOUNDED",
     "AssetTerms",
     "Balance",
+    "Dearer",
     "EngineParameters",
     "Holding",
     "Leg",
     "Markets",
     "Pace",
     "Position",
+    "Rival",
     "Sale",
     "Terms",
     "balance_of",
+    "cost_of",
+    "dearer",
     "largest_take",
     "leaves_dust",
     "multiplier_down",
@@ -53,6 +58,7 @@ __all__ = [
     "payment_up",
     "position_of",
     "realised",
+    "released",
     "sale_size",
     "terms_at",
 ]
