@@ -3,9 +3,10 @@
 from typing import Final
 
 from bot.domain import engine
-from bot.domain.engine import Position, Sale, Terms
+from bot.domain.engine import Markets, Position, Sale, Terms
 from bot.domain.incentives import Incentives, incentives
-from bot.domain.wad import BPS, WAD, bps_down, mul_div_down
+from bot.domain.release import Side
+from bot.domain.wad import BPS, WAD, WAD_PER_BPS, bps_down, mul_div_down
 from bot.strategy.case import Case
 from bot.strategy.decision import Action, Candidate, Kind, Reason, Rejection
 from bot.strategy.quotes import NOBODY, FirmQuote, OpenQuote
@@ -15,17 +16,46 @@ _ALL: Final = engine.UNBOUNDED
 """Limit that leaves the size to the engine, which knows the account at the moment of the sale."""
 
 
-def fill(
-    case: Case,
-    offered: OpenQuote,
-    settings: StrategySettings,
-    gas_price: int,
-    most: int = engine.UNBOUNDED,
-) -> Candidate | Rejection:
+def pays_for_depth(markets: Markets, pair: tuple[int, int], value: int, quoted: int, time: int) -> bool:
+    """Return whether a price is at least what the measured depth of both markets would pay.
+
+    Then a fill does not draw on the release budgets. A sale that moves the price by the slippage limit costs
+    half of that on average, so the price must be ``1 - limit * value / (2 depth)``, and never less than ``1 -
+    limit``; where a poke is too old nothing is known. Rounding: the discount DOWN.
+
+    Parameters
+    ----------
+    markets : Markets
+        Release budgets of every asset.
+    pair : tuple of int
+        Asset ids of collateral and debt.
+    value : int
+        Of the collateral sold, WAD quote units.
+    quoted : int
+        Price over the oracle's, WAD.
+    time : int
+        Unix seconds.
+    """
+    speed = markets.speed
+    limit = speed.slippage_limit_bps * WAD_PER_BPS
+    for asset_id, side in zip(pair, (Side.SELL, Side.BUY), strict=True):
+        if asset_id not in markets.budgeted:
+            continue
+        bucket = markets.bucket(asset_id, side, time)
+        if not bucket.is_fresh(speed.depth_max_age, time):
+            return False
+        discount = min(mul_div_down(limit, value, 2 * bucket.depth(speed.shape_bps)), limit)
+        if quoted < WAD - discount:
+            return False
+    return True
+
+
+def fill(case: Case, offered: OpenQuote, settings: StrategySettings, gas_price: int) -> Candidate | Rejection:
     """Return what filling a quote brings the keeper, or why it is not filled.
 
     Sized as the engine does, at the quote's own price: the smallest of the slice that restores the target,
-    what is left of the quote, and what the dealer can pay. The revenue is the chip, and the tip where the
+    what is left of the quote, what the dealer can pay, and, unless the price pays for the measured depth,
+    what the budgets release. The revenue is the chip, and the tip where the
     keeper kicked, times the share of this dealer's fills that went through: gas is spent either way, so a
     dealer that lets fills fail loses against a pool that does not. What the account gets over the reserve is
     not the keeper's, and does not count.
@@ -40,22 +70,18 @@ def fill(
         Limits; the estimate of gas.
     gas_price : int
         WAD quote units per gas.
-    most : int
-        Collateral units that the release budgets let go, where the price draws on them.
     """
-    return _Filling(case, offered, settings, gas_price, most).candidate()
+    return _Filling(case, offered, settings, gas_price).candidate()
 
 
 class _Filling:
     """One quote on one account."""
 
-    def __init__(
-        self, case: Case, offered: OpenQuote, settings: StrategySettings, gas_price: int, most: int
-    ) -> None:
+    def __init__(self, case: Case, offered: OpenQuote, settings: StrategySettings, gas_price: int) -> None:
         self._case: Final = case
         self._offered: Final = offered
         self._quote: Final[FirmQuote] = offered.quote
-        self._most: Final = most
+        self._pair: Final = (offered.quote.collateral_id, offered.quote.debt_id)
         self._gas_cost: Final = gas_price * settings.gas.of(Kind.FILL)
 
     def candidate(self) -> Candidate | Rejection:
@@ -90,15 +116,24 @@ class _Filling:
 
     def _priced(self, position: Position) -> Candidate | Rejection:
         """Return the candidate once price and size hold."""
-        rules, price = self._case.snapshot.engine, self._quote.price
-        reserve = engine.terms_at(position, self._case.multiplier(self._quote.collateral_id), rules.penalty)
+        case, rules, price = self._case, self._case.snapshot.engine, self._quote.price
+        reserve = engine.terms_at(position, case.multiplier(self._quote.collateral_id), rules.penalty)
         quoted = engine.multiplier_down(position, WAD, price)
         if quoted < reserve.multiplier:
             return self._no(Reason.QUOTE_BELOW_RESERVE, reserve=reserve.multiplier, price=quoted)
         best = engine.terms_at(position, engine.multiplier_up(position, WAD, price), rules.penalty)
         low = engine.terms_at(position, quoted, rules.penalty)
+        if (dear := case.dearer(self._pair, position, low)) is not None:
+            numbers = {"cheapest": dear.cheapest} | ({} if dear.cost is None else {"cost": dear.cost})
+            return self._no(Reason.DEAR_CHOICE, **numbers)
         wanted = engine.sale_size(position, best, low, rules.target, rules.dust)
-        seized = min(wanted, self._offered.left, self._affordable(), self._most)
+        seized = min(wanted, self._offered.left, self._affordable())
+        value, markets = position.sold.value_up(seized), case.snapshot.markets
+        if not pays_for_depth(markets, self._pair, value, quoted, case.snapshot.timestamp):
+            budget = case.released(self._pair, position, reserve, best, wanted)
+            if budget == 0 and wanted:
+                return self._no(Reason.BUDGET, wanted=wanted)
+            seized = min(seized, budget)
         if seized == 0 or seized < self._offered.least:
             return self._no(Reason.QUOTE_TOO_SMALL, wanted=wanted, seized=seized, least=self._offered.least)
         return self._booked(position, reserve, seized, whole=seized == wanted)

@@ -7,16 +7,19 @@ from typing import Any
 import pytest
 
 from bot.domain import engine
+from bot.domain.engine import Markets
+from bot.domain.release import Bucket, Side, SpeedParameters
 from bot.domain.wad import BPS, WAD
 from bot.strategy.case import Case
 from bot.strategy.decision import Candidate, Kind, Reason, Rejection
-from bot.strategy.fills import fill
+from bot.strategy.fills import fill, pays_for_depth
 from bot.strategy.quotes import NOBODY, FirmQuote, OpenQuote
 from bot.strategy.settings import StrategySettings
 from tests.support.snapshots import KEEPER, NOW, USDC, WETH, Scene, units
 
 DEALER = b"\xd0" * 20
 FAIR = 200 * 10**6
+MICROS = 10**6
 SETTINGS = StrategySettings()
 
 
@@ -179,3 +182,65 @@ def test_a_leg_that_does_not_run_cannot_be_filled() -> None:
     case = case_of()
     still = replace(case, auction=replace(case.auction, legs={}))
     assert refused(still, offered(case)) is Reason.LEG_MISSING
+
+
+# ---------------------------------------------------------------------- release budgets
+
+SPEED = SpeedParameters(
+    recovery=120,
+    slippage_limit_bps=200,
+    near_slippage_bps=30,
+    shape_bps=5_000,
+    urgency_z_bps=30_000,
+    tau_clear=600,
+    min_capacity=10_000,
+    max_capacity=5_000_000,
+    depth_max_age=1_800,
+    choice_tolerance_bps=100,
+)
+
+
+def markets_of(*, poked_at: int = NOW - 60, level: int = 500_000, asset_id: int = WETH) -> Markets:
+    """Return a market of one budgeted asset: a capacity of 500,000, which is half of its depth."""
+    capacity = 500_000 * MICROS
+    bucket = Bucket(level * MICROS, capacity, NOW, NOW * 1_000, poked_at)
+    buckets = {(asset_id, side): bucket for side in Side}
+    return Markets(SPEED, frozenset({asset_id}), buckets)
+
+
+@pytest.mark.parametrize(
+    ("usd", "quoted_bps", "pays"),
+    [
+        (0, 10_000, True),
+        (0, 9_999, False),
+        (500_000, 9_950, True),
+        (500_000, 9_949, False),
+        (10**8, 9_800, True),
+        (10**8, 9_799, False),
+    ],
+)
+def test_a_price_pays_for_depth_from_half_of_what_the_sale_would_move_it(
+    usd: int, quoted_bps: int, pays: bool
+) -> None:
+    quoted = quoted_bps * WAD // BPS
+    for asset_id in (WETH, USDC):
+        markets = markets_of(asset_id=asset_id)
+        assert pays_for_depth(markets, (WETH, USDC), usd * WAD, quoted, NOW) is pays
+
+
+def test_where_the_poke_is_too_old_no_price_pays_and_without_budgets_every_price_does() -> None:
+    old = markets_of(poked_at=NOW - 1_801)
+    assert not pays_for_depth(old, (WETH, USDC), 0, WAD, NOW)
+    assert pays_for_depth(markets_of(), (1, USDC), 10**9 * WAD, 0, NOW)
+
+
+def test_a_price_that_does_not_pay_for_depth_waits_for_the_budget_and_one_that_does_goes_on() -> None:
+    case = case_of(markets=markets_of(level=-500_000))
+    assert refused(case, offered(case, FAIR * 97 // 100)) is Reason.BUDGET
+    assert weighed(case, offered(case, FAIR)).seized
+
+
+def test_a_fill_that_draws_on_the_budgets_is_cut_to_what_they_release() -> None:
+    case = case_of({"WETH": 10_000}, {"USDC": 1_700_000}, markets=markets_of())
+    found = weighed(case, offered(case, FAIR * 97 // 100, max_fill=units("WETH", 10_000)))
+    assert found.seized == found.action.max_seized == units("WETH", 2_500)  # 500,000 at 200
