@@ -8,6 +8,7 @@ import pytest
 from bot.errors import BookDivergedError, ManifestError, RpcError
 from bot.ports import Hash32
 from bot.protocols.sluice.adapter import SluiceProtocol, SyncOptions
+from bot.protocols.sluice.calls import pool_path, route_data
 from bot.strategy.decide import decide
 from bot.strategy.settings import StrategySettings
 from tests.support.crowd import Crowd
@@ -229,7 +230,11 @@ async def test_auctions_kept_from_logs_equal_the_engine(here: World) -> None:
 async def test_a_surplus_and_a_part_of_a_tip_are_kept(here: World) -> None:
     crowd = Crowd.of(here, 8)
     account = here.open({"WETH": 3.4}, {"USDC": 540})
-    here.mint("USDC", account, here.units("USDC", 1_000), here.manifest.clearing_house)
+    small = here.open({"WETH": 3.4}, {"USDC": 540})
+    here.mint("USDC", small, here.units("USDC", 1_000), here.manifest.clearing_house)
+    here.act(small, "clearing_house", "repay", 2, 436 * 10**6, small)
+    spared = here.units("WETH", 2.6)
+    here.act(small, "clearing_house", "withdrawCollateral", 0, spared, small, small)
     here.publish("WETH", 180)
     head = await crowd.see()
     assert await crowd.kick_all() == 1
@@ -242,18 +247,20 @@ async def test_a_surplus_and_a_part_of_a_tip_are_kept(here: World) -> None:
     paid = int(here.read("clearing_house", "creditOf", 2, KEEPER)[0])
     assert 0 < paid < 5 * 10**6
     assert auction.tip_owed == 5_000 - -(-paid // 1_000)
-    # too little debt is left for a slice: the sale closes it, and the pool pays far above the reserve
-    here.publish("WETH", 51.5)
-    (state,) = here.read("clearing_house", "accountState", account)
-    (legs,) = (part for part in state if isinstance(part, tuple | list))
-    debt = legs[1][5]
-    here.act(account, "clearing_house", "repay", 2, debt - 104 * 10**6, account)
-    assert here.health(account) < 1
-    pool = (500).to_bytes(32)
-    arguments = (account, 0, 2, 2**256 - 1, 0, here.manifest.uniswap_v3_venue, pool)
+    # what the sale would leave on either side is dust: it sells all, and brings more than is owed
+    here.trade("WETH", "USDC", 68_600)
+    here.advance(400)
+    here.publish("WETH", 150)
+    assert here.health(small) < 1
+    await crowd.see()
+    await crowd.kick_all()
+    here.advance(600)
+    weth, usdc = (here.manifest.asset(symbol).token for symbol in ("WETH", "USDC"))
+    route = route_data((10_000, pool_path(weth, 500, usdc)))
+    arguments = (small, 0, 2, 2**256 - 1, 0, here.manifest.uniswap_v3_venue, route)
     here.act(KEEPER, "liquidation_engine", "swap", *arguments)
     head = await crowd.see()
-    row = crowd.protocol.state.book.find(bytes.fromhex(account[2:]))
+    row = crowd.protocol.state.book.find(bytes.fromhex(small[2:]))
     assert row is not None
     assert crowd.protocol.state.book.collateral[row, 2] > 0
     await crowd.protocol.audit(head, 100)
