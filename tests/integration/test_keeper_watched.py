@@ -1,5 +1,6 @@
 """A keeper at work on the real contracts, asked how it is over HTTP."""
 
+import asyncio
 import json
 import re
 import socket
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.config import load_settings
+from bot.watching import Seen, watching
 from tests.support.daemon import keeper
 from tests.support.world import World, world
 
@@ -72,3 +75,16 @@ def test_a_keeper_tells_what_it_saw_did_and_earned_and_joins_it_by_one_id(
         heads = {event["trace"] for event in daemon.events("head")}
         assert settled
         assert {event["trace"] for event in settled} <= {event["trace"] for event in intents} <= heads
+        seen = asyncio.run(one_look(tmp_path / "sluice.toml"))
+        assert len(seen.snapshot.positions.accounts) == 1
+        assert seen.head.number == int(here.node.call("eth_blockNumber"), 16)
+        assert {row.outcome.value for row in seen.transactions} == {"included"}
+        assert [use.name for use in seen.limits] == ["failures in a row"]
+        assert seen.halted is None
+
+
+async def one_look(config: Path) -> Seen:
+    """Return what `sluice top` would show."""
+    async with watching(load_settings(config), 20) as watch:
+        await watch.look()
+        return await watch.look()
