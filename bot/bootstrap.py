@@ -124,7 +124,7 @@ async def run_keeper(settings: Settings, keys: Keys | None, options: RunOptions)
         feed = ChainHeadFeed(client, settings.chain.feed_options())
         strategy = recorder.strategy(protocol.name, lambda snapshot: decide(snapshot, limits))
         executor = await executor_of(settings, client, ledger, keys, inclusions, _appraisal(protocol), stack)
-        quotes = await _quotes(settings, manifest, client, ledger, options, stack)
+        quotes = await _quotes(settings, manifest, client, ledger, stack)
         watched = executor if quotes is None else FillWatcher(executor, quotes)
         service = KeeperService(
             feed=monitor.feed(feed),
@@ -174,14 +174,9 @@ def _risk_journal(settings: Settings, ledger: SqlLedger) -> RiskJournal:
 
 
 async def _quotes(
-    settings: Settings,
-    manifest: Manifest,
-    client: EndpointPool,
-    ledger: SqlLedger,
-    options: RunOptions,
-    stack: AsyncExitStack,
+    settings: Settings, manifest: Manifest, client: EndpointPool, ledger: SqlLedger, stack: AsyncExitStack
 ) -> DealtQuotes | None:
-    """Return what asks the dealers; None without any."""
+    """Return what asks the dealers; None without any. What they answer is recorded with the decision."""
     if not settings.rfq.dealers:
         return None
     return DealtQuotes(
