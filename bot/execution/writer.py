@@ -124,7 +124,8 @@ class Writer:
             changed += await self._presser.press(
                 tracked.waiting, head, resend_after=resend_after, halted=halted
             )
-            await self._heal(tracked.waiting, head)
+            if halted is None:
+                await self._heal(tracked.waiting, head)
         return changed
 
     async def land(
