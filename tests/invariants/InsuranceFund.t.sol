@@ -303,6 +303,7 @@ contract InsuranceFundCoverTest is InsuranceFundFixture {
     function test_a_pending_deficit_makes_no_share_cheaper() external {
         uint256 first = _deposit(alice, 1_000 * ONE);
         house.setPending(900 * ONE);
+        assertEq(fund.previewMint(first), 1_000 * ONE);
         assertEq(_deposit(bob, 1_000 * ONE), first);
         house.setPending(0);
         assertEq(fund.previewRedeem(first), 1_000 * ONE);
