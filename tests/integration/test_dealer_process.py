@@ -2,8 +2,12 @@
 
 import asyncio
 import signal
+import socket
+import sqlite3
+import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,6 +26,7 @@ from bot.strategy.fills import fill
 from bot.strategy.quotes import FirmQuote, OpenQuote
 from bot.strategy.settings import StrategySettings
 from scripts.deployment.artifacts import ForgeArtifacts
+from tests.support.daemon import SLUICE, Daemon, write_settings
 from tests.support.dealer_process import (
     DEALER,
     PATIENCE_S,
@@ -234,3 +239,64 @@ async def test_a_dealer_that_cannot_pay_when_it_counts_costs_the_gas_of_a_fill(
     before = here.health(borrower), balance(here, "USDC", KEEPER)
     assert not filled(here, weighed(case, quote), must_succeed=False)
     assert (here.health(borrower), balance(here, "USDC", KEEPER)) == pytest.approx(before)
+
+
+# ------------------------------------------------------------------------- both processes
+
+
+@contextmanager
+def keeper_with_dealer(folder: Path, here: World, port: int) -> Iterator[Daemon]:
+    """Run the keeper with a dealer in its settings, in lockstep."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(PATIENCE_S)
+        settings = write_settings(folder, here, acknowledge_to=f"127.0.0.1:{listener.getsockname()[1]}")
+        entry = f'[[rfq.dealers]]\naddress = "{DEALER}"\nurl = "http://127.0.0.1:{port}"\nstream = true\n'
+        settings.write_text(settings.read_text() + "[rfq]\ndeadline_s = 3.0\n" + entry)
+        log = folder / "keeper.log"
+        with log.open("wb") as output:
+            command = [str(SLUICE), "keeper", "run", "--config", str(settings)]
+            process = subprocess.Popen(command, stderr=output, stdout=output)
+        daemon = Daemon(process, listener, log)
+        try:
+            yield daemon
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait(timeout=PATIENCE_S)
+            if daemon.stream is not None:
+                daemon.stream.close()
+
+
+def test_the_keeper_process_asks_the_dealer_process_and_fills_where_that_brings_most(
+    here: World, tmp_path: Path
+) -> None:
+    """The flash taker serves another, and the pool lies below the feed, which makes a swap earn less."""
+    mint(here, "USDC", DEALER, FUNDS)
+    taker = here.manifest.flash_taker
+    here.send(here.owner, taker, plain_call("setOperator(address,bool)", KEEPER, False))
+    borrower = here.open({"WETH": 100}, {"USDC": 15_800})
+    here.trade("WETH", "USDC", 18_000)
+    here.publish("WETH", 186)
+    folders = [tmp_path / name for name in ("dealer", "keeper")]
+    for folder in folders:
+        folder.mkdir()
+    with dealer(folders[0], here) as running, keeper_with_dealer(folders[1], here, running.port) as daemon:
+        daemon.acknowledged(1)
+        for _ in range(40):
+            here.advance(12)
+            daemon.acknowledged(int(here.node.call("eth_blockNumber"), 16))
+            if here.health(borrower) >= 1:
+                break
+        assert here.health(borrower) == pytest.approx(1.05, abs=1e-3)
+        here.advance(12)
+        daemon.acknowledged(int(here.node.call("eth_blockNumber"), 16))
+        assert daemon.stop() == 0
+        assert running.stop() == 0
+        filled_by_us = running.events("dealer_filled")
+    assert sum(event["payment"] for event in filled_by_us) > 0
+    with closing(sqlite3.connect(folders[1] / "sluice.sqlite")) as ledger:
+        rows = ledger.execute("select outcome, key from transactions order by id").fetchall()
+        (score,) = ledger.execute("select fills, failed_fills, faults from dealers").fetchall()
+    landed = [key.rpartition(":")[2] for outcome, key in rows if outcome == "included"]
+    assert landed == ["kick", "fill"]
+    assert score == (1, 0, 0)
