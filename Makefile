@@ -10,7 +10,7 @@ export APE_SILENCE_WARNINGS := 1
 
 CONTRACTS := $(shell find contracts -name '*.sol')
 
-.PHONY: help setup demo test test-contracts test-bot test-long lint format node deploy keeper bench-domain bench-risk abi lock clean
+.PHONY: help setup demo test test-contracts test-bot test-long lint format slither node deploy keeper bench-domain bench-risk abi lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ lint: setup ## ruff, mypy, import-linter, forge fmt, solhint
 	@lint-imports
 	@forge fmt --check contracts tests
 	@npx --no-install solhint --disc --noPoster --max-warnings 0 'contracts/**/*.sol'
+
+slither: $(STAMP)/python $(STAMP)/node ## static analysis of the contracts, held against slither.toml
+	@python scripts/slither_check.py
 
 format: setup ## rewrite the sources in the house's format
 	@ruff check --fix .
