@@ -50,7 +50,7 @@ def test_indexed_and_other_fields_stand_side_by_side() -> None:
 def test_a_struct_is_spread_out_by_the_names_of_its_members() -> None:
     decoder = EventDecoder(abi.load("liquidation_engine"), ["LegStarted"])
     topics = [topic_of("liquidation_engine", "LegStarted"), bytes(32), word(7), word(1)]
-    event = decoder.decode(log(topics, word(5) + word(6)))
+    event = decoder.decode(log(topics, word(5) + word(6) + word(8)))
     assert event is not None
     assert (event.fields["startMultiplierWad"], event.fields["decayPerSecondWad"]) == (5, 6)
 
