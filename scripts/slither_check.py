@@ -1,8 +1,8 @@
 """Run slither over the contracts and hold its findings against ``slither.toml``.
 
 ``make slither``. Fails on a finding that no exception covers, and on an exception that covers no finding any
-more, so that the list neither hides anything new nor keeps what is gone. The compiler is asked for syntax trees
-alone, which takes seconds: slither reads nothing else, and a build through the IR takes minutes.
+more, so that the list neither hides anything new nor keeps what is gone. The compiler is asked for syntax
+trees alone, which takes seconds: slither reads nothing else, and a build through the IR takes minutes.
 """
 
 from __future__ import annotations
