@@ -8,6 +8,9 @@ from bot.domain.amm.uniswap_v3 import Pool
 from bot.errors import BookDivergedError
 from bot.protocols.events import Event, EventDecoder
 
+_TRAIL_S: Final = 600
+"""Seconds over which a mean price can be told."""
+
 POOL_EVENTS: Final = EventDecoder(abi.load("uniswap_v3_pool"), ["Initialize", "Swap", "Mint", "Burn"])
 
 
@@ -32,6 +35,7 @@ class PoolBook:
         "_sqrt_price",
         "_stale_ticks",
         "_tick",
+        "_trail",
         "address",
         "fee_pips",
         "tick_spacing",
@@ -48,6 +52,7 @@ class PoolBook:
         self._sqrt_price = 0
         self._tick = 0
         self._liquidity = 0
+        self._trail: tuple[tuple[int, int], ...] = ()
         self._gross: dict[int, int] = {}
         self._net: dict[int, int] = {}
         self._stale_ticks = True
@@ -57,6 +62,7 @@ class PoolBook:
         """Return a copy that changes on its own."""
         twin = PoolBook(self.address, self.token0, self.token1, self.fee_pips, self.tick_spacing)
         twin._sqrt_price, twin._tick, twin._liquidity = self._sqrt_price, self._tick, self._liquidity
+        twin._trail = self._trail
         twin._gross, twin._net = dict(self._gross), dict(self._net)
         twin._stale_ticks, twin._pool = self._stale_ticks, self._pool
         return twin
@@ -72,6 +78,7 @@ class PoolBook:
             "sqrt_price": self._sqrt_price,
             "tick": self._tick,
             "liquidity": self._liquidity,
+            "trail": self._trail,
             "ticks": [(tick, gross, self._net[tick]) for tick, gross in self._gross.items()],
         }
 
@@ -87,10 +94,12 @@ class PoolBook:
         tick: int,
         liquidity: int,
         ticks: Iterable[tuple[int, int, int]],
+        trail: Iterable[tuple[int, int]],
     ) -> "PoolBook":
         """Return a pool from its `parts`."""
         pool = cls(address, token0, token1, fee_pips, tick_spacing)
         pool.place(sqrt_price, tick, liquidity, ticks)
+        pool._trail = tuple((since, was) for since, was in trail)
         return pool
 
     def place(
@@ -110,8 +119,15 @@ class PoolBook:
             self._gross[place], self._net[place] = gross, net
         self._stale_ticks = True
 
-    def apply(self, event: Event) -> None:
+    def apply(self, event: Event, timestamp: int) -> None:
         """Bring the state forward by one log, in the order of the chain.
+
+        Parameters
+        ----------
+        event : Event
+            Of the pool.
+        timestamp : int
+            Of its block, unix seconds; zero where it is long past.
 
         Raises
         ------
@@ -123,6 +139,7 @@ class PoolBook:
             self._sqrt_price = fields["sqrtPriceX96"]
             self._tick = fields["tick"]
             self._liquidity = fields.get("liquidity", 0)
+            self._tread(timestamp)
             if self._pool is not None and not self._stale_ticks:
                 self._pool = self._pool.with_price(self._sqrt_price, self._tick, self._liquidity)
             return
@@ -146,6 +163,32 @@ class PoolBook:
         if lower <= self._tick < upper:
             self._liquidity += amount
         self._stale_ticks = True
+
+    def _tread(self, timestamp: int) -> None:
+        """Note the tick from ``timestamp`` on, and forget all but the last of those before the trail."""
+        before = [entry for entry in self._trail if entry[0] != timestamp]
+        recent = [entry for entry in before if entry[0] > timestamp - _TRAIL_S]
+        self._trail = (*before[-len(recent) - 1 :], (timestamp, self._tick))
+
+    def mean_tick(self, timestamp: int, window: int) -> int:
+        """Return the pool's time-weighted mean tick up to ``timestamp``, rounded down.
+
+        What is not known of the window, as after a start from the chain, counts as the first that is known.
+
+        Parameters
+        ----------
+        timestamp : int
+            Unix seconds, at or after the last log.
+        window : int
+            Seconds, above zero and at most ten minutes.
+        """
+        weighted, until = 0, timestamp
+        for since, tick in reversed(self._trail):
+            start = max(since, timestamp - window)
+            weighted += tick * max(until - start, 0)
+            until = min(until, start)
+        earliest = self._trail[0][1] if self._trail else self._tick
+        return (weighted + earliest * (until - (timestamp - window))) // window
 
     @property
     def started(self) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from bot.domain.amm.uniswap_v3 import Pool
+from bot.domain.amm.uniswap_v3 import Pool, sqrt_price_at_tick
 from bot.domain.wad import mul_div_up
 from bot.errors import LiquidityExhaustedError
 from bot.strategy.snapshot import PoolView
@@ -31,11 +31,14 @@ class Market(NamedTuple):
         Its state now.
     zero_for_one : bool
         Whether the collateral is token0.
+    mean_tick : int or None
+        Time-weighted mean tick that the engine holds against the oracle; None where it is not known.
     """
 
     address: bytes
     pool: Pool
     zero_for_one: bool
+    mean_tick: int | None = None
 
     def quote(self, amount: int) -> Quote | None:
         """Return what selling exactly ``amount`` brings, wei for wei; None if the pool cannot take it."""
@@ -51,9 +54,15 @@ class Market(NamedTuple):
         Rounding: UP at each step, because it bounds any sale from above.
         """
         net = mul_div_up(amount, PIPS - self.pool.fee_pips, PIPS)
-        price = self.pool.sqrt_price_x96
-        numerator, divisor = (price, _Q96) if self.zero_for_one else (_Q96, price)
-        return mul_div_up(mul_div_up(net, numerator, divisor), numerator, divisor)
+        return self._at(net, self.pool.sqrt_price_x96)
+
+    def at_mean(self, amount: int) -> int | None:
+        """Return what ``amount`` is worth at the pool's mean price, before fees; None if not known."""
+        return None if self.mean_tick is None else self._at(amount, sqrt_price_at_tick(self.mean_tick))
+
+    def _at(self, amount: int, sqrt_price: int) -> int:
+        numerator, divisor = (sqrt_price, _Q96) if self.zero_for_one else (_Q96, sqrt_price)
+        return mul_div_up(mul_div_up(amount, numerator, divisor), numerator, divisor)
 
 
 class Board:
@@ -67,6 +76,7 @@ class Board:
 
     def __init__(self, pools: Iterable[PoolView]) -> None:
         self._pools: Final = {view.address: view.pool for view in pools}
+        self._means: Final = {view.address: view.mean_tick for view in pools}
         self._pairs: Final[dict[tuple[int, int], list[tuple[bytes, bool]]]] = {}
         for view in pools:
             self._pairs.setdefault((view.token0, view.token1), []).append((view.address, True))
@@ -75,7 +85,7 @@ class Board:
     def markets(self, sold: int, bought: int) -> list[Market]:
         """Return the pools in which one asset can be sold for another, by address."""
         found = sorted(self._pairs.get((sold, bought), []))
-        return [Market(address, self._pools[address], forward) for address, forward in found]
+        return [Market(place, self._pools[place], forward, self._means[place]) for place, forward in found]
 
     def sell(self, market: Market, quote: Quote) -> None:
         """Move a pool to where a decided sale will leave it."""

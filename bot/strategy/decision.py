@@ -46,6 +46,8 @@ class Reason(StrEnum):
     """No pool trades the pair, or the one there has no liquidity."""
     RESERVE_ABOVE_MARKET = "reserve_above_market"
     """The pool pays less than the reserve, even for the first unit."""
+    OFF_ORACLE = "off_oracle"
+    """The pool's mean price of the last minutes is too far from the oracle's for the engine to sell there."""
     SLIPPAGE = "slippage"
     """Within the slippage limit and above the reserve the pool takes less than the smallest sale allowed."""
     BUDGET = "budget"

@@ -35,6 +35,7 @@ REASONS: Final[Mapping[str, str]] = {
     Reason.NO_POOL: "no pool with liquidity trades this collateral for this debt",
     Reason.RESERVE_ABOVE_MARKET: "the pool pays less than the reserve price even for the first unit; the "
     "reserve falls with time, so this may change by itself",
+    Reason.OFF_ORACLE: "the pool's mean price of the last minutes is too far from the oracle's",
     Reason.SLIPPAGE: "selling even the smallest amount allowed would move the pool beyond the slippage "
     "limit, or below the reserve price",
     Reason.BUDGET: "a release budget is empty: the market has not yet taken what was sold before",

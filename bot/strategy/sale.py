@@ -12,6 +12,7 @@ from bot.strategy.board import Market, Quote
 from bot.strategy.case import Case
 from bot.strategy.decision import Action, Candidate, Kind, Reason, Rejection
 from bot.strategy.settings import StrategySettings
+from bot.strategy.snapshot import TWAP_TOLERANCE_BPS
 
 _PRECISION: Final = 10**6
 """The largest sale within a limit is found to one part in this many."""
@@ -70,6 +71,8 @@ class Pair:
         rules, spot = self.case.snapshot.engine, self._spot()
         if spot < self.reserve.multiplier:
             return self._above_market(Kind.SWAP)
+        if (astray := self._astray()) is not None:
+            return astray
         best = engine.terms_at(self.position, spot, rules.penalty)
         whole = engine.sale_size(self.position, best, self.reserve, rules.target, rules.dust)
         budget = self._released(best, whole)
@@ -233,6 +236,17 @@ class Pair:
         owed = max(position.owed.value_down(position.debt) - kept, 0)
         value = min(spare, div_down(owed, offer.multiplier) * 10 // 11)
         return max(min(value * position.sold.unit // position.sold.price, seized), 0)
+
+    def _astray(self) -> Rejection | None:
+        """Return why the engine would not sell here: the pool's mean price is too far from the oracle's."""
+        held = self.position.collateral
+        mean = self.market.at_mean(held)
+        if mean is None:
+            return None
+        multiplier = engine.multiplier_down(self.position, held, mean)
+        if abs(multiplier - WAD) <= TWAP_TOLERANCE_BPS * WAD // BPS:
+            return None
+        return self._no(Kind.SWAP, Reason.OFF_ORACLE, mean=multiplier)
 
     def _released(self, offer: Terms, seized: int) -> int:
         pair = self.collateral_id, self.debt_id

@@ -21,6 +21,10 @@ NO_KICK: Final = 1
 NO_REDO: Final = 2
 NO_SETTLEMENT: Final = 3
 """Levels of the breaker: what each stops, and all below it."""
+TWAP_WINDOW: Final = 180
+"""Seconds over which the engine holds a pool's mean price against the oracle's."""
+TWAP_TOLERANCE_BPS: Final = 300
+"""How far it may be from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +119,15 @@ class PoolView:
         Asset ids.
     pool : Pool
         Its state.
+    mean_tick : int or None
+        Its time-weighted mean tick over the last `TWAP_WINDOW` seconds; None where it is not known.
     """
 
     address: bytes
     token0: int
     token1: int
     pool: Pool
+    mean_tick: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

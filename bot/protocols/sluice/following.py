@@ -41,7 +41,7 @@ def follow(state: State, log: Log, timestamp: int) -> None:
     if event is None:
         return
     if pool is not None:
-        pool.apply(event)
+        pool.apply(event, timestamp)
         return
     if "assetId" in event.fields and decoder is HOUSE_EVENTS and event.name != "AssetListed":
         asset_id = event.fields["assetId"]

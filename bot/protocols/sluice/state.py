@@ -18,7 +18,7 @@ from bot.protocols.sluice.manifest import Manifest
 from bot.protocols.sluice.markets import AssetBook
 from bot.protocols.sluice.prices import Answer, Feed, price_of
 from bot.protocols.uniswap_v3 import PoolBook
-from bot.strategy.snapshot import NO_SETTLEMENT, Asset, Auction, PoolView, Snapshot
+from bot.strategy.snapshot import NO_SETTLEMENT, TWAP_WINDOW, Asset, Auction, PoolView, Snapshot
 
 HOUSE_EVENTS: Final = EventDecoder(
     abi.load("clearing_house"),
@@ -216,7 +216,13 @@ class State:
             swap_open=raw(self.manifest.uniswap_v3_venue) in self.venues,
             take_open=signer is None or signer in self.operators,
             pools=tuple(
-                PoolView(pool.address, pool.token0, pool.token1, pool.pool())
+                PoolView(
+                    pool.address,
+                    pool.token0,
+                    pool.token1,
+                    pool.pool(),
+                    pool.mean_tick(head.timestamp, TWAP_WINDOW),
+                )
                 for pool in self.pools.values()
                 if pool.started
             ),
