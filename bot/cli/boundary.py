@@ -47,6 +47,7 @@ class LazyGroup(TyperGroup):
         "what-if": Lazy("bot.cli.what_if", "Let prices move: who falls, what is sold, what stays unpaid."),
         "ladder": Lazy("bot.cli.ladder", "Draw liquidatable debt by the price of an asset."),
         "risk": Lazy("bot.cli.risk", "See how the forecasts turned out."),
+        "chaos": Lazy("bot.cli.chaos", "Stand between a keeper and its node, and let things go wrong."),
         "config": Lazy("bot.cli.config", "Look at the settings."),
         "keystore": Lazy("bot.cli.keystore", "Make and import keys; they are kept encrypted."),
     }

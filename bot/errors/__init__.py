@@ -33,7 +33,8 @@
     │   ├── KeeperProcessError              the keeper's process ended or never spoke
     │   ├── MeasurementError                what was measured contradicts the chain
     │   ├── TapeError                       a recording that cannot be written or read
-    │   └── DecisionsDivergedError          a recording that leads to other decisions now
+    │   ├── DecisionsDivergedError          a recording that leads to other decisions now
+    │   └── ChaosAddressError               the fault-injecting proxy cannot listen there
     ├── ConfigError                         what the operator set
     │   ├── ConfigFileError                 a file that is missing, unreadable or malformed
     │   ├── ConfigValueError                a value that its setting does not take
@@ -108,6 +109,7 @@ from bot.errors.execution import (
 )
 from bot.errors.laboratory import (
     BookFileError,
+    ChaosAddressError,
     DecisionsDivergedError,
     KeeperProcessError,
     LocalNodeError,
@@ -161,6 +163,7 @@ __all__ = [
     "BookFileError",
     "BookIncompleteError",
     "ChainError",
+    "ChaosAddressError",
     "CheckpointInvalidError",
     "CollateralExhaustedError",
     "ConfigError",

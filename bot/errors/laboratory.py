@@ -127,3 +127,21 @@ class KeeperProcessError(ReplayError):
 
 class MeasurementError(ReplayError):
     """The replay's own account of the chain contradicts the chain, so no report is written."""
+
+
+class ChaosAddressError(ReplayError):
+    """The fault-injecting proxy cannot listen where it was to.
+
+    Parameters
+    ----------
+    host, port : str, int
+        Where.
+    detail : str
+        What the system says.
+    """
+
+    def __init__(self, host: str, port: int, detail: str) -> None:
+        super().__init__(f"cannot listen on {host}:{port}: {detail}; name another address with --listen")
+        self.host = host
+        self.port = port
+        self.detail = detail
