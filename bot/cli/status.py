@@ -90,11 +90,10 @@ def _auctions(snapshot: Snapshot) -> Table:
 
 
 def _legs(snapshot: Snapshot, row: int) -> str:
-    legs = snapshot.auctions[row].legs
-    floor = snapshot.engine.floor
+    multipliers = Case.of(snapshot, row).multipliers()
     return ", ".join(
-        f"{snapshot.assets[asset_id].symbol} at {leg.multiplier(floor, snapshot.timestamp) / WAD:.4f}"
-        for asset_id, leg in sorted(legs.items())
+        f"{snapshot.assets[asset_id].symbol} at {multiplier / WAD:.4f}"
+        for asset_id, multiplier in sorted(multipliers.items())
     )
 
 

@@ -13,6 +13,7 @@ from bot.strategy.case import Case
 from bot.strategy.decision import Action, Candidate, Decision, Decisions, Kind, Reason, Rejection
 from bot.strategy.fills import fill
 from bot.strategy.outlook import Outlook, outlook_of
+from bot.strategy.pokes import pokes
 from bot.strategy.sale import Offer, Pair
 from bot.strategy.screen import Screen
 from bot.strategy.settings import GasEstimates, StrategySettings
@@ -43,7 +44,8 @@ def decide(snapshot: Snapshot, settings: StrategySettings) -> Decisions:
     outlook = outlook_of(snapshot, settings.outlook, settings.max_slippage_bps / BPS)
     cases.sort(key=lambda case: urgency(case, outlook, settings.gas))
     chooser = _Chooser(snapshot, settings, outlook)
-    decisions = tuple(chooser.decide(case) for case in cases)
+    read = pokes(snapshot, cases, settings, gas_price(snapshot, settings))
+    decisions = (*read, *(chooser.decide(case) for case in cases))
     return Decisions(snapshot.block, len(snapshot.positions.accounts), screen.unpriced, decisions, outlook)
 
 

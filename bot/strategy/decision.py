@@ -27,6 +27,8 @@ class Kind(StrEnum):
     """Let the engine sell through a pool, for the chip."""
     TAKE = "take"
     """Buy at the reserve and sell in a pool, for the difference and the chip."""
+    POKE = "poke"
+    """Have the depth of an asset's market read."""
     FILL = "fill"
     """Let a dealer buy at its firm quote, for the chip."""
 

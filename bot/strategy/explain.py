@@ -20,6 +20,7 @@ KINDS: Final[Mapping[str, str]] = {
     Kind.REDO: "start the lapsed auction again",
     Kind.CLEAR: "end the auction of a healthy account",
     Kind.NET: "repay debt with the same asset",
+    Kind.POKE: "have the depth of the asset's market read",
     Kind.SWAP: "let the engine sell through the pool",
     Kind.TAKE: "buy at the reserve, sell in the pool",
     Kind.FILL: "let a dealer buy at its quote",

@@ -8,7 +8,7 @@ from bot.strategy.settings import StrategySettings
 from bot.strategy.snapshot import Snapshot
 
 _STARTS: Final = (Kind.KICK, Kind.REDO)
-_UPKEEP: Final = (Kind.CLEAR, Kind.NET)
+_UPKEEP: Final = (Kind.CLEAR, Kind.NET, Kind.POKE)
 
 
 class Inclusion(NamedTuple):

@@ -16,13 +16,14 @@ class GasEstimates:
     They only price a candidate; the limit of a transaction is set by its own simulation.
     """
 
-    kick: int = 200_000
-    redo: int = 230_000
+    kick: int = 210_000
+    redo: int = 210_000
     clear: int = 105_000
     net: int = 180_000
-    swap: int = 340_000
+    swap: int = 400_000
     take: int = 340_000
-    fill: int = 260_000
+    fill: int = 320_000
+    poke: int = 230_000
 
     def of(self, kind: Kind) -> int:
         """Return the gas of an action."""

@@ -162,6 +162,8 @@ class Snapshot:
         How the feeds have moved, by asset id; None where nothing is estimated.
     quotes : mapping of bytes to tuple of OpenQuote
         Verified quotes of dealers, by account.
+    poke_open : bool
+        Whether the engine knows where to read depth.
     """
 
     block: int
@@ -180,6 +182,7 @@ class Snapshot:
     pools: tuple[PoolView, ...]
     covariance: LiveCovariance | None = None
     quotes: Mapping[bytes, tuple[OpenQuote, ...]] = field(default_factory=dict)
+    poke_open: bool = False
 
     @property
     def halted(self) -> bool:

@@ -67,6 +67,7 @@ _KICK: Final = Function("liquidation_engine", "kick")
 _REDO: Final = Function("liquidation_engine", "redo")
 _CLEAR: Final = Function("liquidation_engine", "clear")
 _NET: Final = Function("liquidation_engine", "net")
+_POKE: Final = Function("liquidation_engine", "poke")
 _SWAP: Final = Function("liquidation_engine", "swap")
 _TAKE: Final = Function("flash_taker", "takeAndSell")
 
@@ -122,6 +123,8 @@ class CallBuilder:
                 return Call(self._engine, _CLEAR.data(account))
             case Kind.NET:
                 return Call(self._engine, _NET.data(account, action.collateral_ids[0]))
+            case Kind.POKE:
+                return Call(self._engine, _POKE.data(action.collateral_ids[0]))
             case Kind.SWAP:
                 return Call(self._engine, self._swap(account, action))
             case Kind.TAKE:

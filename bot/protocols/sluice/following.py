@@ -246,6 +246,10 @@ def _budgeted_set(state: State, event: Event, place: _Place) -> None:
     state.budgeted = state.budgeted | asset if event.fields["budgeted"] else state.budgeted - asset
 
 
+def _depth_set(state: State, event: Event, place: _Place) -> None:
+    state.senses_depth = any(event.fields["marketDepth"])
+
+
 def _poked(state: State, event: Event, place: _Place) -> None:
     fields = event.fields
     key = fields["assetId"], Side(fields["side"])
@@ -301,6 +305,7 @@ _HANDLERS: Final[Mapping[str, _Handler]] = {
     "SpeedParametersSet": _speed_set,
     "CurveSet": _curve_set,
     "BudgetedSet": _budgeted_set,
+    "MarketDepthSet": _depth_set,
     "Poked": _poked,
     "QuoteFilled": _quote_filled,
     "FeedSet": _feed_set,

@@ -50,6 +50,7 @@ ENGINE_EVENTS: Final = EventDecoder(
         "SpeedParametersSet",
         "CurveSet",
         "BudgetedSet",
+        "MarketDepthSet",
         "Poked",
         "VenueSet",
         "BreakerSet",
@@ -145,6 +146,8 @@ class State:
         Release budgets that were ever drawn on or poked.
     volatilities : dict of int to int
         Basis points a year, by asset id, where governance has set one.
+    senses_depth : bool
+        Whether the engine knows where to read depth.
     breaker : Breaker
         As last set.
     exempt_fill : bool
@@ -168,6 +171,7 @@ class State:
     budgeted: frozenset[int] = frozenset()
     buckets: dict[tuple[int, Side], Bucket] = field(default_factory=dict)
     volatilities: dict[int, int] = field(default_factory=dict)
+    senses_depth: bool = False
     breaker: Breaker = _NO_BREAKER
     exempt_fill: bool = False
     covariance: LiveCovariance | None = None
@@ -227,6 +231,7 @@ class State:
                 if pool.started
             ),
             covariance=self.covariance,
+            poke_open=self.senses_depth,
         )
 
     @property
