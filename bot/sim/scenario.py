@@ -9,17 +9,19 @@ from pathlib import Path
 
 from bot.errors import PriceFileError, ReplayOptionError
 from bot.sim.prices import SLOT, Bars, read_bars
+from bot.sim.synthetic import persistent_crash
 
 ETH_PER_BTC = 30.0
 """Where no BTC prices are given, a BTC is worth this many ETH throughout: it moves with ETH."""
 
 
 class ScenarioName(StrEnum):
-    """The crashes that the project carries, Binance spot against USDT."""
+    """The crashes that the project carries: Binance spot against USDT, and one that is made up."""
 
     BLACK_THURSDAY = "black-thursday"
     MAY_19 = "may-19"
     FTX = "ftx"
+    PERSISTENT_CRASH = "persistent-crash"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class Scenario:
 
 def bundled(name: ScenarioName) -> tuple[Bars, Bars]:
     """Return the ETH and BTC bars of a crash that the project carries."""
+    if name is ScenarioName.PERSISTENT_CRASH:
+        return persistent_crash()
     with as_file(files("bot.sim").joinpath("scenarios", f"{name.value}.csv")) as path:
         return read_bars(path, "eth_"), read_bars(path, "btc_")
 

@@ -34,6 +34,14 @@ def test_a_crash_that_is_carried_covers_its_hours(
     assert eth.low.min() == lowest
 
 
+def test_a_persistent_crash_falls_by_a_quarter_and_stays_there() -> None:
+    for bars_ in bundled(ScenarioName.PERSISTENT_CRASH):
+        assert bars_.close[-1] == pytest.approx(0.75 * bars_.open[0])
+        assert bars_.high[24:].max() < 0.76 * bars_.open[0]
+        assert (bars_.low <= np.minimum(bars_.open, bars_.close)).all()
+        assert np.array_equal(bars_.open[1:], bars_.close[:-1])
+
+
 def test_btc_moves_with_eth_where_it_has_no_file(tmp_path: Path) -> None:
     path = tmp_path / "eth.csv"
     path.write_text("ts,open,high,low,close\n0,100,110,90,105\n3600,105,106,100,101\n")
