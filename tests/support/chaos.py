@@ -1,0 +1,328 @@
+"""A bad day for two keepers: faults before the node, reorgs, kills, gas spikes and a rival, from a seed."""
+
+import asyncio
+import os
+import signal
+import sqlite3
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from threading import Event, Thread
+from typing import Any
+
+from bot.chain.endpoint import Endpoint
+from bot.sim.chaos.proxy import ChaosProxy
+from bot.sim.chaos.script import Script
+from tests.support.daemon import SLUICE, write_settings
+from tests.support.world import KEEPER, World, plain_call
+
+CALM = "calm"
+BLOCK_S = 12
+WALL_BLOCK_S = 0.35
+START_S = 30.0
+PRICE, CRASH = 200.0, 170.0
+GAS_PER_HOUR_ETH = 2.0
+BASE_FEE = 10**9
+SPIKE = 50
+
+STORMS: dict[str, list[dict[str, Any]]] = {
+    "bad line": [
+        {"kind": "delay", "seconds": 0.3, "share": 0.2},
+        {"kind": "drop", "share": 0.02},
+        {"kind": "cut", "share": 0.01},
+        {"kind": "duplicate", "share": 0.2},
+    ],
+    "overloaded provider": [
+        {"kind": "status", "status": 429, "share": 0.15},
+        {"kind": "status", "status": 503, "share": 0.05},
+        {"kind": "slow", "bytes_per_second": 40_000, "share": 0.3},
+    ],
+    "stuck node": [{"kind": "freeze"}],
+    "broken node": [
+        {"kind": "truncate", "share": 0.03},
+        {"kind": "malform", "share": 0.03},
+        {"kind": "late_receipt", "times": 3},
+        {"kind": "lose_logs", "share": 0.2},
+        {"kind": "reorder_logs", "share": 0.5},
+    ],
+    "stubborn pool": [
+        {"kind": "refuse", "share": 0.3},
+        {"kind": "refuse", "message": "already known", "delivered": True, "share": 0.3},
+        {"kind": "refuse", "message": "nonce too low", "delivered": True, "share": 0.2},
+    ],
+}
+
+
+@dataclass
+class Storm:
+    """The proxy, steered from another thread."""
+
+    proxy: ChaosProxy
+    loop: asyncio.AbstractEventLoop
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.proxy.port}"
+
+    def enter(self, phase: str) -> None:
+        asyncio.run_coroutine_threadsafe(self.proxy.enter(phase), self.loop).result(10)
+
+    def cut_all(self) -> None:
+        self.loop.call_soon_threadsafe(self.proxy.cut_all)
+
+
+@contextmanager
+def storm(node_url: str, seed: int) -> Iterator[Storm]:
+    """Run the proxy with every storm as a phase, calm at first, in a thread of its own."""
+    phases = [{"name": CALM}, *({"name": name, "faults": faults} for name, faults in STORMS.items())]
+    proxy = ChaosProxy(Script.model_validate({"seed": seed, "phase": phases}), Endpoint.parse(node_url))
+    loop, ready, ended = asyncio.new_event_loop(), Event(), asyncio.Event()
+
+    async def serve() -> None:
+        async with proxy:
+            ready.set()
+            await ended.wait()
+
+    def run() -> None:
+        asyncio.set_event_loop(loop)
+        loop.run_until_complete(serve())
+        loop.close()
+
+    thread = Thread(target=run, name="chaos proxy")
+    thread.start()
+    try:
+        assert ready.wait(10)
+        yield Storm(proxy, loop)
+    finally:
+        loop.call_soon_threadsafe(ended.set)
+        thread.join(10)
+
+
+@dataclass
+class Crew:
+    """Keepers on one ledger and one key, started again when they are gone, as systemd does."""
+
+    folders: list[Path]
+    environment: dict[str, str]
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    ended_by_themselves: list[str] = field(default_factory=list)
+    killed: int = 0
+
+    def start(self) -> None:
+        """Start all, the first as leader; return when it has acted on a head and the others stand by."""
+        for folder, event in zip(self.folders, ("head", *("standing_by",) * len(self.folders)), strict=False):
+            self.processes.append(self._begin(folder))
+            deadline = time.monotonic() + START_S
+            while f'"{event}"' not in (folder / "keeper.log").read_text():
+                assert time.monotonic() < deadline, self.logs()
+                time.sleep(0.05)
+
+    def kill(self, index: int) -> None:
+        """End a keeper without a warning, and start it again."""
+        self.processes[index].kill()
+        self.processes[index].wait(10)
+        self.killed += 1
+        self.processes[index] = self._begin(self.folders[index])
+
+    def tend(self) -> None:
+        """Start again what ended by itself, and remember its last words."""
+        for index, process in enumerate(self.processes):
+            if process.poll() is not None:
+                words = (self.folders[index] / "keeper.log").read_text()[-2_000:]
+                self.ended_by_themselves.append(f"status {process.returncode}: {words}")
+                self.processes[index] = self._begin(self.folders[index])
+
+    def stop(self) -> None:
+        for process in self.processes:
+            process.send_signal(signal.SIGTERM)
+        for process in self.processes:
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(10)
+
+    def resident_mib(self) -> list[float]:
+        """Return what each keeper holds in memory."""
+        return [_resident_kib(process.pid) / 1024 for process in self.processes]
+
+    def logs(self) -> str:
+        return "\n".join((folder / "keeper.log").read_text()[-4_000:] for folder in self.folders)
+
+    def _begin(self, folder: Path) -> subprocess.Popen[bytes]:
+        command = [str(SLUICE), "keeper", "run", "--config", str(folder / "sluice.toml")]
+        with (folder / "keeper.log").open("ab") as output:
+            return subprocess.Popen(command, stdout=output, stderr=output, env=self.environment)
+
+
+def _resident_kib(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1])
+    return 0
+
+
+@dataclass
+class Day:
+    """One chain's worth of trouble.
+
+    Parameters
+    ----------
+    here : World
+        The chain.
+    crew : Crew
+        The keepers.
+    weather : Storm
+        What is between them.
+    random : Random
+        Decides everything.
+    happened : Counter
+        What did.
+    """
+
+    here: World
+    crew: Crew
+    weather: Storm
+    random: Random
+    ledger: Path
+    happened: Counter[str] = field(default_factory=Counter)
+    waits: list[int] = field(default_factory=list)
+
+    def round(self, name: str, accounts: int, blocks: int, patience: int) -> None:
+        """Let accounts fall while a storm rages, then count the calm blocks until all are healthy."""
+        fallen = self._prepare(accounts)
+        self.weather.enter(name)
+        self.here.publish("WETH", CRASH)
+        self.here.follow_oracle("WETH", window=BLOCK_S)
+        self._rival(fallen)
+        since = self._height()
+        for index in range(blocks):
+            self._misfortune(index, blocks)
+            self._block()
+        depth = min(self.random.randint(1, 10), self._height() - since)
+        self.here.node.call("anvil_reorg", depth, [])
+        self.happened["reorg"] += 1
+        self.weather.enter(CALM)
+        self.waits.append(self._until_healthy(fallen, patience))
+
+    def settle(self, blocks: int = 8) -> None:
+        """Let what was sent last be looked up."""
+        for _ in range(blocks):
+            self._block()
+
+    # ------------------------------------------------------------------- what happens
+
+    def _prepare(self, accounts: int) -> list[str]:
+        self.here.publish("WETH", PRICE)
+        self.here.follow_oracle("WETH")
+        sizes = [self.random.randint(10, 30) for _ in range(accounts)]
+        fallen = [self.here.open({"WETH": size}, {"USDC": 158 * size}) for size in sizes]
+        self._block()
+        return fallen
+
+    def _misfortune(self, index: int, blocks: int) -> None:
+        spiking = blocks // 3 <= index < blocks // 2
+        self.here.node.call("anvil_setNextBlockBaseFeePerGas", hex(BASE_FEE * (SPIKE if spiking else 1)))
+        if spiking:
+            self.happened["spike"] += 1
+        chance = self.random.random()
+        if chance < 0.08:
+            self.crew.kill(self.random.randrange(len(self.crew.processes)))
+            self.happened["kill"] += 1
+        elif chance < 0.16:
+            self.weather.cut_all()
+            self.happened["cut"] += 1
+
+    def _rival(self, accounts: list[str]) -> None:
+        """Let somebody else flag every second account first, at the block of the fall."""
+        rival, asset = self.here.owner, self.here.manifest.asset("WETH").id
+        for account in accounts:
+            if self.random.random() < 0.5:
+                data = plain_call("kick(address,uint8[])", account, [asset])
+                engine = self.here.manifest.liquidation_engine
+                receipt = self.here.send(rival, engine, data, must_succeed=False)
+                self.happened["race lost" if receipt["logs"] else "race won"] += 1
+
+    def _block(self) -> None:
+        self.here.advance(BLOCK_S)
+        time.sleep(WALL_BLOCK_S)
+        self.crew.tend()
+
+    def _height(self) -> int:
+        return int(self.here.node.call("eth_blockNumber"), 16)
+
+    def _until_healthy(self, accounts: list[str], patience: int) -> int:
+        for waited in range(patience):
+            if all(self.here.health(account) >= 1 for account in accounts):
+                return waited
+            self._block()
+        unhealthy = {account: self.here.health(account) for account in accounts}
+        raise AssertionError(f"left alone: {unhealthy}; {self.crew.logs()}")
+
+    # ------------------------------------------------------------------ what must hold
+
+    def check(self) -> None:
+        """No action lost or doubled, no keeper gone or halted, gas within its limit."""
+        assert self.crew.ended_by_themselves == []
+        with sqlite3.connect(self.ledger) as database:
+            rows = database.execute("SELECT nonce, key, outcome FROM transactions").fetchall()
+            halts = database.execute("SELECT count(*) FROM halts").fetchone()[0]
+        database.close()
+        assert halts == 0
+        states = Counter(outcome for _, _, outcome in rows)
+        assert not states.keys() & {"planned", "signed", "submitted"}, states
+        mined = sorted(nonce for nonce, _, outcome in rows if outcome in ("included", "reverted"))
+        on_chain = int(self.here.node.call("eth_getTransactionCount", KEEPER, "latest"), 16)
+        cancelled = sum(outcome == "cancelled" for _, _, outcome in rows)
+        assert len(mined) == len(set(mined))
+        assert len(mined) <= on_chain <= len(mined) + cancelled, (len(mined), on_chain, states)
+        keys = Counter(key for _, key, outcome in rows if outcome == "included")
+        assert max(keys.values()) == 1, keys.most_common(3)
+        assert self._gas_of_worst_hour() <= GAS_PER_HOUR_ETH * 10**18
+
+    def _gas_of_worst_hour(self) -> int:
+        spent: list[tuple[int, int]] = []
+        for number in range(self._height() + 1):
+            block = self.here.node.call("eth_getBlockByNumber", hex(number), True)
+            for sent in block["transactions"]:
+                if sent["from"] == KEEPER.lower():
+                    receipt = self.here.node.call("eth_getTransactionReceipt", sent["hash"])
+                    cost = int(receipt["gasUsed"], 16) * int(receipt["effectiveGasPrice"], 16)
+                    spent.append((int(block["timestamp"], 16), cost))
+        hours = (sum(cost for at, cost in spent if 0 <= at - start < 3_600) for start, _ in spent)
+        return max(hours, default=0)
+
+
+@contextmanager
+def bad_day(here: World, folder: Path, seed: int, keepers: int = 2) -> Iterator[Day]:
+    """Start keepers behind a storm on a deployed chain."""
+    ledger = folder / "ledger.sqlite"
+    folders = [folder / name for name in "abc"[:keepers]]
+    for place in folders:
+        place.mkdir()
+        write_settings(place, here, minimum_profit=-5)
+    with ExitStack() as stack:
+        weather = stack.enter_context(storm(here.node.url, seed))
+        chain = {
+            "ENDPOINT": weather.url,
+            "BLOCK_TIME_S": "1",
+            "REQUEST_TIMEOUT_S": "2",
+            "CONNECT_TIMEOUT_S": "2",
+            "POLL_INTERVAL_S": "0.2",
+        }
+        environment = {
+            **os.environ,
+            **{f"SLUICE_CHAIN__{name}": value for name, value in chain.items()},
+            "SLUICE_LEDGER__PATH": str(ledger),
+            "SLUICE_LEDGER__LEASE_S": "1",
+            "SLUICE_LIMITS__GAS_PER_HOUR": str(GAS_PER_HOUR_ETH),
+        }
+        crew = Crew(folders, environment)
+        crew.start()
+        stack.callback(crew.stop)
+        yield Day(here, crew, weather, Random(seed), ledger)
