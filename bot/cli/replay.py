@@ -33,6 +33,7 @@ from bot.sim.settings import (
     RECOVERY_S,
     Settings,
 )
+from bot.sim.variants import Variant
 from bot.sim.world import LISTED_DECIMALS
 
 BUDGETS = f"{SHORT_BUDGET} for up to twelve hours, else {LONG_BUDGET}"
@@ -105,6 +106,9 @@ PortOption: TypeAlias = Annotated[
 TimeoutOption: TypeAlias = Annotated[
     float, typer.Option(metavar="SECONDS", help="Time that the keeper is given to act on a block.")
 ]
+VariantOption: TypeAlias = Annotated[
+    Variant, typer.Option(help="Mechanism that is played: Sluice, a part of it, or what it is compared with.")
+]
 QuietOption: TypeAlias = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print nothing but errors and where the report is.")
 ]
@@ -127,6 +131,7 @@ def replay(
     json_file: JsonOption = None,
     port: PortOption = None,
     acknowledge_timeout: TimeoutOption = ACKNOWLEDGE_TIMEOUT_S,
+    variant: VariantOption = Variant.FULL,
     quiet: QuietOption = False,
 ) -> None:
     """Play a crash over the real contracts and pools, the keeper acting on its own, and write a report.
@@ -149,6 +154,7 @@ def replay(
         max_blocks=default_budget(played.end - played.start) if max_blocks is None else max_blocks,
         port=port,
         acknowledge_timeout_s=acknowledge_timeout,
+        variant=variant,
     )
     folder = out or Path("reports") / played.name
     _check(settings, folder, json_file)

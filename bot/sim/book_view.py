@@ -107,6 +107,10 @@ class BookView:
         self._collateral[index] = account.collateral
         self._shares[index] = account.debt_shares
 
+    def account(self, index: int) -> AccountView:
+        """Return what an account holds and owes."""
+        return self._accounts[index]
+
     def value(
         self, markets: Sequence[MarketView], prices_usd: Sequence[float]
     ) -> tuple[FloatArray, FloatArray]:

@@ -87,7 +87,7 @@ def depth_curve(geometry: Geometry, ranges: Sequence[Range], sqrt_price_x96: int
     middle = (edges[:-1] + edges[1:]) / 2.0
     liquidity = np.zeros(len(middle))
     for band, (lower, upper) in zip(ranges, ends, strict=True):
-        liquidity += band.liquidity * ((middle > lower) & (middle < upper))
+        liquidity += float(band.liquidity) * ((middle > lower) & (middle < upper))
     quote = np.concatenate([[0.0], np.cumsum(liquidity * np.diff(edges))])
     base = np.concatenate([[0.0], np.cumsum(liquidity * np.diff(-1.0 / edges))])
     return DepthCurve(s, edges, base, quote, geometry.fee_pips)

@@ -1,5 +1,6 @@
 """A replay from beginning to end: node, deployment, book, keeper, path, report."""
 
+import copy
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,17 +14,22 @@ from typing import Protocol
 from bot.errors import KeeperProcessError
 from bot.sim.actors import GWEI, ORDER, Actors
 from bot.sim.anvil import AnvilOptions, running_anvil
+from bot.sim.book import AssetTerms
+from bot.sim.book_view import BookView, MarketView
 from bot.sim.feed import DEVIATION_BPS, HEARTBEAT_S
 from bot.sim.keeper import LEDGER_FILE
+from bot.sim.liquidator import Liquidator
 from bot.sim.liquidity import DEPTH_DISTANCE, LEAVES, PATIENCE_S
 from bot.sim.lockstep import Acknowledgement, AcknowledgementServer
-from bot.sim.measure import Frame, Recorder
+from bot.sim.market import PoolMarket
+from bot.sim.measure import Frame, Recorder, Sale
 from bot.sim.path import PricePath, build_path
 from bot.sim.player import Player
 from bot.sim.process import KeeperProcess, running_keeper
 from bot.sim.report import Context, Options, PoolStart, Report, WallTimes, Window, make_report
 from bot.sim.schedule import Schedule, plan_blocks
 from bot.sim.settings import Settings
+from bot.sim.variants import Variant
 from bot.sim.watcher import Head, Watcher
 from bot.sim.world import World, node_timestamp, set_up
 
@@ -31,6 +37,15 @@ KEEPER_START_TIMEOUT_S = 60.0
 
 PRIORITY_FEE_WEI = GWEI
 """Paid by the replay's own transactions on top of the base fee."""
+
+
+MECHANISMS = {
+    Variant.FIXED_BONUS: "a fixed bonus of 5 % with a close factor of half above a health of 0.95, and a "
+    "liquidator that takes what pays best",
+    Variant.DUTCH: "Sluice without release budgets, and so without urgency",
+    Variant.BUDGET: "Sluice with urgency as narrow as governance may set it",
+    Variant.FULL: "Sluice as deployed",
+}
 
 
 class Stage(StrEnum):
@@ -77,6 +92,34 @@ class KeeperFactory(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was seen, for measures that the report does not have.
+
+    Parameters
+    ----------
+    terms : sequence of AssetTerms
+        By rising asset id.
+    pools : sequence of PoolMarket
+        In the order of each frame's pools.
+    opening : BookView
+        The book before the first block.
+    markets : sequence of MarketView
+        Totals and oracle prices then.
+    frames : sequence of Frame
+        Every block.
+    sales : sequence of Sale
+        Every settlement.
+    """
+
+    terms: Sequence[AssetTerms]
+    pools: Sequence[PoolMarket]
+    opening: BookView
+    markets: Sequence[MarketView]
+    frames: Sequence[Frame]
+    sales: Sequence[Sale]
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """A finished replay.
 
@@ -88,11 +131,14 @@ class Outcome:
         All that the keeper wrote.
     keeper_ledger : bytes or None
         Its ledger, a SQLite file; None if it kept none.
+    evidence : Evidence
+        What the report was made from.
     """
 
     report: Report
     keeper_log: str
-    keeper_ledger: bytes | None = None
+    keeper_ledger: bytes | None
+    evidence: Evidence
 
 
 def run_replay(
@@ -129,12 +175,14 @@ def run_replay(
         progress(Progress(Stage.STARTING))
         play = _Play(settings, path, schedule, world, keeper.address)
         log = folder / "keeper.log"
-        with _keeper_in_lockstep(keeper, world, folder, log, settings, play):
+        with _settler(keeper, world, folder, log, settings, play):
             ready = time.monotonic()
             play.run(progress)
         wall = WallTimes(setup_s=round(ready - began, 3), replay_s=round(time.monotonic() - ready, 3))
         progress(Progress(Stage.REPORTING, len(schedule.times), len(schedule.times)))
-        return Outcome(play.report(wall), log.read_text(errors="replace"), _ledger(folder / LEDGER_FILE))
+        return Outcome(
+            play.report(wall), log.read_text(errors="replace"), _ledger(folder / LEDGER_FILE), play.evidence()
+        )
 
 
 def _ledger(file: Path) -> bytes | None:
@@ -144,6 +192,20 @@ def _ledger(file: Path) -> bytes | None:
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("PRAGMA journal_mode=DELETE")
     return file.read_bytes()
+
+
+@contextmanager
+def _settler(
+    keeper: KeeperFactory, world: World, folder: Path, log: Path, settings: Settings, play: "_Play"
+) -> Iterator[None]:
+    """Let who settles in this variant act on every block until leaving."""
+    if settings.variant is not Variant.FIXED_BONUS:
+        with _keeper_in_lockstep(keeper, world, folder, log, settings, play):
+            yield
+        return
+    log.touch()
+    play.connect_liquidator(keeper.address)
+    yield
 
 
 @contextmanager
@@ -183,11 +245,13 @@ class _Play:
     ) -> None:
         self._settings, self._path, self._schedule, self._world = settings, path, schedule, world
         base_fee = round(settings.gas_price_gwei * GWEI)
-        actors = Actors(world, settings.recovery_s, base_fee + PRIORITY_FEE_WEI)
+        self._gas_price = base_fee + PRIORITY_FEE_WEI
+        actors = self._actors = Actors(world, settings.recovery_s, self._gas_price)
         eth_id = world.manifest.asset("WETH").id
         self._recorder = Recorder(world.terms, world.accounts, keeper, eth_id)
         self._watcher = Watcher(world, self._recorder, keeper)
         self.player = Player(world, path, actors, self._watcher, keeper, base_fee, _unconnected)
+        self._opening, self._markets = copy.deepcopy(self._watcher.book), self._watcher.markets
         opening = world.market(*path.at(settings.scenario.start))
         self._debt_start = self._watcher.debt(opening)
         self._equity_start = self._watcher.equity(opening)
@@ -200,6 +264,18 @@ class _Play:
             for pool, price in zip(world.pools, actors.sqrt_prices, strict=True)
         ]
         self._first_nonce, _ = self.player.keeper_nonces()
+
+    def connect_liquidator(self, address: str) -> None:
+        """Let a liquidator of the fixed bonus act in the keeper's place, from its address."""
+        liquidator = Liquidator(self._world, self._watcher, address, self._gas_price)
+        self.player.acknowledge = lambda head: liquidator.act(head, self._actors.sqrt_prices)
+
+    def evidence(self) -> Evidence:
+        """Return what was seen."""
+        world, recorder = self._world, self._recorder
+        return Evidence(
+            world.terms, world.pools, self._opening, self._markets, recorder.frames, recorder.sales
+        )
 
     def run(self, progress: Callable[[Progress], None]) -> None:
         """Play every block."""
@@ -260,5 +336,6 @@ def _rules(settings: Settings, schedule: Schedule) -> dict[str, str]:
         f"their centre for {PATIENCE_S} s; each band keeps its liquidity",
         "depth": f"selling over {DEPTH_DISTANCE:.0%} of the price brings {settings.pool_depth:g} times the "
         "debt of the book, in each pool at the start",
+        "mechanism": MECHANISMS[settings.variant],
         "gas": f"every block has a base fee of {settings.gas_price_gwei:g} gwei",
     }

@@ -6,6 +6,7 @@ from pathlib import Path
 from bot.errors import ReplayOptionError
 from bot.sim.scenario import Scenario
 from bot.sim.schedule import SMALLEST_BUDGET
+from bot.sim.variants import Variant
 
 POOL_DEPTH = 0.1
 RECOVERY_S = 60.0
@@ -42,6 +43,8 @@ class Settings:
         Of the node; a free one if None.
     acknowledge_timeout_s : float
         Wall time that the keeper is given to act on a head.
+    variant : Variant
+        Mechanism that is played.
     """
 
     scenario: Scenario
@@ -54,6 +57,7 @@ class Settings:
     max_blocks: int
     port: int | None = None
     acknowledge_timeout_s: float = ACKNOWLEDGE_TIMEOUT_S
+    variant: Variant = Variant.FULL
 
     def check(self) -> None:
         """Check what the types do not.

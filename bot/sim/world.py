@@ -19,6 +19,7 @@ from bot.sim.path import PricePath
 from bot.sim.seeding import Lending, read_lending, seed_book
 from bot.sim.sender import NodeSender
 from bot.sim.settings import Settings
+from bot.sim.variants import arrange
 
 LEAD_S = 1_800
 """Block time before the window in which everything is set up; a feed's answer must not grow stale in it."""
@@ -131,6 +132,7 @@ def set_up(anvil: Anvil, settings: Settings, path: PricePath, keeper: str, folde
     rpc.call("evm_setAutomine", False)
     rpc.call("anvil_setBalance", keeper, hex(KEEPER_ETH))
     roles = _roles([to_checksum_address(account) for account in rpc.call("eth_accounts")], manifest)
+    manifest = arrange(settings.variant, NodeSender(rpc, roles.publisher), manifest)
     seeder = NodeSender(rpc, roles.seeder)
     lending = read_lending(seeder, manifest)
     book = _book(settings, lending)
