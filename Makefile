@@ -10,7 +10,7 @@ export APE_SILENCE_WARNINGS := 1
 
 CONTRACTS := $(shell find contracts -name '*.sol')
 
-.PHONY: help setup demo test test-contracts test-bot test-long lint format slither node deploy keeper bench-domain bench-risk abi lock clean
+.PHONY: help setup demo test test-contracts test-bot test-long lint format slither node deploy keeper bench-domain bench-risk bench-ablation abi lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -86,6 +86,9 @@ bench-domain: setup ## speed of the mathematics, each a ratio in one run
 bench-risk: setup ## calibration of the probabilities on recorded prices, walk forward
 	@python -m benchmarks.risk_calibration
 	@python -m benchmarks.live_forecast
+
+bench-ablation: setup ## parts of Sluice and a fixed bonus over three crashes; goes on where it was interrupted
+	@python -m benchmarks.ablation
 
 abi: setup ## rewrite bot/abi from the compiled contracts
 	@python scripts/export_abi.py
