@@ -1,0 +1,94 @@
+"""Every function that changes state has a test of the input that it must refuse."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+FORGE = ROOT / "tests" / "invariants"
+DECLARED = re.compile(r"function (\w+)\(")
+CHANGING = re.compile(r"function (\w+)\([^)]*\)\s+external(?!\s+(?:view|pure))\b")
+STANDARD_VAULT = {"deposit", "mint", "withdraw", "redeem"}
+# OpenZeppelin's own, unchanged
+INHERITED = {"setAuthority", "transferOwnership", "acceptOwnership", "renounceOwnership"}
+
+ELSEWHERE = {
+    "flash_taker": {
+        "takeAndSell": "test_a_pair_without_pool_is_refused",
+        "onTake": "test_callbacks_of_strangers_are_refused",
+        "uniswapV3SwapCallback": "test_callbacks_of_strangers_are_refused",
+        "setOperator": "test_only_the_owner_withdraws_and_appoints",
+        "withdraw": "test_only_the_owner_withdraws_and_appoints",
+    },
+    "market_depth": {
+        "setPaths": "test_a_path_that_is_none_is_refused",
+        "setWindow": "test_the_window_has_bounds",
+    },
+    "price_oracle": {
+        "setFeed": "test_a_feed_that_cannot_be_used_is_refused",
+        "setSecondary": "test_a_second_source_that_cannot_be_used_is_refused",
+    },
+    "uniswap_v3_venue": {
+        "swap": "test_what_does_not_decode_is_refused",
+        "uniswapV3SwapCallback": "test_the_callback_of_a_stranger_is_refused",
+    },
+    "IInsuranceFund": {
+        "requestRedeem": "test_requests_of_nothing_and_of_more_than_held_revert",
+        "cancelRequest": "test_a_request_can_be_taken_back",
+        "cover": "test_only_the_house_is_covered",
+        "setCooldown": "test_settings_are_bounded_and_announced",
+        "setCap": "test_settings_are_bounded_and_announced",
+        "deposit": "test_no_round_trip_gains",
+        "mint": "test_no_round_trip_gains",
+        "withdraw": "test_others_redeem_only_with_an_allowance",
+        "redeem": "test_others_redeem_only_with_an_allowance",
+    },
+    "ISupplyVault": {
+        "wrap": "test_nobody_wraps_or_unwraps_what_is_not_theirs",
+        "unwrap": "test_nobody_wraps_or_unwraps_what_is_not_theirs",
+        "deposit": "test_nothing_comes_in_or_goes_out_as_nothing",
+        "mint": "test_nothing_comes_in_or_goes_out_as_nothing",
+        "withdraw": "test_nothing_comes_in_or_goes_out_as_nothing",
+        "redeem": "test_nothing_comes_in_or_goes_out_as_nothing",
+    },
+}
+
+
+def changing_in_abi(name: str) -> set[str]:
+    abi = json.loads((ROOT / "bot" / "abi" / f"{name}.json").read_text())
+    entries = abi if isinstance(abi, list) else abi["abi"]
+    return {
+        entry["name"]
+        for entry in entries
+        if entry["type"] == "function" and entry["stateMutability"] not in {"view", "pure"}
+    } - INHERITED
+
+
+def changing_in_source(name: str) -> set[str]:
+    source = (ROOT / "contracts" / "interfaces" / f"{name}.sol").read_text()
+    return set(CHANGING.findall(source)) | STANDARD_VAULT
+
+
+def named_in(pattern: str) -> set[str]:
+    return {name for path in FORGE.glob(pattern) for name in DECLARED.findall(path.read_text())}
+
+
+@pytest.mark.parametrize(
+    ("abi", "suite"),
+    [("clearing_house", "BadInputHouse.t.sol"), ("liquidation_engine", "BadInputEngine.t.sol")],
+)
+def test_each_function_of_house_and_engine_has_its_own_test(abi: str, suite: str) -> None:
+    functions = changing_in_abi(abi)
+    assert functions
+    assert {f"test_{name}_refuses" for name in functions} - named_in(suite) == set()
+
+
+@pytest.mark.parametrize("name", sorted(ELSEWHERE))
+def test_each_function_of_the_rest_names_a_test_that_is_there(name: str) -> None:
+    functions = changing_in_source(name) if name.startswith("I") else changing_in_abi(name)
+    assert set(ELSEWHERE[name]) == functions
+    assert set(ELSEWHERE[name].values()) - named_in("*.t.sol") == set()
