@@ -10,7 +10,7 @@ export APE_SILENCE_WARNINGS := 1
 
 CONTRACTS := $(shell find contracts -name '*.sol')
 
-.PHONY: help setup demo test test-contracts test-bot test-long lint format slither node deploy keeper bench-domain bench-risk bench-ablation abi lock clean
+.PHONY: help setup demo test test-contracts test-bot test-long lint format slither node deploy keeper bench-domain bench-gas bench-risk bench-ablation abi lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ bench-domain: setup ## speed of the mathematics, each a ratio in one run
 	@python -m benchmarks.domain_health
 	@python -m benchmarks.domain_risk
 	@python -m benchmarks.domain_amm
+
+bench-gas: setup ## gas of whole transactions, beside Aave V3 and Morpho Blue
+	@python -m benchmarks.gas
 
 bench-risk: setup ## calibration of the probabilities on recorded prices, walk forward
 	@python -m benchmarks.risk_calibration

@@ -1,0 +1,1 @@
+"""Gas of whole transactions: Sluice beside real Aave V3 and Morpho Blue, on one node in one run."""

@@ -1,0 +1,21 @@
+"""The gas of liquidations is what benchmarks/gas.json says: a change is explained, and the file written anew."""
+
+import json
+
+import pytest
+
+from benchmarks.gas.__main__ import OUT
+from benchmarks.gas.chain import fresh_chain
+from benchmarks.gas.measure import SNAPSHOT, measure_sluice
+from benchmarks.gas.sluice import Sluice
+
+pytestmark = [pytest.mark.node]
+
+
+def test_gas_is_what_the_snapshot_says() -> None:
+    kept = json.loads(OUT.read_text())["sluice"]
+    with fresh_chain() as chain:
+        sluice = Sluice(chain)
+        sluice.deploy()
+        found = measure_sluice(sluice, lambda text: None)
+    assert {name: found[name] for name in SNAPSHOT} == kept, "if the change is meant, run `make bench-gas`"
