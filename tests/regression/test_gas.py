@@ -1,4 +1,4 @@
-"""The gas of liquidations is what benchmarks/gas.json says: a change is explained, and the file written anew."""
+"""The gas of liquidations is what benchmarks/gas.json says: a change is explained, the file written anew."""
 
 import json
 
