@@ -31,6 +31,9 @@ BLOCKS: Final = 300
 """Coarser than a replay by hand, so that a cell takes less than a minute; where prices move most there is a
 block every 12 s as far as they reach."""
 
+PATIENCE_S: Final = 120.0
+"""Wall time for the keeper to act on a head: a busy machine must not change a cell."""
+
 DEPTHS: Final = (0.3, 0.1, 0.02)
 
 WINDOWS: Final[dict[ScenarioName, tuple[str | None, str | None]]] = {
@@ -65,6 +68,7 @@ class Plan:
             recovery_s=RECOVERY_S,
             gas_price_gwei=GAS_PRICE_GWEI,
             max_blocks=BLOCKS,
+            acknowledge_timeout_s=PATIENCE_S,
             variant=self.variant,
         )
 

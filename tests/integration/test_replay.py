@@ -15,12 +15,15 @@ import pytest
 from bot.errors import BookFileError, KeeperProcessError
 from bot.protocols.sluice.manifest import Manifest, load_manifest
 from bot.sim import world as world_module
+from bot.sim.abi import call_data, decode
 from bot.sim.anvil import Anvil
 from bot.sim.keeper import CLEAN_ENVIRONMENT, SluiceKeeper
 from bot.sim.replay import Outcome, Progress, Stage, run_replay
 from bot.sim.report import Report
 from bot.sim.scenario import ScenarioName, bundled, make_scenario, parse_time
+from bot.sim.sender import NodeSender
 from bot.sim.settings import Settings
+from bot.sim.variants import SPEED_TYPES, TAU_CLEAR, URGENCY_Z, Variant
 from bot.sim.world import World
 from scripts.deployment.config import DeploymentConfig
 from scripts.deployment.plan import deploy_everything
@@ -256,3 +259,39 @@ def test_an_interrupt_ends_every_process_and_writes_nothing(tmp_path: Path) -> N
     assert "no report was written" in said
     assert not out.exists()
     assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
+
+
+def test_a_fixed_bonus_costs_borrowers_five_percent_and_its_liquidator_never_reverts() -> None:
+    report = run_replay(settings(variant=Variant.FIXED_BONUS), StandIn()).report
+    assert report.sales
+    assert report.borrower_cost_oracle_bps == pytest.approx(500.0, abs=0.01)
+    assert report.keeper.chips_usd > 0
+    assert report.keeper.tx_reverted == 0
+    assert report.keeper.reaction_blocks.max == 1
+
+
+@dataclass(frozen=True)
+class Reading(StandIn):
+    """A stand-in that notes what governance set before it starts."""
+
+    read: list[bytes] = field(default_factory=list)
+
+    def start(self, world: World, acknowledge_to: str, folder: Path) -> tuple[Sequence[str], dict[str, str]]:
+        sender = NodeSender(world.anvil.rpc, world.roles.seeder)
+        for view in ("budgeted()", "speedParameters()"):
+            self.read.append(sender.call(world.manifest.liquidation_engine, call_data(view)))
+        return super().start(world, acknowledge_to, folder)
+
+
+@pytest.mark.parametrize(
+    ("variant", "has_budgets", "urgency"),
+    [(Variant.DUTCH, False, (30_000, 600)), (Variant.BUDGET, True, (10_000, 60))],
+)
+def test_parts_of_sluice_are_switched_off_by_governance(
+    variant: Variant, has_budgets: bool, urgency: tuple[int, int]
+) -> None:
+    keeper = Reading()
+    run_replay(settings(variant=variant, accounts=20, max_blocks=30), keeper)
+    budgeted, speed = keeper.read
+    assert (int.from_bytes(budgeted) != 0) is has_budgets
+    assert decode(SPEED_TYPES, speed)[URGENCY_Z : TAU_CLEAR + 1] == urgency
