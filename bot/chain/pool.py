@@ -35,6 +35,7 @@ _LAGGING: Final = (
     "block not found",
     "missing trie node",
     "limit exceeded",
+    "too many requests",
 )
 """Words of a node that another one may answer for: it has not seen the block, has dropped it, or is busy."""
 

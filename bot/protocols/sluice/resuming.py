@@ -1,13 +1,14 @@
 """Where a book goes on from: the newest checkpoint that the chain still holds, or the chain itself."""
 
 import asyncio
+from contextlib import suppress
 from typing import Final
 
 import structlog
 
 from bot.chain import codec
 from bot.domain.volatility import LiveCovariance
-from bot.errors import CheckpointInvalidError
+from bot.errors import CheckpointInvalidError, LeaseLostError
 from bot.ports import BookCheckpoint, BookMemory, Head, Rpc
 from bot.protocols.sluice.frozen import freeze, thaw
 from bot.protocols.sluice.manifest import Manifest
@@ -80,8 +81,12 @@ class Checkpoints:
         _log.info("book_saved", block=base.number, accounts=len(state.book), bytes=len(blob))
 
     async def forget(self) -> None:
-        """Throw every checkpoint away: one of them may hold what turned out to be wrong."""
-        await self._memory.forget_books(self._protocol)
+        """Throw every checkpoint away: one of them may hold what turned out to be wrong.
+
+        A standby may not; it goes on without them, and reads its book from the chain.
+        """
+        with suppress(LeaseLostError):
+            await self._memory.forget_books(self._protocol)
         self._saved = None
 
 

@@ -130,6 +130,12 @@ async def test_a_node_that_lags_behind_is_answered_for_by_another() -> None:
         assert await pool.batch([RpcCall("x")] * 2) == ["b", "b"]
 
 
+async def test_a_node_that_is_asked_too_much_is_answered_for_by_another() -> None:
+    refusal = {"code": -32005, "message": "Too many requests"}
+    async with pool_of(Node("a", error=refusal), Node("b")) as pool:
+        assert await pool.request("x") == "b"
+
+
 async def test_when_all_fail_the_first_failure_is_told() -> None:
     async with pool_of(Node("a", error=BUSY), Node("b", dead=True)) as pool:
         with pytest.raises(RpcError, match="header not found"):
