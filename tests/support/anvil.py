@@ -72,9 +72,9 @@ def anvil(*flags: str) -> Iterator[Client]:
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "anvil.log"
         with log.open("wb") as output:
-            process = subprocess.Popen(
-                [str(ANVIL), "--port", "0", *flags], stdout=output, stderr=subprocess.STDOUT
-            )
+            # Past states, which Anvil leaves on disk when it ends, go with the folder.
+            command = [str(ANVIL), "--port", "0", "--cache-path", folder, *flags]
+            process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
         try:
             client = Client(_port_of(process, log))
             try:
