@@ -10,7 +10,7 @@ export APE_SILENCE_WARNINGS := 1
 
 CONTRACTS := $(shell find contracts -name '*.sol')
 
-.PHONY: help setup demo test test-contracts test-bot test-long lint format slither node deploy keeper bench-domain bench-gas bench-risk bench-ablation abi lock clean
+.PHONY: help setup demo test test-contracts test-bot test-long chaos lint format slither fuzz node deploy keeper bench-domain bench-gas bench-risk bench-ablation abi lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ test-bot: setup ## keeper, laboratory and mathematics: pytest
 test-long: setup ## the long campaigns: 100,000 quotes, 10,000 networks, large simulations
 	@python -m pytest -q -m slow
 
+chaos: setup ## keepers through node faults, reorgs, kills, gas spikes and a rival; memory over 10,000 blocks
+	@python -m pytest -q -s -m '' tests/unit/chaos tests/integration/test_keeper_chaos.py
+
 lint: setup ## ruff, mypy, import-linter, forge fmt, solhint
 	@ruff check .
 	@ruff format --check .
@@ -62,6 +65,9 @@ lint: setup ## ruff, mypy, import-linter, forge fmt, solhint
 
 slither: $(STAMP)/python $(STAMP)/node ## static analysis of the contracts, held against slither.toml
 	@python scripts/slither_check.py
+
+fuzz: setup ## the invariants over ten million calls, in rounds; goes on where it stopped
+	@python scripts/fuzz.py $(if $(CALLS),--calls $(CALLS))
 
 format: setup ## rewrite the sources in the house's format
 	@ruff check --fix .

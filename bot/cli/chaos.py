@@ -14,7 +14,7 @@ from bot.ops.signals import run_until_signalled
 from bot.sim.chaos.proxy import ChaosProxy
 from bot.sim.chaos.script import load_script
 
-app = typer.Typer(rich_markup_mode="rich")
+app = typer.Typer(rich_markup_mode="rich", add_completion=False)
 
 _MOST_PORTS = 2**16
 
@@ -39,7 +39,10 @@ def chaos(
     """
     configure_logs("console", "info", [upstream])
     host, port = _address(listen)
-    proxy = ChaosProxy(load_script(script), Endpoint.parse(upstream), host, port)
+    node = Endpoint.parse(upstream)
+    if node.transport == "ipc":
+        raise ConfigValueError([("--upstream", str(node), "must be http, https, ws or wss")])
+    proxy = ChaosProxy(load_script(script), node, host, port)
     run(run_until_signalled(_serve(proxy)))
     for kind, times in proxy.struck.most_common():
         typer.echo(f"{kind:<16}{times:>8}")
