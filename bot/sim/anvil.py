@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import NamedTemporaryFile, TemporaryDirectory
 
 from bot.errors import LocalNodeError
 from bot.sim.rpc import LocalRpc
@@ -118,7 +118,8 @@ def running_anvil(options: AnvilOptions | None = None) -> Iterator[Anvil]:
     """Start a node and end it on leaving, whatever the reason.
 
     It runs in a session of its own, so that an interrupt at the terminal reaches the replay alone, which ends
-    its children in order.
+    its children in order. The states of past blocks, which it writes to disk by the hundred megabytes, lie in
+    a folder that goes with it.
 
     Raises
     ------
@@ -129,7 +130,8 @@ def running_anvil(options: AnvilOptions | None = None) -> Iterator[Anvil]:
     if options.port is not None:
         check_port(options.port)
     command = [str(anvil_binary()), *_arguments(options)]
-    with NamedTemporaryFile(prefix="sluice-anvil-", suffix=".log") as log:
+    with TemporaryDirectory(prefix="sluice-anvil-") as states, NamedTemporaryFile(suffix=".log") as log:
+        command += ["--cache-path", states]
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
