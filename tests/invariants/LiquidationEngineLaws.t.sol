@@ -39,6 +39,14 @@ contract LiquidationEngineLawsTest is EngineFixture {
         assertLe(_wealth(), wealth + 1e16, "the owner gains");
     }
 
+    /// @dev The same with kick and settlement in one block, between the push and the pull.
+    function test_a_kick_and_settlement_in_one_block_gain_nothing(uint256 health, uint256 push) external {
+        _openOwn(bound(health, 0.98e18, 0.9999e18));
+        int256 wealth = _wealth();
+        _sandwich(bound(push, 0, 40) * ONE_WETH + 1);
+        assertLe(_wealth(), wealth + 1e16, "the owner gains");
+    }
+
     function test_the_sandwich_really_settles_and_loses() external {
         _openOwn(0.985e18);
         skip(600);
@@ -104,6 +112,41 @@ contract LiquidationEngineLawsTest is EngineFixture {
     }
 
     // ------------------------------------------------------------------ an end
+
+    /// @dev Whatever happened before, breaker and prices included: debts paid, nothing holds the collateral back.
+    function test_a_cured_account_always_gets_out(uint256 health, uint256 elapsed, uint256 sold) external {
+        _openOwn(bound(health, 0.9e18, 0.9999e18));
+        skip(bound(elapsed, 0, 3 hours));
+        try engine.take(borrower, WETH, USDC, bound(sold, 1, 50) * ONE_WETH, NO_LIMIT, address(this), "") {}
+        catch (bytes memory reason) {
+            if (bytes4(reason) != ILiquidationEngine.AuctionLapsed.selector) _assertExpected(reason);
+        }
+        engine.setBreaker(3, type(uint40).max);
+        _fund(borrower, USDC, 1e12);
+        vm.prank(borrower);
+        house.repay(USDC, type(uint256).max, borrower);
+        assertFalse(_flagged(borrower), "the flag stands");
+        skip(30 days); // no price is good any more
+        (uint256 left, uint256 held) = (_collateral(borrower, WETH), tokens[WETH].balanceOf(borrower));
+        vm.prank(borrower);
+        house.withdrawCollateral(WETH, type(uint256).max, borrower, borrower);
+        assertEq(tokens[WETH].balanceOf(borrower), held + left);
+    }
+
+    /// @dev However long a flag was forgotten: nothing sells until a redo, and then from the start of a fresh curve.
+    function test_a_forgotten_flag_never_sells_below_a_fresh_curve(uint256 forgotten, uint256 health) external {
+        _openOwn(0.985e18);
+        skip(bound(forgotten, 2 hours, 365 days));
+        _publish(USDC, 1e8);
+        _publish(WETH, 2_000e8);
+        _publish(WETH, int256(2_000e8 * bound(health, 0.85e18, 0.98e18) / house.healthFactor(borrower)));
+        vm.expectPartialRevert(ILiquidationEngine.AuctionLapsed.selector);
+        engine.take(borrower, WETH, USDC, NO_LIMIT, NO_LIMIT, address(this), "");
+        engine.redo(borrower, _ids(WETH));
+        (bool running, uint256 multiplier) = engine.multiplier(borrower, WETH);
+        assertTrue(running);
+        assertGe(multiplier, engine.curve(WETH).startMultiplierWad, "an old multiplier");
+    }
 
     /// @dev Nothing is halted and the budget is at least B_min: however its market is loaded meanwhile, within a
     /// bounded time somebody can settle at the floor.

@@ -43,6 +43,11 @@ contract ReleaseBudgetTest is Test {
         assertEq(_ran(_bucket(100_000e6, 100_000 * MICRO), 77), 77_000);
     }
 
+    /// @dev Less than a millisecond to full counts as one: the clock is rounded down.
+    function test_a_bucket_short_of_full_by_a_unit_loses_a_millisecond() external pure {
+        assertEq(_ran(_bucket(100_000e6 - 1, 100_000 * MICRO), 77), 76_999);
+    }
+
     function test_an_empty_bucket_runs_half_its_recovery() external pure {
         assertEq(_ran(_bucket(0, 100_000 * MICRO), 120), 60_000);
         assertEq(_ran(_bucket(0, 100_000 * MICRO), 180), 120_000);
