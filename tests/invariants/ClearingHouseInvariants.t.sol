@@ -5,6 +5,7 @@ import {IClearingHouse} from "../../contracts/interfaces/IClearingHouse.sol";
 import {Vm} from "../support/forge/Vm.sol";
 import {HouseFixture} from "./support/HouseFixture.sol";
 import {HouseHandler} from "./support/HouseHandler.sol";
+import {OutcomeLog} from "./support/OutcomeLog.sol";
 import {LedgerFromLogs} from "./support/LedgerFromLogs.sol";
 
 /// @title What holds after every call, whatever the calls
@@ -111,7 +112,7 @@ abstract contract HouseWalk is HouseFixture {
 }
 
 /// @title The invariants over forge's own random calls
-contract ClearingHouseInvariants is HouseWalk {
+contract ClearingHouseInvariants is HouseWalk, OutcomeLog {
     function setUp() public override {
         super.setUp();
         targetContract(address(handler));
@@ -140,6 +141,20 @@ contract ClearingHouseInvariants is HouseWalk {
         actions[21] = handler.insure.selector;
         actions[22] = handler.distribute.selector;
         targetSelector(address(handler), actions);
+        _begin();
+    }
+
+    /// @dev Everyone lends, holds and owes from the first call on: else most runs end before anything is settled.
+    function _begin() private {
+        for (uint256 i = 0; i < 12; ++i) {
+            handler.supply(i, i / 4, type(uint256).max);
+        }
+        for (uint256 i = 0; i < 12; ++i) {
+            handler.deposit(i, i / 4, type(uint256).max);
+        }
+        for (uint256 i = 0; i < 8; ++i) {
+            handler.borrow(i, i / 4 + i, type(uint256).max / 2 + i);
+        }
     }
 
     /// @dev One function, because forge plays all its calls again for each.
@@ -150,6 +165,18 @@ contract ClearingHouseInvariants is HouseWalk {
         _assertBitmaps();
         _assertMarks();
         assertFalse(handler.diluted(), "suppliers lost without a deficit");
+    }
+
+    /// @dev Called by forge at the end of each run.
+    function afterInvariant() external {
+        bytes32[9] memory outcomes =
+            [bytes32("take"), "sale", "fill", "deficit", "writeOff", "cover", "mark", "mark off", "distribute"];
+        bytes32[] memory names = new bytes32[](outcomes.length);
+        uint256[] memory counts = new uint256[](outcomes.length);
+        for (uint256 i = 0; i < outcomes.length; ++i) {
+            (names[i], counts[i]) = (outcomes[i], handler.done(outcomes[i]));
+        }
+        _tellOutcome("house", names, counts);
     }
 }
 

@@ -9,11 +9,12 @@ import {Exact} from "../support/forge/Exact.sol";
 import {Vm} from "../support/forge/Vm.sol";
 import {DepthDouble} from "./support/DepthDouble.sol";
 import {EngineReadings} from "./support/EngineReadings.sol";
+import {OutcomeLog} from "./support/OutcomeLog.sol";
 
 /// @title What holds after any order of actions on the engine
 /// @notice The run is steered toward the rare: an action that needs an unhealthy account moves a price until there is
 /// one. Each outcome is counted, and one long walk must see all of them.
-contract LiquidationEngineInvariantsTest is EngineReadings {
+contract LiquidationEngineInvariantsTest is EngineReadings, OutcomeLog {
     /// @dev What a settlement is checked against.
     struct Before {
         uint256 health;
@@ -116,7 +117,16 @@ contract LiquidationEngineInvariantsTest is EngineReadings {
             _walk(step % 10, uint256(keccak256(abi.encode("walk", step))));
             if (step % 16 == 0) this.invariant_the_books_balance_and_nothing_is_left_behind();
         }
-        bytes32[13] memory outcomes = [
+        bytes32[13] memory outcomes = _outcomes();
+        for (uint256 i = 0; i < outcomes.length; ++i) {
+            assertGt(_counts[outcomes[i]], 0, string(abi.encodePacked("never seen: ", outcomes[i])));
+        }
+        assertGt(_counts["take"], 20);
+        assertGt(_counts["swap"], 5);
+    }
+
+    function _outcomes() private pure returns (bytes32[13] memory) {
+        return [
             bytes32("kick"),
             "take",
             "swap",
@@ -131,11 +141,17 @@ contract LiquidationEngineInvariantsTest is EngineReadings {
             "end",
             "mark"
         ];
+    }
+
+    /// @dev Called by forge at the end of each run.
+    function afterInvariant() external {
+        bytes32[13] memory outcomes = _outcomes();
+        bytes32[] memory names = new bytes32[](outcomes.length);
+        uint256[] memory counts = new uint256[](outcomes.length);
         for (uint256 i = 0; i < outcomes.length; ++i) {
-            assertGt(_counts[outcomes[i]], 0, string(abi.encodePacked("never seen: ", outcomes[i])));
+            (names[i], counts[i]) = (outcomes[i], _counts[outcomes[i]]);
         }
-        assertGt(_counts["take"], 20);
-        assertGt(_counts["swap"], 5);
+        _tellOutcome("engine", names, counts);
     }
 
     function _walk(uint256 action, uint256 seed) private {
