@@ -121,7 +121,8 @@ def main() -> int:
     missing = [plan for plan in chosen if options.again or plan.name not in cells]
     for number, plan in enumerate(missing, 1):
         began = time.monotonic()
-        cells = load(RESULTS) | {plan.name: play(plan).row()}
+        row = play(plan).row()
+        cells = load(RESULTS) | {plan.name: row}
         save(RESULTS, cells)
         sys.stderr.write(f"{number}/{len(missing)} {plan.name}: {time.monotonic() - began:.0f} s\n")
     rows = [cells[plan.name] for plan in plans() if plan.name in cells]
