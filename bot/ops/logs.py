@@ -3,8 +3,8 @@
 import logging
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from typing import Literal, TextIO
+from contextlib import contextmanager, suppress
+from typing import Final, Literal, TextIO, cast
 
 import structlog
 from structlog.typing import Processor
@@ -45,10 +45,34 @@ def configure_logs(
     structlog.configure(
         processors=[*shared, _renderer(form, target)],
         wrapper_class=structlog.make_filtering_bound_logger(_number(level)),
-        logger_factory=structlog.WriteLoggerFactory(target),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", _Unfailing(target))),
         cache_logger_on_first_use=False,
     )
     _configure_libraries(shared, _renderer(form, target), target)
+
+
+class _Unfailing:
+    """A stream whose failures end nothing: who has signed must not die of the full disk under its log.
+
+    Parameters
+    ----------
+    target : TextIO
+        Where to; what it refuses is lost.
+    """
+
+    def __init__(self, target: TextIO) -> None:
+        self._target: Final = target
+
+    def write(self, text: str) -> int:
+        """Write what the stream takes."""
+        with suppress(OSError):
+            return self._target.write(text)
+        return 0
+
+    def flush(self) -> None:
+        """Hand on what was written."""
+        with suppress(OSError):
+            self._target.flush()
 
 
 @contextmanager

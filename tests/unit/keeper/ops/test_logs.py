@@ -1,5 +1,6 @@
 """What a log line shows, and what none ever does."""
 
+import errno
 import io
 import json
 import logging
@@ -128,3 +129,23 @@ NESTED = st.recursive(PLAIN, lambda inner: st.lists(inner) | st.dictionaries(st.
 def test_a_known_secret_is_hidden_at_any_depth(value: object) -> None:
     event = Redactor(["hunter22"])(None, "info", {"event": [value, {"x": ["hunter22", value]}]})
     assert "hunter22" not in repr(event)
+
+
+class FullDisk(io.StringIO):
+    """A stream on a disk that is full for a while."""
+
+    full = True
+
+    def write(self, text: str) -> int:
+        if self.full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(text)
+
+
+def test_a_log_that_cannot_be_written_ends_nothing(output: io.StringIO) -> None:
+    disk = FullDisk()
+    configure_logs("json", "info", stream=disk)
+    structlog.get_logger().info("lost")
+    disk.full = False
+    structlog.get_logger().info("kept")
+    assert [line["event"] for line in lines(disk)] == ["kept"]
