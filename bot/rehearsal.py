@@ -267,7 +267,7 @@ class _Stage:
                 return story.ended(Verdict.UNPRICED, "its prices went stale before it was settled")
             if not decisions.decisions:
                 return story.ended(Verdict.SETTLED)
-            (decision,) = decisions.decisions
+            decision = decisions.decisions[-1]  # the account's; depth is read as it may, before it
             if decision.chosen is None:
                 story.waits(decision)
                 self._wait()

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from bot.cli.boundary import Application, LazyGroup
+from bot.ops.logs import configure_logs
 
 app = Application(
     name="sluice",
@@ -37,3 +38,4 @@ def root(
 ) -> None:
     """Take the options that stand before every command."""
     app.debug = debug
+    configure_logs("console", "warning")  # until a command's own settings say otherwise

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from eth_utils.crypto import keccak
 
+from bot.protocols.sluice.calls import pool_path, route_data
 from bot.protocols.sluice.manifest import Manifest, load_manifest
 from bot.sim.abi import call_data, decode
 from bot.sim.rpc import LocalRpc
@@ -65,9 +66,13 @@ class Liquidator:
             UNLIMITED,
             0,
             self.manifest.uniswap_v3_venue,
-            (500).to_bytes(32),
+            route_data((10_000, self.path(held[0], owed[-1]))),
         )
         return Transaction(self.address, engine, data, GAS)
+
+    def path(self, sold: int, bought: int) -> bytes:
+        tokens = [self.manifest.assets[asset_id].token for asset_id in (sold, bought)]
+        return pool_path(tokens[0], 500, tokens[1])
 
 
 def main() -> None:

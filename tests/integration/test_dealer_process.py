@@ -298,5 +298,5 @@ def test_the_keeper_process_asks_the_dealer_process_and_fills_where_that_brings_
         rows = ledger.execute("select outcome, key from transactions order by id").fetchall()
         (score,) = ledger.execute("select fills, failed_fills, faults from dealers").fetchall()
     landed = [key.rpartition(":")[2] for outcome, key in rows if outcome == "included"]
-    assert landed == ["kick", "fill"]
+    assert [kind for kind in landed if kind != "poke"] == ["kick", "fill"]
     assert score == (1, 0, 0)

@@ -50,5 +50,5 @@ def test_a_halted_keeper_lives_follows_the_chain_and_sends_nothing(here: World, 
         resumed = sluice("keeper", "resume", *config, "--reason", "the price is real")
         assert resumed.returncode == 0
         assert "it was halted by operator: a strange price" in resumed.stdout
-        assert next_block(here, daemon) == 1
+        assert next_block(here, daemon) == 2  # a kick, and a poke beside it
         assert daemon.process.poll() is None

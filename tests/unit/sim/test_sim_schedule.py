@@ -34,7 +34,8 @@ def test_the_demo_keeps_to_1500_blocks_and_uses_most_of_them() -> None:
 def test_a_whole_scenario_keeps_to_3500_blocks(name: ScenarioName) -> None:
     scenario = make_scenario(name.value, *bundled(name), None, None)
     schedule = plan_blocks(build_path(scenario, 1), default_budget(scenario.end - scenario.start))
-    assert 3000 <= len(schedule.times) <= 3500
+    assert len(schedule.times) <= 3500
+    assert len(schedule.times) >= 3000 or scenario.end - scenario.start < 86_400
 
 
 def test_the_stretch_that_moves_is_dense_and_the_others_are_sparse() -> None:
