@@ -42,7 +42,7 @@ async def write_while(ledger: SqlLedger, other: SqlLease) -> None:
 async def test_who_is_paused_inside_a_transaction_does_not_hold_the_standby_back(
     place: LedgerPlace, execute: Execute, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(engines._POSTGRES, "idle_in_transaction_session_timeout", "300")
+    monkeypatch.setitem(engines._POSTGRES, "idle_in_transaction_session_timeout", "1500")
     async with (
         await SqlLedger.open(place, chain_id=1, genesis_hash=GENESIS) as paused,
         await SqlLedger.open(place, chain_id=1, genesis_hash=GENESIS) as successor,
