@@ -9,7 +9,7 @@ import cvxpy as cp
 import numpy as np
 
 from bot.domain.amm.uniswap_v3 import Pool, sqrt_price_at_tick, tick_at_sqrt_price
-from bot.domain.routing import Concentrated, ConstantProduct, Quote, Venue
+from bot.domain.routing import Chain, Concentrated, ConstantProduct, Quote, Venue
 
 FEES = (0.0001, 0.0005, 0.003, 0.01)
 SPACING = {100: 1, 500: 10, 3000: 60, 10_000: 200}
@@ -77,8 +77,11 @@ def output(venue: Venue, amount: float) -> float:
     if isinstance(venue, ConstantProduct):
         kept = amount * (1 - venue.fee)
         return venue.reserve_out * kept / (venue.reserve_in + kept)
+    hops = venue.hops if isinstance(venue, Chain) else ((venue.pool, venue.zero_for_one),)
     whole = int(amount)
-    return float(venue.pool.quote_exact_input(whole, venue.zero_for_one).amount_out) if whole else 0.0
+    for pool, zero_for_one in hops:
+        whole = pool.quote_exact_input(whole, zero_for_one).amount_out if whole else 0
+    return float(whole)
 
 
 def convex_optimum(amount: float, venues: Sequence[Venue]) -> float:
@@ -116,6 +119,8 @@ def _pieces(venue: Venue, amount: float) -> list[tuple[float, float, float]]:
     if isinstance(venue, ConstantProduct):
         keep = 1 - venue.fee
         return [(keep * venue.reserve_out / venue.reserve_in, venue.reserve_in / keep, math.inf)]
+    if isinstance(venue, Chain):
+        raise NotImplementedError("the convex reference knows no chains")
     return _pool_pieces(venue.pool, venue.zero_for_one, amount)
 
 

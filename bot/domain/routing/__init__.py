@@ -7,6 +7,6 @@ bound over the fixed costs.
 """
 
 from bot.domain.routing._split import Split, split
-from bot.domain.routing.venues import Concentrated, ConstantProduct, Quote, Venue
+from bot.domain.routing.venues import Chain, Concentrated, ConstantProduct, Quote, Venue
 
-__all__ = ["Concentrated", "ConstantProduct", "Quote", "Split", "Venue", "split"]
+__all__ = ["Chain", "Concentrated", "ConstantProduct", "Quote", "Split", "Venue", "split"]

@@ -13,8 +13,8 @@ set each curve's ``offset`` and pass ``t = mu - mu_best``.
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
 
 from bot.domain.amm._checks import PIPS
 from bot.domain.amm.uniswap_v3 import Pool, sqrt_price_at_tick
@@ -109,50 +109,83 @@ class Step:
         return math.inf if price <= 0.0 else 1.0 / math.sqrt(price) - self.start + self.offset
 
 
+class Range(NamedTuple):
+    """A stretch of constant liquidity on a curve."""
+
+    slope: float
+    """Input per unit of ``mu``; zero where there is no liquidity."""
+    end: float
+    """``mu`` at its end."""
+
+
+class Stretch(NamedTuple):
+    """Ranges one after the other, and the ``mu`` at which the first one starts."""
+
+    start: float
+    ranges: Iterator[Range]
+
+
+def pool_stretch(pool: Pool, zero_for_one: bool) -> Stretch:
+    """Return a concentrated pool's ranges from its price on, in one direction."""
+    scale = 1.0 / math.sqrt(1.0 - pool.fee_pips / PIPS)
+
+    def mu(sqrt_price_x96: int) -> float:
+        return scale * (Q96 / sqrt_price_x96 if zero_for_one else sqrt_price_x96 / Q96)
+
+    ranges = (
+        Range(liquidity * scale, mu(sqrt_price_at_tick(tick)))
+        for liquidity, tick in pool.liquidity_ahead(zero_for_one)
+    )
+    return Stretch(mu(pool.sqrt_price_x96), ranges)
+
+
+def in_turn(first: Stretch, second: Stretch) -> Stretch:
+    """Return two stretches as one whose input is the first's and whose output is the second's.
+
+    Within one range of each, ``y = (x / mu1^2) / (1 + x / (a1 mu1))`` put into the same of the second is a
+    range again, with ``mu = mu1 mu2`` and ``1 / a = mu2 / a1 + 1 / (mu1 a2)``. It ends where either does.
+    """
+    return Stretch(first.start * second.start, _composed(first, second))
+
+
+def _composed(first: Stretch, second: Stretch) -> Iterator[Range]:
+    (mu1, ranges1), (mu2, ranges2) = first, second
+    range1, range2 = next(ranges1, None), next(ranges2, None)
+    while range1 is not None and range2 is not None:
+        (a1, end1), (a2, end2) = range1, range2
+        brought, wanted = a1 * (end1 - mu1) / (mu1 * end1), a2 * (end2 - mu2)
+        slope = 1.0 / (mu2 / a1 + 1.0 / (mu1 * a2)) if a1 > 0.0 and a2 > 0.0 else 0.0
+        if brought <= wanted:
+            mu1, mu2 = end1, mu2 if a2 == 0.0 else mu2 + brought / a2
+            range1 = next(ranges1, None)
+        else:
+            mu1, mu2 = mu1 / (1.0 - wanted * mu1 / a1), end2
+            range2 = next(ranges2, None)
+        yield Range(slope, mu1 * mu2)
+
+
 class Ranges:
-    """A concentrated pool, from its price on in one direction, summed as far as anybody has looked.
+    """A stretch of ranges, summed as far as anybody has looked.
 
     Parameters
     ----------
-    pool : Pool
-        The pool.
-    zero_for_one : bool
-        True for token0 in.
+    stretch : Stretch
+        The ranges, in the order in which a trade meets them.
     limit : float
         The most that will ever be put in; ranges beyond it are left out.
     """
 
-    __slots__ = (
-        "_ahead",
-        "_gaps",
-        "_limit",
-        "_received",
-        "_scale",
-        "_slopes",
-        "_spent",
-        "_to_mu",
-        "offset",
-        "start",
-    )
+    __slots__ = ("_ahead", "_gaps", "_limit", "_received", "_slopes", "_spent", "offset", "start")
 
-    def __init__(self, pool: Pool, zero_for_one: bool, limit: float) -> None:
-        self._ahead = pool.liquidity_ahead(zero_for_one)
-        self._scale = 1.0 / math.sqrt(1.0 - pool.fee_pips / PIPS)
-        self._to_mu: Callable[[int], float] = self._falling if zero_for_one else self._rising
+    def __init__(self, stretch: Stretch, limit: float) -> None:
+        self.start, self._ahead = stretch
         self._limit = limit
-        self.start = self._to_mu(pool.sqrt_price_x96)
         self.offset = 0.0
-        # by range: where it starts, less the pool's own start; its slope; input and output up to there
+        # by range: where it starts, less the first one's start; its slope; input and output up to there
         self._gaps = [0.0]
         self._slopes: list[float] = []
         self._spent = [0.0]
         self._received = [0.0]
-
-    def _falling(self, sqrt_price_x96: int) -> float:
-        return self._scale * (Q96 / sqrt_price_x96)
-
-    def _rising(self, sqrt_price_x96: int) -> float:
-        return self._scale * (sqrt_price_x96 / Q96)
 
     def _extend(self) -> bool:
         """Add one range; return False if there is none left, or none that could be needed.
@@ -164,9 +197,8 @@ class Ranges:
         following = next(self._ahead, None)
         if following is None:
             return False
-        liquidity, tick = following
-        start, gap = self.start + self._gaps[-1], self._to_mu(sqrt_price_at_tick(tick)) - self.start
-        slope = liquidity * self._scale
+        slope, end = following
+        start, gap = self.start + self._gaps[-1], end - self.start
         moved = slope * (gap - self._gaps[-1])
         self._gaps.append(gap)
         self._slopes.append(slope)

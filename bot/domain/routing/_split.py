@@ -7,7 +7,7 @@ from typing import NamedTuple
 from bot.domain.amm._checks import moderate
 from bot.domain.routing._curves import Curve
 from bot.domain.routing._waterfill import Candidate, Fill, can_take, fill
-from bot.domain.routing.venues import Concentrated, ConstantProduct, Quote, Venue
+from bot.domain.routing.venues import Venue
 from bot.errors import InvalidInputError, LiquidityExhaustedError
 
 EXACT_VENUES = 6
@@ -46,7 +46,7 @@ def split(amount: float, venues: Sequence[Venue]) -> Split:
     ----------
     amount : float
         Input to place, from 1e-90 to 1e90, in the unit of the venues' inputs.
-    venues : sequence of ConstantProduct, Concentrated or Quote
+    venues : sequence of ConstantProduct, Concentrated, Chain or Quote
         At least one; all with the same input and output units, and none of them twice: two entries are
         two reserves of liquidity.
 
@@ -82,8 +82,8 @@ def split(amount: float, venues: Sequence[Venue]) -> Split:
 
 
 def _curve(venue: object, amount: float) -> Curve:
-    if not isinstance(venue, ConstantProduct | Concentrated | Quote):
-        raise InvalidInputError("venues", venue, "ConstantProduct, Concentrated or Quote, each of them")
+    if not isinstance(venue, Venue):
+        raise InvalidInputError("venues", venue, "ConstantProduct, Concentrated, Chain or Quote")
     return venue.curve(amount)
 
 

@@ -1,11 +1,13 @@
 """The venues a trade can be split over."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import TypeAlias
 
 from bot.domain.amm._checks import fraction_below_one, moderate, non_negative
 from bot.domain.amm.uniswap_v3 import Pool
-from bot.domain.routing._curves import Curve, Hyperbola, Ranges, Step
+from bot.domain.routing._curves import Curve, Hyperbola, Ranges, Step, in_turn, pool_stretch
 from bot.errors import InvalidInputError
 
 
@@ -74,7 +76,40 @@ class Concentrated:
 
     def curve(self, limit: float) -> Curve:
         """Return the venue's inverse marginal price, for inputs up to ``limit``."""
-        return Ranges(self.pool, self.zero_for_one, limit)
+        return Ranges(pool_stretch(self.pool, self.zero_for_one), limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Concentrated pools one after the other: what one pays, the next one takes.
+
+    Parameters
+    ----------
+    hops : sequence of (Pool, bool)
+        Each pool at its present price, and whether token0 goes in; at least one, and none of them twice.
+    fixed_cost : float
+        Cost of using the chain at all, in token units of the last output; at least 0.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no hop, one of them is no `Pool`, or the cost is not finite or negative.
+    """
+
+    hops: Sequence[tuple[Pool, bool]]
+    fixed_cost: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.hops:
+            raise InvalidInputError("hops", self.hops, "at least one pool")
+        for pool, _ in self.hops:
+            if not isinstance(pool, Pool):
+                raise InvalidInputError("hops", pool, "a bot.domain.amm.uniswap_v3.Pool each")
+        non_negative("fixed_cost", self.fixed_cost)
+
+    def curve(self, limit: float) -> Curve:
+        """Return the venue's inverse marginal price, for inputs up to ``limit``."""
+        return Ranges(reduce(in_turn, (pool_stretch(*hop) for hop in self.hops)), limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,4 +145,4 @@ class Quote:
         return Step(float(self.price), min(float(self.capacity), limit))
 
 
-Venue: TypeAlias = ConstantProduct | Concentrated | Quote
+Venue: TypeAlias = ConstantProduct | Concentrated | Chain | Quote
