@@ -395,10 +395,13 @@ contract LiquidationEngineInvariantsTest is EngineReadings, OutcomeLog {
     /// @dev An account below a health factor of 1: it borrows what it may, then what it holds loses value.
     function _unhealthy(uint256 who, uint256 health) private returns (address account) {
         account = _borrowers[who % _borrowers.length];
-        if (house.healthFactor(account) < 1e18) return account;
-        if (house.healthFactor(account) > 1.3e18) this.open(who, health, health / 5, 9_900);
         uint256 current = house.healthFactor(account);
-        if (current > 2e18) return address(0);
+        if (current < 1e18) return account;
+        if (current > 1.3e18) {
+            this.open(who, health, health / 5, 9_900);
+            current = house.healthFactor(account);
+            if (current > 2e18) return address(0);
+        }
         health = health % 5 == 0 ? bound(health, 0.5e18, 0.8e18) : bound(health, 0.8e18, 0.9999e18);
         uint8[] memory held = _held(account);
         for (uint256 i = 0; i < held.length; ++i) {
