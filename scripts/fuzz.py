@@ -1,9 +1,9 @@
 """Run the long campaign over the invariants, in rounds that can be interrupted.
 
-``make fuzz``. A round runs every invariant suite once for each processor, side by side, each time with another
-seed; what is done stands in ``.build/fuzz/state.json``, so an interrupted campaign goes on where it stopped,
-and a finished one does nothing. Failing call sequences are kept beside it by forge, which plays them again
-first.
+``make fuzz``. A round runs every invariant suite once for each processor, side by side, each time with
+another seed; what is done stands in ``.build/fuzz/state.json``, so an interrupted campaign goes on where it
+stopped, and a finished one does nothing. Failing call sequences are kept beside it by forge, which plays them
+again first.
 
 The handlers' outcomes are added up: a campaign in which the rare is too rare proves little, and fails.
 """
@@ -29,9 +29,9 @@ REPORTED = re.compile(r"runs: (\d+), calls: (\d+), reverts: (\d+)")
 # Books that are wrong stay wrong, so that a later look finds it too; settlements are checked at each call.
 CHECKED_EVERY = 8
 # Handlers draw their arguments from whole ranges by themselves: a large dictionary of values seen in storage
-# and code helps none of them, and takes a quarter of the time. Nor does a transaction for each call inside of
-# a handler: its gas is nobody's concern here, and what a lock or a slot in transient storage left behind would
-# show itself to the next call.
+# and code helps none of them, and takes a quarter of the time. Nor does a transaction for each call inside
+# of a handler: its gas is nobody's concern here, and what a lock or a slot in transient storage left behind
+# would show itself to the next call.
 FASTER = {
     "FOUNDRY_ISOLATE": "false",
     "FOUNDRY_INVARIANT_INCLUDE_PUSH_BYTES": "false",
