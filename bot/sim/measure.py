@@ -26,6 +26,47 @@ class PoolFrame:
 
 
 @dataclass(frozen=True, slots=True)
+class BudgetFrame:
+    """A release budget after a block: level and capacity in quote units, which are US dollars here."""
+
+    asset_id: int
+    selling: bool
+    level: float
+    capacity: float
+
+
+@dataclass(frozen=True, slots=True)
+class AuctionFrame:
+    """One leg of a running auction after a block.
+
+    Parameters
+    ----------
+    account : str
+        Lower case.
+    asset_id : int
+        Collateral.
+    started_at : int
+        When its reserve began to run, unix seconds.
+    wall, active, elapsed : float
+        Seconds since then: all of them, those that its markets let its clock run, and those that the reserve
+        has fallen for, which urgency pulls from the second toward the first.
+    urgency : float
+        u, 0 to 1.
+    multiplier : float
+        Reserve over the oracle's price.
+    """
+
+    account: str
+    asset_id: int
+    started_at: int
+    wall: float
+    active: float
+    elapsed: float
+    urgency: float
+    multiplier: float
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """The world after a block.
 
@@ -45,6 +86,10 @@ class Frame:
         Accounts with a health factor below 1.
     shortfall : float
         Debt beyond the collateral of its account, at oracle prices, not yet booked.
+    budgets : tuple of BudgetFrame
+        Every release budget; none where the mechanism has none.
+    auctions : tuple of AuctionFrame
+        Every running leg.
     """
 
     block: int
@@ -57,6 +102,8 @@ class Frame:
     debt_by_band: tuple[float, ...]
     unhealthy_accounts: int
     shortfall: float
+    budgets: tuple[BudgetFrame, ...] = ()
+    auctions: tuple[AuctionFrame, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

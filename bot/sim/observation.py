@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from bot import abi
 from bot.chain import codec
@@ -24,9 +24,13 @@ ACCOUNT_EVENTS: Final = (
     "CollateralForfeited",
 )
 _HOUSE = EventDecoder(abi.load("clearing_house"), ACCOUNT_EVENTS)
-_ENGINE = EventDecoder(abi.load("liquidation_engine"), ["Kicked", "Redone"])
+_ENGINE = EventDecoder(abi.load("liquidation_engine"), ["Kicked", "Redone", "LegStarted"])
 _TAKER = EventDecoder(abi.load("flash_taker"), ["Taken"])
 _FEED = EventDecoder(abi.load("aggregator"), ["AnswerUpdated"])
+
+
+LegKey: TypeAlias = tuple[str, int]
+"""A leg of a running auction: account, lower case, and asset id of the collateral."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +135,7 @@ class BlockFacts:
     write_offs: list[WriteOff] = field(default_factory=list)
     keeper: list[KeeperTransaction] = field(default_factory=list)
     touched: set[str] = field(default_factory=set)
+    legs: list[LegKey] = field(default_factory=list)
 
 
 class Observer:
@@ -174,6 +179,9 @@ class Observer:
             block = int(receipt["blockNumber"], 16)
             facts.touched |= accounts
             facts.settlements += self._settlements(block, events, by_keeper)
+            facts.legs += [
+                (text(e.fields["account"]), e.fields["assetId"]) for e in _named(events, "LegStarted")
+            ]
             facts.write_offs += [
                 WriteOff(block, text(e.fields["account"]), e.fields["assetId"], e.fields["deficit"])
                 for e in _named(events, "DebtWrittenOff")

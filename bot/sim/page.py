@@ -36,6 +36,19 @@ SECTIONS = (
         "brought at that moment. What settlements of shorts bought is below zero.",
     ),
     (
+        "budget",
+        "Release budgets",
+        "What auctions may still sell at once (or buy, for what accounts owe), and the capacity that follows "
+        "from the measured depth, the least one where nobody measured it lately. A settlement draws, time "
+        "refills; below zero the last lot or urgency has overdrawn it.",
+    ),
+    (
+        "auctions",
+        "Clocks, urgency and reserves",
+        "Budgets slow an auction's clock while its market is loaded; urgency pulls it back toward the wall "
+        "clock as the account nears insolvency. The reserve falls by that clock.",
+    ),
+    (
         "cost",
         "What borrowers paid",
         "Value given less debt repaid, over debt repaid, at the market's price in the block of the "

@@ -12,12 +12,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from bot.sim.prices import FloatArray
-from bot.sim.report import BAND_NAMES, Report, SaleRow
+from bot.sim.report import BAND_NAMES, AuctionRow, Report, SaleRow
 
 MARKET, ORACLE, POOL = "#9aa3ad", "#1d5fae", "#d9730d"
 SWAP, TAKE = "#2f7f86", "#8a5aa8"
 ALARM = "#b3261e"
 BAND_COLOURS = ("#b3261e", "#e07a3f", "#efbf5a", "#a9c88f", "#5c9770")
+LEG_COLOURS = ("#d9730d", "#1d5fae", "#2f7f86", "#8a5aa8")
 INK, QUIET = "#24292f", "#8b939c"
 
 BUCKET_S = 300
@@ -62,6 +63,8 @@ def draw(report: Report) -> dict[str, Figure]:
             ),
             "health": _figure(report, [_health]),
             "sales": _figure(report, [_sales_panel(name) for name in report.series.pools]),
+            "budget": _figure(report, [_budget_panel(name) for name in _loaded(report)] or [_no_budget]),
+            "auctions": _figure(report, [_clocks, _urgency, _multiplier]),
             "cost": _figure(report, [_cost]),
             "unhealthy": _figure(report, [_unhealthy, _bad_debt]),
             "overview": _overview(report),
@@ -276,6 +279,125 @@ def _bad_debt(axis: Axes, report: Report) -> None:
     axis.legend(loc="upper left", ncols=2)
     if not largest:
         _say(axis, "none")
+
+
+def _budget_panel(name: str) -> Panel:
+    """Return a panel of what a budget lets go at once, and of its overdraft below zero."""
+    symbol, side = name.split(" ")
+
+    def panel(axis: Axes, report: Report) -> None:
+        times, series = _times(report.series.ts), report.series.budgets[name]
+        level, capacity = np.array(series.level_usd), np.array(series.capacity_usd)
+        axis.fill_between(
+            times, level.clip(min=0), step="post", color=SWAP, alpha=0.45, linewidth=0, label="left"
+        )
+        axis.fill_between(
+            times,
+            level.clip(min=0),
+            capacity,
+            step="post",
+            color=POOL,
+            alpha=0.6,
+            linewidth=0,
+            label="sold and not yet digested" if side == "sell" else "bought and not yet digested",
+        )
+        axis.fill_between(
+            times, level.clip(max=0), step="post", color=ALARM, alpha=0.8, linewidth=0, label="overdrawn"
+        )
+        axis.step(times, capacity, where="post", color=INK, linewidth=1.1, label="capacity")
+        axis.axhline(0.0, color="#c9ced4", linewidth=1.0)
+        axis.set_title(f"{symbol}: release budget of what auctions {side}")
+        _dollars(axis)
+        _headroom(axis)
+        axis.legend(loc="upper right", ncols=4)
+
+    return panel
+
+
+def _loaded(report: Report) -> list[str]:
+    """Return the budgets that anything was drawn on."""
+    return [
+        name
+        for name, series in report.series.budgets.items()
+        if any(
+            level < capacity for level, capacity in zip(series.level_usd, series.capacity_usd, strict=True)
+        )
+    ]
+
+
+def _no_budget(axis: Axes, report: Report) -> None:
+    axis.set_title("Release budgets")
+    _say(axis, "nothing was drawn" if report.series.budgets else "this mechanism has none")
+
+
+def _clocks(axis: Axes, report: Report) -> None:
+    """Draw the part of the seconds since their start that the running clocks counted, all legs together."""
+    times, wall = _times(report.series.ts), _over_blocks(report, lambda row: row.wall_s)
+    wall[wall == 0] = np.nan
+    active = 100 * _over_blocks(report, lambda row: row.active_s) / wall
+    elapsed = 100 * _over_blocks(report, lambda row: row.elapsed_s) / wall
+    axis.axhline(100.0, color=MARKET, linewidth=1.2, linestyle="--", label="wall clock")
+    axis.plot(
+        times, active, color=POOL, alpha=0.6, linewidth=3.2, marker=".", label="active: what budgets allow"
+    )
+    axis.plot(
+        times, elapsed, color=ORACLE, linewidth=1.1, marker=".", markersize=2.5, label="elapsed: with urgency"
+    )
+    axis.set_title("Clocks of the running auctions")
+    axis.set_ylabel("per cent of wall time since start")
+    axis.set_ylim(0, 125)
+    axis.legend(loc="upper right", ncols=3)
+    if not report.auctions:
+        _say(axis, "no auction")
+
+
+def _urgency(axis: Axes, report: Report) -> None:
+    _leg_lines(axis, report, lambda row: row.urgency)
+    axis.set_title("Urgency of each running auction")
+    axis.set_ylabel("u: 0 remote, 1 insolvent")
+    axis.set_ylim(-0.03, 1.2)
+    if report.auctions and not any(map(any, (row.urgency for row in report.auctions))):
+        _say(axis, "zero throughout")
+
+
+def _multiplier(axis: Axes, report: Report) -> None:
+    _leg_lines(axis, report, lambda row: row.multiplier)
+    axis.axhline(1.0, color="#c9ced4", linewidth=1.0)
+    axis.set_title("Reserve of each running auction")
+    axis.set_ylabel("multiple of the oracle's price")
+    _headroom(axis)
+
+
+def _leg_lines(axis: Axes, report: Report, values: Callable[[AuctionRow], list[float]]) -> None:
+    """Draw a thin line for each leg in the colour of its collateral; dots show those that ran one block."""
+    for symbol, colour in zip(sorted({row.collateral for row in report.auctions}), LEG_COLOURS, strict=False):
+        rows = [row for row in report.auctions if row.collateral == symbol]
+        for index, row in enumerate(rows):
+            label = f"{symbol}, {len(rows)} auctions" if index == 0 else None
+            axis.plot(
+                _times(row.ts),
+                values(row),
+                color=colour,
+                alpha=0.6,
+                linewidth=0.9,
+                marker=".",
+                markersize=2.5,
+                label=label,
+            )
+    if report.auctions:
+        axis.legend(loc="upper right", ncols=3)
+    else:
+        _say(axis, "no auction")
+
+
+def _over_blocks(report: Report, values: Callable[[AuctionRow], list[float]]) -> FloatArray:
+    """Return the sum over the legs that ran after each block; NaN where none did."""
+    place = {ts: index for index, ts in enumerate(report.series.ts)}
+    total = np.full(len(place), np.nan)
+    for row in report.auctions:
+        at = [place[ts] for ts in row.ts]
+        total[at] = np.nan_to_num(total[at]) + values(row)
+    return total
 
 
 # ------------------------------------------------------------------------------------------- parts

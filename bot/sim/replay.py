@@ -26,6 +26,7 @@ from bot.sim.measure import Frame, Recorder, Sale
 from bot.sim.path import PricePath, build_path
 from bot.sim.player import Player
 from bot.sim.process import KeeperProcess, running_keeper
+from bot.sim.release import ReleaseWatch
 from bot.sim.report import Context, Options, PoolStart, Report, WallTimes, Window, make_report
 from bot.sim.schedule import Schedule, plan_blocks
 from bot.sim.settings import Settings
@@ -249,7 +250,8 @@ class _Play:
         actors = self._actors = Actors(world, settings.recovery_s, self._gas_price)
         eth_id = world.manifest.asset("WETH").id
         self._recorder = Recorder(world.terms, world.accounts, keeper, eth_id)
-        self._watcher = Watcher(world, self._recorder, keeper)
+        release = None if settings.variant is Variant.FIXED_BONUS else ReleaseWatch(world)
+        self._watcher = Watcher(world, self._recorder, keeper, release)
         self.player = Player(world, path, actors, self._watcher, keeper, base_fee, _unconnected)
         self._opening, self._markets = copy.deepcopy(self._watcher.book), self._watcher.markets
         opening = world.market(*path.at(settings.scenario.start))

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from bot.sim.book import AssetTerms
-from bot.sim.measure import KeeperLedger, Recorder, Sale
+from bot.sim.measure import AuctionFrame, Frame, KeeperLedger, Recorder, Sale
 
 SCHEMA_VERSION: Literal[1] = 1
 BPS = 10_000.0
@@ -104,6 +104,27 @@ class PoolSeries(_Part):
     depth_buying_usd: list[float]
 
 
+class BudgetSeries(_Part):
+    """One release budget, block by block, quote units."""
+
+    level_usd: list[float]
+    capacity_usd: list[float]
+
+
+class AuctionRow(_Part):
+    """One leg of an auction, with one entry in each list for each block after which it ran."""
+
+    account: str
+    collateral: str
+    started_ts: int
+    ts: list[int]
+    wall_s: list[float]
+    active_s: list[float]
+    elapsed_s: list[float]
+    urgency: list[float]
+    multiplier: list[float]
+
+
 class Series(_Part):
     """The replay block by block; all lists have one entry for each block."""
 
@@ -112,6 +133,7 @@ class Series(_Part):
     market: dict[str, list[float]]
     oracle: dict[str, list[float]]
     pools: dict[str, PoolSeries]
+    budgets: dict[str, BudgetSeries]
     collateral_usd: list[float]
     debt_usd: list[float]
     debt_by_band_usd: dict[str, list[float]]
@@ -154,6 +176,7 @@ class Report(_Part):
     settlements: dict[Literal["take", "swap"], RouteFigures]
     keeper: KeeperFigures
     sales: list[SaleRow]
+    auctions: list[AuctionRow]
     series: Series
     wall: WallTimes
 
@@ -217,6 +240,7 @@ def make_report(context: Context, recorder: Recorder, terms: Sequence[AssetTerms
         settlements={"take": _route(sales, "take"), "swap": _route(sales, "swap")},
         keeper=_keeper(context, recorder.keeper),
         sales=[_row(sale, terms) for sale in sales],
+        auctions=_auctions(recorder.frames, terms),
         series=_series(recorder, [pool.name for pool in context.pools], terms),
         wall=context.wall,
     )
@@ -291,6 +315,7 @@ def _series(recorder: Recorder, pools: Sequence[str], terms: Sequence[AssetTerms
             )
             for index, name in enumerate(pools)
         },
+        budgets=_budgets(frames, terms),
         collateral_usd=[_round(frame.collateral) for frame in frames],
         debt_usd=[_round(frame.debt) for frame in frames],
         debt_by_band_usd={
@@ -301,6 +326,40 @@ def _series(recorder: Recorder, pools: Sequence[str], terms: Sequence[AssetTerms
         bad_debt_usd=_cumulative(recorder),
         unbooked_shortfall_usd=[_round(frame.shortfall) for frame in frames],
     )
+
+
+def _budgets(frames: Sequence[Frame], terms: Sequence[AssetTerms]) -> dict[str, BudgetSeries]:
+    """Return every budget's series, by asset and side."""
+    columns = zip(*(frame.budgets for frame in frames), strict=True)
+    return {
+        f"{terms[column[0].asset_id].symbol} {'sell' if column[0].selling else 'buy'}": BudgetSeries(
+            level_usd=[_round(budget.level) for budget in column],
+            capacity_usd=[_round(budget.capacity) for budget in column],
+        )
+        for column in columns
+    }
+
+
+def _auctions(frames: Sequence[Frame], terms: Sequence[AssetTerms]) -> list[AuctionRow]:
+    """Return every leg's series, in the order of their starts."""
+    legs: dict[tuple[str, int, int], list[tuple[int, AuctionFrame]]] = {}
+    for frame in frames:
+        for leg in frame.auctions:
+            legs.setdefault((leg.account, leg.asset_id, leg.started_at), []).append((frame.ts, leg))
+    return [
+        AuctionRow(
+            account=account,
+            collateral=terms[asset_id].symbol,
+            started_ts=started_at,
+            ts=[ts for ts, _ in seen],
+            wall_s=[_round(leg.wall) for _, leg in seen],
+            active_s=[_round(leg.active) for _, leg in seen],
+            elapsed_s=[_round(leg.elapsed) for _, leg in seen],
+            urgency=[_round(leg.urgency) for _, leg in seen],
+            multiplier=[_round(leg.multiplier) for _, leg in seen],
+        )
+        for (account, asset_id, started_at), seen in legs.items()
+    ]
 
 
 def _cumulative(recorder: Recorder) -> list[float]:

@@ -1,7 +1,7 @@
 """Watching the chain: what each block did, and how the book stands after it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.errors import MeasurementError
@@ -18,6 +18,7 @@ from bot.sim.book_view import (
 )
 from bot.sim.measure import Frame, PoolFrame, Recorder
 from bot.sim.observation import BlockFacts, Observer
+from bot.sim.release import ReleaseWatch
 from bot.sim.rpc import Request
 from bot.sim.sender import call_request, to_bytes
 from bot.sim.world import World
@@ -48,10 +49,15 @@ class Watcher:
         Told of everything.
     keeper : str
         The keeper's address.
+    release : ReleaseWatch or None
+        Watches budgets and auctions; None where another engine has none.
     """
 
-    def __init__(self, world: World, recorder: Recorder, keeper: str) -> None:
+    def __init__(
+        self, world: World, recorder: Recorder, keeper: str, release: ReleaseWatch | None = None
+    ) -> None:
         self._world = world
+        self._release = release
         self._recorder = recorder
         self._index = {account.lower(): index for index, account in enumerate(world.accounts)}
         self._views = self._read(range(len(world.accounts)), "latest")
@@ -82,6 +88,9 @@ class Watcher:
         self._name_reverted(head.number, facts)
         health = self.book.health(self.markets)
         frame = self._frame(head.number, ts, market, health, actors.sqrt_prices)
+        if self._release is not None:
+            budgets, auctions = self._release.watch(ts, facts, self._accounts(), self.markets)
+            frame = replace(frame, budgets=budgets, auctions=auctions)
         self._recorder.stands(frame, health)
         return head, frame
 
@@ -127,6 +136,9 @@ class Watcher:
         for index, view in zip(touched, self._read(touched, block), strict=True):
             self._views[index] = view
             self.book.update(index, view)
+
+    def _accounts(self) -> dict[str, AccountView]:
+        return {account: self._views[index] for account, index in self._index.items()}
 
     def _name_reverted(self, block: int, facts: BlockFacts) -> None:
         """Find the accounts of the keeper's reverted transactions in their calldata."""

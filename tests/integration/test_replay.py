@@ -170,6 +170,17 @@ def test_what_the_stand_in_settles_is_measured(liquidated: Outcome) -> None:
     assert report.keeper.gas_usd > 0
 
 
+def test_budgets_and_clocks_of_the_auctions_are_seen(liquidated: Outcome) -> None:
+    report = liquidated.report
+    drawn = report.series.budgets["WETH sell"]
+    assert any(level < most for level, most in zip(drawn.level_usd, drawn.capacity_usd, strict=True))
+    assert {sale.account for sale in report.sales} >= {row.account for row in report.auctions}
+    for row in report.auctions:
+        clocks = zip(row.active_s, row.elapsed_s, row.wall_s, strict=True)
+        assert all(0 <= active <= elapsed <= wall for active, elapsed, wall in clocks)
+        assert row.multiplier == sorted(row.multiplier, reverse=True)
+
+
 def test_a_keeper_that_only_watches_leaves_the_debt_unhealthy(liquidated: Outcome) -> None:
     idle = run_replay(settings(), StandIn()).report
     assert idle.sales == []
@@ -265,6 +276,8 @@ def test_a_fixed_bonus_costs_borrowers_five_percent_and_its_liquidator_never_rev
     report = run_replay(settings(variant=Variant.FIXED_BONUS), StandIn()).report
     assert report.sales
     assert report.borrower_cost_oracle_bps == pytest.approx(500.0, abs=0.01)
+    assert report.auctions == []
+    assert report.series.budgets == {}
     assert report.keeper.chips_usd > 0
     assert report.keeper.tx_reverted == 0
     assert report.keeper.reaction_blocks.max == 1

@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from bot.errors import ReplayOptionError
 from bot.sim import summary
@@ -14,11 +15,25 @@ from bot.sim.measure import Frame, PoolFrame, Recorder
 from bot.sim.observation import Observer
 from bot.sim.page import check_writable, render_html, to_json, write_report, write_whole
 from bot.sim.plots import draw, short_dollars, to_svg
-from bot.sim.report import Context, Options, PoolStart, Report, WallTimes, Window, make_report
+from bot.sim.report import (
+    AuctionRow,
+    BudgetSeries,
+    Context,
+    Options,
+    PoolSeries,
+    PoolStart,
+    Report,
+    SaleRow,
+    Series,
+    WallTimes,
+    Window,
+    make_report,
+)
 from tests.support.replays import BORROWER, KEEPER, ORACLE, TERMS, manifest, receipt, settlement_logs
 
 MARKET = (110.0, 6_000.0, 1.0)
 BLOCKS = 40
+PICTURES = ("prices", "health", "sales", "budget", "auctions", "cost", "unhealthy", "overview")
 PROMISED = (
     "scenario",
     "seed",
@@ -124,8 +139,10 @@ def test_the_json_holds_every_figure_that_is_promised_and_reads_back() -> None:
 
 def test_every_figure_of_the_schema_is_documented() -> None:
     documented = Path("docs/report-schema.md").read_text()
-    for name in Report.model_fields:
-        assert f"`{name}`" in documented, name
+    parts: tuple[type[BaseModel], ...] = (Report, Series, PoolSeries, BudgetSeries, AuctionRow, SaleRow)
+    for part in parts:
+        for name in part.model_fields:
+            assert f"`{name}`" in documented, f"{part.__name__}.{name}"
 
 
 @pytest.mark.parametrize("sold", [True, False])
@@ -134,7 +151,7 @@ def test_the_page_needs_nothing_else_and_shows_every_plot(sold: bool) -> None:
     page = Sources()
     page.feed(render_html(made, draw(made)))
     assert page.fetched == []
-    assert page.svgs == 5
+    assert page.svgs == 7
 
 
 def test_what_a_short_bought_is_drawn_below_zero() -> None:
@@ -165,7 +182,7 @@ def test_everything_is_written_and_no_temporary_file_left(tmp_path: Path) -> Non
         "report.html",
         "report.json",
         "keeper.log",
-        *(f"{name}.png" for name in ("prices", "health", "sales", "cost", "unhealthy", "overview")),
+        *(f"{name}.png" for name in PICTURES),
     }
     assert (tmp_path / "copy.json").read_bytes() == (folder / "report.json").read_bytes()
 
