@@ -8,17 +8,18 @@ from bot.domain import engine
 from bot.domain.engine import Position
 from bot.domain.incentives import TIP_STEPS, incentives
 from bot.domain.wad import BPS, WAD
-from bot.strategy.board import Board, Market
+from bot.strategy.board import Board
 from bot.strategy.case import Case
 from bot.strategy.decision import Action, Candidate, Decision, Decisions, Kind, Reason, Rejection
 from bot.strategy.fills import fill
 from bot.strategy.outlook import Outlook, outlook_of
 from bot.strategy.pokes import pokes
-from bot.strategy.sale import Offer, Pair
+from bot.strategy.routes import Route, paths
+from bot.strategy.sale import Offer, Pair, swaps
 from bot.strategy.screen import Screen
 from bot.strategy.settings import GasEstimates, StrategySettings
 from bot.strategy.snapshot import Snapshot
-from bot.strategy.timing import value_of_waiting
+from bot.strategy.timing import cost_of_a_block, value_of_waiting
 
 NEGLIGIBLE_LOSS: Final = 1e-6
 """Expected loss, quote units, below which it does not order accounts: a forecast that small is none."""
@@ -168,36 +169,45 @@ class _Chooser:
             if collateral_id not in running:
                 yield Rejection(Kind.SWAP, Reason.LEG_MISSING, collateral_id, debt_id, {})
                 continue
-            markets = self._board.markets(collateral_id, debt_id)
-            if not markets:
-                yield Rejection(Kind.SWAP, Reason.NO_POOL, collateral_id, debt_id, {})
-            for market in markets:
-                yield from self._routes(case, collateral_id, debt_id, market)
+            yield from self._routes(case, collateral_id, debt_id)
         for opened in self._snapshot.quotes.get(case.account, ()):
             found = fill(case, opened, self._settings, self._gas_price)
             yield Offer(found) if isinstance(found, Candidate) else found
 
-    def _routes(
-        self, case: Case, collateral_id: int, debt_id: int, market: Market
-    ) -> Iterator[Offer | Rejection]:
+    def _routes(self, case: Case, collateral_id: int, debt_id: int) -> Iterator[Offer | Rejection]:
+        """Yield each way of selling a pair by itself, and the best split over those that serve."""
         position = case.position(collateral_id, debt_id)
         if not position.sold.value_down(position.collateral) or not position.balance.weighted_collateral:
             yield Rejection(Kind.SWAP, Reason.EMPTY, collateral_id, debt_id, {"held": position.collateral})
             return
-        pair = self._pair(case, collateral_id, debt_id, market, position)
+        assets = range(len(self._snapshot.assets))
+        ways = paths(self._board, collateral_id, debt_id, assets, position.collateral)
+        if not ways:
+            yield Rejection(Kind.SWAP, Reason.NO_POOL, collateral_id, debt_id, {})
+        pairs = [self._pair(case, collateral_id, debt_id, Route.along(path), position) for path in ways]
         if self._snapshot.swap_open:
-            yield pair.swap()
-        else:
+            yield from swaps(pairs)
+        elif pairs:
             yield Rejection(Kind.SWAP, Reason.ROUTE_CLOSED, collateral_id, debt_id, {})
+        direct = [pair for pair, path in zip(pairs, ways, strict=True) if path.direct]
         if self._snapshot.take_open:
-            yield pair.take()
-        else:
+            yield from (pair.take() for pair in direct)
+        elif direct:
             yield Rejection(Kind.TAKE, Reason.ROUTE_CLOSED, collateral_id, debt_id, {})
 
-    def _pair(self, case: Case, collateral_id: int, debt_id: int, market: Market, position: Position) -> Pair:
+    def _pair(self, case: Case, collateral_id: int, debt_id: int, route: Route, position: Position) -> Pair:
         penalty = self._snapshot.engine.penalty
         reserve = engine.terms_at(position, case.multiplier(collateral_id), penalty)
-        return Pair(case, collateral_id, debt_id, position, reserve, market, self._settings, self._gas_price)
+        settings, stake = self._settings, self._stake(case)
+        return Pair(case, collateral_id, debt_id, position, reserve, route, settings, self._gas_price, stake)
+
+    def _stake(self, case: Case) -> int:
+        """Return what leaving an account for a block costs the lenders; 0 where nothing is estimated."""
+        outlook = self._outlook
+        if outlook is None:
+            return 0
+        loss = float(outlook.loss_of_waiting[case.row])
+        return cost_of_a_block(loss, outlook.horizon_s, self._settings.timing)
 
     def _repairs(self, case: Case) -> Iterator[Offer]:
         if not self._settings.housekeeping:
@@ -228,8 +238,8 @@ class _Chooser:
             rejected.append(_lost(chosen, Reason.BLOCK_FULL, {"max_actions": self._settings.max_actions}))
             return None
         self._left -= 1
-        if chosen.market is not None and chosen.quote is not None:
-            self._board.sell(chosen.market, chosen.quote)
+        for market, quote in chosen.sold.moves if chosen.sold else ():
+            self._board.sell(market, quote)
         return chosen.candidate
 
     def _best_settlement(self, offers: list[Offer], rejected: list[Rejection]) -> Offer | None:
@@ -260,15 +270,15 @@ class _Chooser:
 
     def _a_block_later(self, case: Case, best: Offer) -> Offer | None:
         """Return the same settlement as it would stand a block later, prices and pool unchanged."""
-        action, market = best.candidate.action, best.market
-        if market is None or action.debt_id is None:
+        action, route = best.candidate.action, best.route
+        if route is None or action.debt_id is None:
             return None
         timestamp = self._snapshot.timestamp + self._settings.timing.block_time_s
         later = replace(case, snapshot=replace(self._snapshot, timestamp=timestamp))
         if later.lapsed:
             return None
         collateral_id, debt_id = action.collateral_ids[0], action.debt_id
-        pair = self._pair(later, collateral_id, debt_id, market, later.position(collateral_id, debt_id))
+        pair = self._pair(later, collateral_id, debt_id, route, later.position(collateral_id, debt_id))
         found = pair.swap() if action.kind is Kind.SWAP else pair.take()
         return found if isinstance(found, Offer) else None
 
@@ -281,7 +291,7 @@ def _lost(offer: Offer, reason: Reason, numbers: dict[str, int]) -> Rejection:
     candidate, action = offer.candidate, offer.candidate.action
     known = {"revenue": candidate.revenue, "gas_cost": candidate.gas_cost, "seized": candidate.seized}
     collateral_id = action.collateral_ids[0] if action.debt_id is not None else None
-    return Rejection(action.kind, reason, collateral_id, action.debt_id, known | numbers)
+    return Rejection(action.kind, reason, collateral_id, action.debt_id, known | numbers, action.route)
 
 
 def gas_price(snapshot: Snapshot, settings: StrategySettings) -> int:

@@ -24,7 +24,7 @@ class Kind(StrEnum):
     NET = "net"
     """Repay debt with collateral of the same asset."""
     SWAP = "swap"
-    """Let the engine sell through a pool, for the chip."""
+    """Let the engine sell through pools, for the chip."""
     TAKE = "take"
     """Buy at the reserve and sell in a pool, for the difference and the chip."""
     POKE = "poke"
@@ -77,6 +77,25 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """A share of a sale and the pools that it takes in turn.
+
+    Parameters
+    ----------
+    weight_bps : int
+        Share of the amount; those of a route add up to 10,000.
+    assets : tuple of int
+        Asset ids from what is sold to what is bought.
+    fees : tuple of int
+        Fee of the pool between each two of them, in pips.
+    """
+
+    weight_bps: int
+    assets: tuple[int, ...]
+    fees: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Action:
     """Something to do on chain.
 
@@ -94,8 +113,8 @@ class Action:
         Upper limit of the collateral sold.
     limit_price : int
         Per whole collateral token: lower limit of a swap's price, upper limit of a take's reserve.
-    fee_pips : int
-        Of the pool sold through.
+    route : tuple of Way
+        The pools sold through; one way through one pool for a take.
     min_profit : int
         Least profit of a take, units of the debt asset.
     quote : OpenQuote or None
@@ -108,7 +127,7 @@ class Action:
     debt_id: int | None = None
     max_seized: int = 0
     limit_price: int = 0
-    fee_pips: int = 0
+    route: tuple[Way, ...] = ()
     min_profit: int = 0
     quote: OpenQuote | None = None
 
@@ -162,6 +181,8 @@ class Rejection:
         The pair, where there is one.
     numbers : mapping of str to int
         What the reason rests on.
+    route : tuple of Way
+        The pools that would have been sold through; empty where it did not come to that.
     """
 
     kind: Kind
@@ -169,6 +190,7 @@ class Rejection:
     collateral_id: int | None
     debt_id: int | None
     numbers: Mapping[str, int]
+    route: tuple[Way, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ KINDS: Final[Mapping[str, str]] = {
     Kind.CLEAR: "end the auction of a healthy account",
     Kind.NET: "repay debt with the same asset",
     Kind.POKE: "have the depth of the asset's market read",
-    Kind.SWAP: "let the engine sell through the pool",
+    Kind.SWAP: "let the engine sell",
     Kind.TAKE: "buy at the reserve, sell in the pool",
     Kind.FILL: "let a dealer buy at its quote",
 }
@@ -33,7 +33,7 @@ REASONS: Final[Mapping[str, str]] = {
     Reason.LEG_MISSING: "no auction runs for this collateral yet, so it has no reserve price to sell at",
     Reason.ROUTE_CLOSED: "this keeper may not sell this way: the venue is not allowed, or the flash taker "
     "does not serve it",
-    Reason.NO_POOL: "no pool with liquidity trades this collateral for this debt",
+    Reason.NO_POOL: "no pool trades this collateral for this debt, nor two over another asset",
     Reason.RESERVE_ABOVE_MARKET: "the pool pays less than the reserve price even for the first unit; the "
     "reserve falls with time, so this may change by itself",
     Reason.OFF_ORACLE: "the pool's mean price of the last minutes is too far from the oracle's",
@@ -307,6 +307,7 @@ class Teller:
         ids = ids if isinstance(ids, Sequence) else ()
         pair = (ids[0] if ids else None, what.get("debt_id"))
         numbers = {key: value for key, value in self.chosen.items() if key != "action" and value != 0}
+        numbers["route"] = what.get("route")
         verdict = "chosen: " + (
             "the most after gas of all that may be done" if self.rejected else "all to be done"
         )
@@ -321,7 +322,7 @@ class Teller:
         numbers = rejection.get("numbers")
         reason = str(rejection.get("reason"))
         verdict = REASONS.get(reason, _friendly(reason))
-        known = numbers if isinstance(numbers, Mapping) else {}
+        known = {"route": rejection.get("route"), **(numbers if isinstance(numbers, Mapping) else {})}
         return self._option(rejection.get("kind"), collateral, pair, known, verdict, taken=False)
 
     def _option(
@@ -346,11 +347,29 @@ class Teller:
 
     def _details(self, pair: tuple[object, object], numbers: Plain) -> Iterator[Line]:
         left = {key: value for key, value in numbers.items() if key not in _COLUMNS}
+        if route := self._route(left.pop("route", None)):
+            yield Line("by way of", route)
         for asset_id, words in zip(pair, (_COLLATERAL, _DEBT), strict=True):
             for key, name in words.items():
                 if key in left and asset_id is not None:
                     yield Line(name, self.amount(asset_id, left.pop(key)))
         yield from _told(left, _NUMBERS)
+
+    def _route(self, ways: object) -> str:
+        """Return each way of a sale: its share, the assets that it leads over, and the fees of its pools."""
+        found = _items(ways)
+        return "; ".join(self._way(way, alone=len(found) == 1) for way in found if isinstance(way, Mapping))
+
+    def _way(self, way: Plain, *, alone: bool) -> str:
+        weight = whole(way.get("weight_bps"))
+        share = "" if alone or weight is None else f"{weight / 100:g} % "
+        assets, fees = (_items(way.get(key)) for key in ("assets", "fees"))
+        costs = " and ".join("? %" if (fee := whole(pips)) is None else f"{fee / 1e4:g} %" for pips in fees)
+        return f"{share}{' > '.join(self.symbol(asset_id) for asset_id in assets)} ({costs})"
+
+
+def _items(value: object) -> Sequence[object]:
+    return value if isinstance(value, Sequence) and not isinstance(value, str) else ()
 
 
 def _told(values: Plain, words: Mapping[str, tuple[str, Callable[[object], str]]]) -> list[Line]:

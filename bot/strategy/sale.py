@@ -1,16 +1,17 @@
-"""The best swap and the best take of one pair in one pool, by the exact twin and the exact pool."""
+"""The best swap and the best take of one pair along one route, by the exact twin and the exact pools."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Final
+from typing import Final, NamedTuple
 
 from bot.domain import engine
 from bot.domain.engine import Position, Sale, Terms
 from bot.domain.incentives import Incentives, chip_part_of, incentives
 from bot.domain.wad import BPS, WAD, bps_down, bps_up, div_down, div_up, mul_down, mul_up
-from bot.strategy.board import Market, Quote
 from bot.strategy.case import Case
 from bot.strategy.decision import Action, Candidate, Kind, Reason, Rejection
+from bot.strategy.routes import Route, Sold, split
 from bot.strategy.settings import StrategySettings
 from bot.strategy.snapshot import TWAP_TOLERANCE_BPS
 
@@ -22,16 +23,25 @@ _ALL: Final = engine.UNBOUNDED
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A candidate and, for a settlement, the pool's quote that it rests on."""
+    """A candidate and, for a sale, its route and what it does to the pools."""
 
     candidate: Candidate
-    market: Market | None = None
-    quote: Quote | None = None
+    route: Route | None = None
+    sold: Sold | None = None
+
+
+class _Booked(NamedTuple):
+    """How a sale is booked, at which multiplier, and what the keeper is paid for it."""
+
+    sale: Sale
+    realised: int
+    tip: int
+    chip: int
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One collateral and one debt of one account, in one pool.
+    """One collateral and one debt of one account, along one route.
 
     Parameters
     ----------
@@ -43,12 +53,14 @@ class Pair:
         The account as the sizing sees it from the pair.
     reserve : Terms
         Terms at the reserve of this moment.
-    market : Market
-        Where the collateral can be sold.
+    route : Route
+        Where the collateral is sold; for a take a single pool.
     settings : StrategySettings
         Limits.
     gas_price : int
         WAD quote units per gas.
+    stake : int
+        Lenders' expected loss, weighed, of leaving the account as it is for a block, WAD quote units.
     """
 
     case: Case
@@ -56,32 +68,104 @@ class Pair:
     debt_id: int
     position: Position
     reserve: Terms
-    market: Market
+    route: Route
     settings: StrategySettings
     gas_price: int
+    stake: int = 0
 
     # -------------------------------------------------------------------------- swap
 
     def swap(self) -> Offer | Rejection:
-        """Return the swap that pays the keeper most: the largest allowed, as the chip is a share of debt.
+        """Return the swap that is worth most: what it earns, and what leaving the rest for a block costs.
 
-        Sized as the engine does, for the pool's marginal price at best and the reserve at worst; cut
-        where the average price would fall below the reserve or the slippage limit, or dust would stay.
+        At most as large as the engine allows, for the best marginal price at best and the reserve at worst;
+        cut where the average price would fall below the reserve or the slippage limit, or dust would stay.
+        As the chip is a share of debt and falls with slippage, the largest need not earn most.
         """
-        rules, spot = self.case.snapshot.engine, self._spot()
-        if spot < self.reserve.multiplier:
-            return self._above_market(Kind.SWAP)
-        if (astray := self._astray()) is not None:
-            return astray
-        best = engine.terms_at(self.position, spot, rules.penalty)
-        whole = engine.sale_size(self.position, best, self.reserve, rules.target, rules.dust)
-        budget = self._released(best, whole)
+        if (refused := self.refused()) is not None:
+            return refused
+        best, whole, budget = self._sizes()
         if budget == 0:
             return self._no(Kind.SWAP, Reason.BUDGET, wanted=whole)
         size = self._within_limits(budget, self.reserve.multiplier)
         if size == 0:
-            return self._no(Kind.SWAP, Reason.SLIPPAGE, wanted=whole, spot=spot)
-        return self._swap_of(best, size, whole=size == whole)
+            return self._no(Kind.SWAP, Reason.SLIPPAGE, wanted=whole, spot=self.spot())
+        found = self._swap_of(best, size, whole=size == whole)
+        dearest = self._dearest(size)
+        if dearest == size:
+            return found
+        smaller = self._swap_of(best, dearest, whole=False)
+        if isinstance(smaller, Offer) and (
+            isinstance(found, Rejection) or self._worth(smaller, size) > self._worth(found, size)
+        ):
+            return smaller
+        return found
+
+    def _worth(self, offer: Offer, largest: int) -> int:
+        return offer.candidate.revenue + self._spared(offer.candidate.seized, largest)
+
+    def _spared(self, seized: int, largest: int) -> int:
+        """Return the part of the lenders' loss of leaving an account for a block that a sale spares them."""
+        return self.stake * min(seized, largest) // largest
+
+    def _dearest(self, largest: int) -> int:
+        """Return the sale up to ``largest`` that is worth most, to a hundredth, by golden section.
+
+        What it earns rises with the debt repaid and falls with slippage, so it has one summit.
+        """
+
+        def worth(seized: int) -> int:
+            sold = self.route.quote(seized) if seized else None
+            if sold is None:
+                return -1
+            booked = self._booked(seized, sold.amount_out)
+            return self._value(booked.tip + booked.chip) + self._spared(seized, largest)
+
+        if worth(largest) >= worth(largest * 9 // 10):
+            return largest
+        low, high, near = 0, largest, largest * 1_000 // 2_618
+        far = low + high - near
+        at_near, at_far = worth(near), worth(far)
+        while high - low > largest // 100 + 3:
+            if at_near >= at_far:
+                high, far, at_far = far, near, at_near
+                near = low + high - far
+                at_near = worth(near)
+            else:
+                low, near, at_near = near, far, at_far
+                far = low + high - near
+                at_far = worth(far)
+        return max(near if at_near >= at_far else far, 1)
+
+    def along(self, pairs: Sequence["Pair"], amount: int) -> Offer | Rejection | None:
+        """Return the swap over the paths of several pairs, shared out as is best for an amount.
+
+        None where that is along one of them, or nothing may be sold.
+        """
+        ways = [pair.route.parts[0].path for pair in pairs]
+        owed = self.position.owed
+        route = split(ways, amount, self._pool_cost() * owed.unit / owed.price) if amount else None
+        return None if route is None or len(route.parts) < 2 else replace(self, route=route).swap()
+
+    def _pool_cost(self) -> int:
+        return self.gas_price * self.settings.gas.pool
+
+    def refused(self) -> Rejection | None:
+        """Return why the engine would sell nothing along this route, or None if it would."""
+        if self.spot() < self.reserve.multiplier:
+            return self._above_market(Kind.SWAP)
+        return self._astray()
+
+    def wanted(self) -> int:
+        """Return what the engine would let be sold if the route's marginal price held for all of it."""
+        return self._sizes()[2]
+
+    def _sizes(self) -> tuple[Terms, int, int]:
+        """Return the terms at the marginal price, the sale that they allow, and what of it is released."""
+        rules = self.case.snapshot.engine
+        best = engine.terms_at(self.position, self.spot(), rules.penalty)
+        whole = engine.sale_size(self.position, best, self.reserve, rules.target, rules.dust)
+        return best, whole, self._released(best, whole)
 
     def _swap_of(self, best: Terms, size: int, whole: bool) -> Offer | Rejection:
         """Return the swap of at most ``size`` at a limit just below what the pool pays for it."""
@@ -94,12 +178,10 @@ class Pair:
         allowed = engine.sale_size(position, best, low, rules.target, rules.dust)
         planned = min(size, self._released(best, allowed))
         seized = planned if whole else self._without_dust(low, planned)
-        quote = self.market.quote(seized) if seized else None
-        if quote is None:
+        sold = self.route.quote(seized) if seized else None
+        if sold is None:
             return self._no(Kind.SWAP, Reason.DUST, wanted=size, sold=seized)
-        realised = max(engine.multiplier_down(position, seized, quote.amount_out), self.reserve.multiplier)
-        paid = engine.terms_at(position, realised, rules.penalty)
-        sale = engine.realised(position, paid, seized, quote.amount_out)
+        sale, realised, tip, chip = self._booked(seized, sold.amount_out)
         if sale.payment == 0 or sale.cancelled == 0:
             return self._no(Kind.SWAP, Reason.EMPTY, seized=seized, payment=sale.payment)
         if engine.leaves_dust(position, seized, sale.cancelled, rules.dust):
@@ -111,16 +193,23 @@ class Pair:
             self.debt_id,
             max_seized=_ALL if whole else seized,
             limit_price=price,
-            fee_pips=self.market.pool.fee_pips,
+            route=self.route.ways,
         )
-        limit = self.case.snapshot.markets.speed.slippage_limit_bps
-        tip, chip = self._incentives(paid, sale, chip_part_of(realised, limit))
-        return Offer(self._candidate(action, sale, tip + chip, realised), self.market, quote)
+        return Offer(self._candidate(action, sale, tip + chip, realised), self.route, sold)
+
+    def _booked(self, seized: int, payment: int) -> "_Booked":
+        """Return how the engine books a sale that brought ``payment``, and what the keeper earns by it."""
+        snapshot, position = self.case.snapshot, self.position
+        realised = max(engine.multiplier_down(position, seized, payment), self.reserve.multiplier)
+        paid = engine.terms_at(position, realised, snapshot.engine.penalty)
+        sale = engine.realised(position, paid, seized, payment)
+        chip_part = chip_part_of(realised, snapshot.markets.speed.slippage_limit_bps)
+        return _Booked(sale, realised, *self._incentives(paid, sale, chip_part))
 
     def _limit_price(self, size: int, spot: int) -> int:
         """Return the realised price less the tolerance, quote units per whole token; at most the spot."""
-        quote = self.market.quote(size)
-        realised = engine.multiplier_down(self.position, size, quote.amount_out) if quote else 0
+        sold = self.route.quote(size)
+        realised = engine.multiplier_down(self.position, size, sold.amount_out) if sold else 0
         price = mul_down(min(realised, spot), self.position.sold.price)
         return price - bps_up(price, self.settings.price_tolerance_bps)
 
@@ -142,7 +231,8 @@ class Pair:
         largest = whole
         if budget < whole.seized:
             largest = engine.partial_take(self.position, self.reserve, budget)
-        optimum = self.market.pool.profit_maximising_input(self._unit_cost(), self.market.zero_for_one)
+        (market,) = self.route.parts[0].path.markets
+        optimum = market.pool.profit_maximising_input(self._unit_cost(), market.zero_for_one)
         if optimum == 0:
             return self._above_market(Kind.TAKE)
         wanted = self._within_limits(min(largest.seized, optimum), 0)
@@ -158,13 +248,13 @@ class Pair:
 
     def _take_of(self, sale: Sale, limit: int) -> Offer | Rejection:
         position = self.position
-        quote = self.market.quote(sale.seized) if sale.seized else None
-        if quote is None or sale.payment == 0 or sale.cancelled == 0:
+        sold = self.route.quote(sale.seized) if sale.seized else None
+        if sold is None or sale.payment == 0 or sale.cancelled == 0:
             return self._no(Kind.TAKE, Reason.EMPTY, seized=sale.seized, payment=sale.payment)
         tip, chip = self._incentives(self.reserve, sale)
-        profit = quote.amount_out - (sale.payment - chip)
+        profit = sold.amount_out - (sale.payment - chip)
         if profit < 0:  # the flash taker pays with what it sells, and has nothing else
-            return self._no(Kind.TAKE, Reason.UNPROFITABLE, brought=quote.amount_out, payment=sale.payment)
+            return self._no(Kind.TAKE, Reason.UNPROFITABLE, brought=sold.amount_out, payment=sale.payment)
         least = self.settings.minimum_profit + self.gas_price * self.settings.gas.take
         least -= position.owed.value_down(tip)  # is credited in the clearing house, not to the taker
         reserve_price = mul_up(self.reserve.multiplier, position.sold.price)
@@ -175,11 +265,11 @@ class Pair:
             self.debt_id,
             max_seized=limit,
             limit_price=reserve_price + bps_up(reserve_price, self.settings.price_tolerance_bps),
-            fee_pips=self.market.pool.fee_pips,
+            route=self.route.ways,
             min_profit=max(-(-least * position.owed.unit // position.owed.price), 0),
         )
-        realised = engine.multiplier_down(position, sale.seized, quote.amount_out)
-        return Offer(self._candidate(action, sale, tip + profit, realised), self.market, quote)
+        realised = engine.multiplier_down(position, sale.seized, sold.amount_out)
+        return Offer(self._candidate(action, sale, tip + profit, realised), self.route, sold)
 
     def _unit_cost(self) -> Fraction:
         """Return the debt tokens that a unit of collateral costs at the reserve, the chip taken off."""
@@ -192,10 +282,10 @@ class Pair:
 
     # ------------------------------------------------------------------------- steps
 
-    def _spot(self) -> int:
-        """Return the pool's marginal price after fees over the oracle price, as the engine rounds it."""
+    def spot(self) -> int:
+        """Return the best marginal price after fees over the oracle price, as the engine rounds it."""
         held = self.position.collateral
-        return engine.multiplier_up(self.position, held, self.market.at_spot(held))
+        return engine.multiplier_up(self.position, held, self.route.at_spot(held))
 
     def _within_limits(self, wanted: int, least_multiplier: int) -> int:
         """Return the largest sale up to ``wanted`` whose average price meets reserve and slippage limit.
@@ -214,13 +304,17 @@ class Pair:
         return low
 
     def _allowed(self, amount: int, least_multiplier: int) -> bool:
-        quote = self.market.quote(amount) if amount else None
-        if quote is None:
+        """Return whether a sale meets the reserve, and the slippage limit in whole and in each part."""
+        sold = self.route.quote(amount) if amount else None
+        if sold is None or self._slips(sold.amount_out, self.route.at_spot(amount)):
             return False
-        floor = self.market.at_spot(amount)
-        if quote.amount_out < floor - bps_down(floor, self.settings.max_slippage_bps):
-            return False
-        return quote.amount_out >= engine.payment_up(self.position, least_multiplier, amount)
+        for part, (taken, brought) in zip(self.route.parts, sold.parts, strict=True):
+            if self._slips(brought, part.path.at_spot(taken)):
+                return False
+        return sold.amount_out >= engine.payment_up(self.position, least_multiplier, amount)
+
+    def _slips(self, brought: int, at_spot: int) -> bool:
+        return brought < at_spot - bps_down(at_spot, self.settings.max_slippage_bps)
 
     def _without_dust(self, offer: Terms, seized: int) -> int:
         """Return ``seized``, or less where that leaves dust.
@@ -238,15 +332,16 @@ class Pair:
         return max(min(value * position.sold.unit // position.sold.price, seized), 0)
 
     def _astray(self) -> Rejection | None:
-        """Return why the engine would not sell here: the pool's mean price is too far from the oracle's."""
+        """Return why the engine would not sell here: a mean price is too far from the oracle's."""
         held = self.position.collateral
-        mean = self.market.at_mean(held)
-        if mean is None:
-            return None
-        multiplier = engine.multiplier_down(self.position, held, mean)
-        if abs(multiplier - WAD) <= TWAP_TOLERANCE_BPS * WAD // BPS:
-            return None
-        return self._no(Kind.SWAP, Reason.OFF_ORACLE, mean=multiplier)
+        for part in self.route.parts:
+            mean = part.path.at_mean(held)
+            if mean is None:
+                continue
+            multiplier = engine.multiplier_down(self.position, held, mean)
+            if abs(multiplier - WAD) > TWAP_TOLERANCE_BPS * WAD // BPS:
+                return self._no(Kind.SWAP, Reason.OFF_ORACLE, mean=multiplier)
+        return None
 
     def _released(self, offer: Terms, seized: int) -> int:
         pair = self.collateral_id, self.debt_id
@@ -269,11 +364,10 @@ class Pair:
         return earned if ours else earned._replace(tip=0)
 
     def _candidate(self, action: Action, sale: Sale, earned: int, realised: int) -> Candidate:
-        owed = self.position.owed
         return Candidate(
             action,
-            revenue=earned * owed.price // owed.unit,
-            gas_cost=self.gas_price * self.settings.gas.of(action.kind),
+            revenue=self._value(earned),
+            gas_cost=self.gas_price * self.settings.gas.of(action.kind, self.route.pools),
             seized=sale.seized,
             payment=sale.payment,
             repaid=sale.repaid,
@@ -281,8 +375,46 @@ class Pair:
             realised_multiplier=realised,
         )
 
+    def _value(self, earned: int) -> int:
+        owed = self.position.owed
+        return earned * owed.price // owed.unit
+
     def _above_market(self, kind: Kind) -> Rejection:
-        return self._no(kind, Reason.RESERVE_ABOVE_MARKET, reserve=self.reserve.multiplier, spot=self._spot())
+        return self._no(kind, Reason.RESERVE_ABOVE_MARKET, reserve=self.reserve.multiplier, spot=self.spot())
 
     def _no(self, kind: Kind, reason: Reason, **numbers: int) -> Rejection:
-        return Rejection(kind, reason, self.collateral_id, self.debt_id, numbers)
+        return Rejection(kind, reason, self.collateral_id, self.debt_id, numbers, self.route.ways)
+
+
+def swaps(pairs: Sequence[Pair]) -> Iterator[Offer | Rejection]:
+    """Yield the swap along each route by itself, and the best split over all along which the engine sells.
+
+    Parameters
+    ----------
+    pairs : sequence of Pair
+        The same collateral and debt, each along a single path; no two of them share a pool.
+    """
+    serving = []
+    for pair in pairs:
+        yield pair.swap()
+        if pair.refused() is None:
+            serving.append(pair)
+    if len(serving) > 1:
+        found = _split(serving)
+        if found is not None:
+            yield found
+
+
+def _split(pairs: Sequence[Pair]) -> Offer | Rejection | None:
+    """Return the swap split over several paths; None where all of it is best sold along one of them.
+
+    First for the sale that the best marginal price allows; where the limits cut it, again for what is left.
+    """
+    best = max(pairs, key=lambda pair: pair.spot())
+    wanted = best.wanted()
+    found = best.along(pairs, wanted)
+    if isinstance(found, Offer) and found.candidate.seized < wanted:
+        again = best.along(pairs, found.candidate.seized)
+        if isinstance(again, Offer) and again.candidate.net > found.candidate.net:
+            return again
+    return found

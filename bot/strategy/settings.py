@@ -13,7 +13,8 @@ from bot.strategy.timing import TimingSettings
 class GasEstimates:
     """Gas that each action takes: medians measured on the contracts, rounded up.
 
-    They only price a candidate; the limit of a transaction is set by its own simulation.
+    They only price a candidate; the limit of a transaction is set by its own simulation. A swap is through
+    one pool; each pool more, beside it or behind it, takes `pool`.
     """
 
     kick: int = 210_000
@@ -24,10 +25,11 @@ class GasEstimates:
     take: int = 340_000
     fill: int = 320_000
     poke: int = 230_000
+    pool: int = 130_000
 
-    def of(self, kind: Kind) -> int:
-        """Return the gas of an action."""
-        return int(getattr(self, kind.value))
+    def of(self, kind: Kind, pools: int = 1) -> int:
+        """Return the gas of an action that sells through so many pools."""
+        return int(getattr(self, kind.value)) + (pools - 1) * self.pool
 
 
 @dataclass(frozen=True, slots=True)

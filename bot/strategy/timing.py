@@ -59,6 +59,20 @@ def value_of_waiting(net_later: int, loss_of_waiting: float, horizon_s: int, set
         Rivals and weights.
     """
     kept = max(net_later, 0) * (BPS - settings.race_bps) // BPS
+    return kept - cost_of_a_block(loss_of_waiting, horizon_s, settings)
+
+
+def cost_of_a_block(loss_of_waiting: float, horizon_s: int, settings: TimingSettings) -> int:
+    """Return what leaving an account as it is for a block costs the lenders, weighed, WAD quote units.
+
+    Parameters
+    ----------
+    loss_of_waiting : float
+        Their expected loss over the horizon if nothing is done, quote units, not negative.
+    horizon_s : int
+        Of that loss, seconds, above zero.
+    settings : TimingSettings
+        The weight, and the time between blocks.
+    """
     share = min(settings.block_time_s / horizon_s, 1.0)
-    lost = loss_of_waiting * share * settings.care_bps / BPS
-    return kept - int(lost * 10**6) * (WAD // 10**6)
+    return int(loss_of_waiting * share * settings.care_bps / BPS * 10**6) * (WAD // 10**6)

@@ -1,6 +1,7 @@
 """What holds for every decision, on random books, prices and pools."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
@@ -10,17 +11,33 @@ from bot.domain.wad import BPS, WAD
 from bot.strategy.board import Board
 from bot.strategy.case import Case
 from bot.strategy.decide import decide
-from bot.strategy.decision import Candidate, Kind
+from bot.strategy.decision import Candidate, Kind, Way
+from bot.strategy.routes import Part, Path, Route, paths, split
 from bot.strategy.screen import MARGIN, Screen
 from bot.strategy.settings import StrategySettings
-from bot.strategy.snapshot import Snapshot
-from tests.support.snapshots import RULES, SYMBOLS, USDC, WBTC, Scene, pool_at
+from bot.strategy.snapshot import PoolView, Snapshot
+from tests.support.snapshots import RULES, SYMBOLS, UNITS, USDC, WBTC, WETH, Scene, pool_at
 
 SETTLING = (Kind.SWAP, Kind.TAKE)
 LIMITS = StrategySettings(minimum_profit=-10 * WAD, priority_fee=0)
 
 sizes = st.floats(2.3, 6.5).map(lambda exponent: 10**exponent)
 moves = st.floats(0.6, 1.5)
+
+
+@st.composite
+def more_pools(draw: st.DrawFn, prices: Mapping[str, float]) -> list[PoolView]:
+    """Return up to two dearer pools of pairs that have one, and perhaps one of the two risky assets."""
+    found = []
+    for base, symbol in ((WETH, "WETH"), (WBTC, "WBTC")):
+        if draw(st.booleans()):
+            price = prices[symbol] * draw(st.floats(0.98, 1.02))
+            found.append(pool_at(price, draw(sizes) * 30, base, fee_pips=3_000))
+    if draw(st.booleans()):
+        price = prices["WBTC"] / prices["WETH"] * draw(st.floats(0.97, 1.03))
+        worth = draw(sizes) * 30 / prices["WETH"]
+        found.append(pool_at(price, worth, WBTC, quote=WETH, fee_pips=3_000))
+    return found
 
 
 @st.composite
@@ -32,6 +49,7 @@ def scenes(draw: st.DrawFn) -> Scene:
         pools=[
             pool_at(prices["WETH"] * draw(st.floats(0.9, 1.1)), draw(sizes) * 30),
             pool_at(prices["WBTC"] * draw(st.floats(0.9, 1.1)), draw(sizes) * 30, WBTC),
+            *draw(more_pools(prices)),
         ],
         take_open=draw(st.booleans()),
         base_fee=draw(st.sampled_from([0, 20 * 10**9])),
@@ -82,16 +100,67 @@ def test_every_sale_meets_the_reserve_and_the_slippage_limit_in_turn(scene: Scen
     for candidate in settlements(snapshot):
         event(candidate.action.kind.value)
         action = candidate.action
-        assert action.debt_id is not None
-        (market,) = board.markets(action.collateral_ids[0], action.debt_id)
-        quote = market.quote(candidate.seized)
-        assert quote is not None
-        limit = market.at_spot(candidate.seized) * (BPS - LIMITS.max_slippage_bps) // BPS
-        assert quote.amount_out >= limit
+        route = route_on(board, action.route)
+        event(f"{len(route.parts)} parts, {route.pools} pools")
+        sold = route.quote(candidate.seized)
+        assert sold is not None
+        for part, (taken, brought) in zip(route.parts, sold.parts, strict=True):
+            assert brought >= limit(part.path.at_spot(taken))
+        assert sold.amount_out >= limit(route.at_spot(candidate.seized))
         # a taker may spend its chip on the price; the engine takes nothing below the reserve
         spared = candidate.reserve_multiplier * RULES.chip_bps // BPS if action.kind is Kind.TAKE else 10
         assert candidate.realised_multiplier >= candidate.reserve_multiplier - spared
-        board.sell(market, quote)
+        for move in sold.moves:
+            board.sell(*move)
+
+
+def limit(at_spot: int) -> int:
+    """Return the least that a sale must bring which would bring ``at_spot`` at the marginal price."""
+    return at_spot * (BPS - LIMITS.max_slippage_bps) // BPS
+
+
+def route_on(board: Board, ways: Sequence[Way]) -> Route:
+    """Return a decided route on the pools of a board."""
+    parts = []
+    for way in ways:
+        hops = zip(way.assets, way.assets[1:], way.fees, strict=False)
+        markets = [
+            market
+            for sold, bought, fee in hops
+            for market in board.markets(sold, bought)
+            if market.pool.fee_pips == fee
+        ]
+        assert len(markets) == len(way.fees)
+        parts.append(Part(way.weight_bps, Path(way.assets, tuple(markets))))
+    return Route(tuple(parts))
+
+
+@given(scenes(), st.sampled_from([(0, 1), (0, 2), (1, 0), (1, 2), (2, 0)]), sizes, st.floats(0.0, 50.0))
+@settings(max_examples=200, deadline=None)
+def test_no_single_path_brings_more_than_the_split(
+    scene: Scene, pair: tuple[int, int], value: float, cost: float
+) -> None:
+    board = Board(scene.pools)
+    prices = [scene.prices[symbol] or 0.0 for symbol in SYMBOLS]
+    amount = int(value / prices[pair[0]] * UNITS[pair[0]])
+    pool_cost = cost / prices[pair[1]] * UNITS[pair[1]]
+    ways = paths(board, *pair, range(3), amount)
+    shared = Counter(market.address for path in ways for market in path.markets)
+    assert set(shared.values()) <= {1}
+    route = split(ways, amount, pool_cost)
+    assert route is not None
+    sold = route.quote(amount)
+    singles = [(path, Route.along(path).quote(amount)) for path in ways]
+    if sold is None:  # more than all pools take
+        assert all(found is None for _, found in singles)
+        return
+    event(f"{len(route.parts)} of {len(ways)} ways")
+    assert sum(taken for taken, _ in sold.parts) == amount
+    net = sold.amount_out - pool_cost * route.pools
+    for path, found in singles:
+        if found is not None:
+            # a basis point of the amount is the finest share
+            assert net >= found.amount_out - pool_cost * len(path.markets) - found.amount_out * 1e-7 - 2
 
 
 @given(scenes())

@@ -37,17 +37,26 @@ def units(symbol: str, amount: float) -> int:
     return round(amount * 10**6) * UNITS[SYMBOLS.index(symbol)] // 10**6
 
 
-def pool_at(price: float, usd: float, base: int = WETH, *, fee_pips: int = 500) -> PoolView:
-    """Return a pool of an asset against USDC over the full range, worth ``usd`` on each side.
+def pool_at(
+    price: float,
+    worth: float,
+    base: int = WETH,
+    *,
+    quote: int = USDC,
+    fee_pips: int = 500,
+    mean_tick: int | None = None,
+) -> PoolView:
+    """Return a pool of two assets over the full range, worth ``worth`` of the quote asset on each side.
 
     The base is token0, so selling it is ``zero_for_one``.
     """
-    raw = Fraction(price) * UNITS[USDC] / UNITS[base]
+    raw = Fraction(price) * UNITS[quote] / UNITS[base]
     sqrt_price = isqrt((raw.numerator << 192) // raw.denominator)
-    liquidity = round(usd * UNITS[USDC] * 2**96 / sqrt_price)
+    liquidity = round(worth * UNITS[quote] * 2**96 / sqrt_price)
     nets = {-FULL_RANGE: liquidity, FULL_RANGE: -liquidity}
     pool = Pool(sqrt_price, tick_at_sqrt_price(sqrt_price), liquidity, fee_pips, 10, nets)
-    return PoolView(bytes([base + 1]) * 20, base, USDC, pool)
+    address = bytes([base + 1, quote + 1]) + fee_pips.to_bytes(18)
+    return PoolView(address, base, quote, pool, mean_tick)
 
 
 @dataclass

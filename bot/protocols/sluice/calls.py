@@ -1,6 +1,6 @@
 """Decisions to calldata, and revert data to words."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, cast
 
 from eth_abi.abi import decode, encode
@@ -23,8 +23,8 @@ _CONTRACTS: Final = (
     "price_oracle",
 )
 _PLAIN_REVERT: Final = bytes.fromhex("08c379a0")  # Error(string)
+_TOKEN_SIZE: Final = 20
 _PANIC: Final = bytes.fromhex("4e487b71")  # Panic(uint256)
-_WHOLE_BPS: Final = 10_000
 
 
 class Function:
@@ -85,6 +85,20 @@ def pool_path(token_in: str, fee_pips: int, token_out: str) -> bytes:
     return bytes.fromhex(token_in[2:]) + fee_pips.to_bytes(3, "big") + bytes.fromhex(token_out[2:])
 
 
+def packed_path(tokens: Sequence[str], fees: Sequence[int]) -> bytes:
+    """Return pools one after the other, packed: token, fee, token, and so on.
+
+    Parameters
+    ----------
+    tokens : sequence of str
+        Addresses from what is sold to what is bought.
+    fees : sequence of int
+        Fee of the pool between each two of them, in millionths.
+    """
+    hops = [pool_path(*hop) for hop in zip(tokens, fees, tokens[1:], strict=False)]
+    return hops[0] + b"".join(hop[_TOKEN_SIZE:] for hop in hops[1:])
+
+
 def route_data(*parts: tuple[int, bytes]) -> bytes:
     """Return the venue's data for a sale along one or several paths.
 
@@ -133,17 +147,18 @@ class CallBuilder:
                 return Call(self._engine, fill_data(action))
 
     def _swap(self, account: str, action: Action) -> bytes:
-        collateral_id = action.collateral_ids[0]
-        debt_id = cast("int", action.debt_id)  # every sale names its debt
-        path = pool_path(self._tokens[collateral_id], action.fee_pips, self._tokens[debt_id])
+        parts = [
+            (way.weight_bps, packed_path([self._tokens[asset_id] for asset_id in way.assets], way.fees))
+            for way in action.route
+        ]
         return _SWAP.data(
             account,
-            collateral_id,
-            debt_id,
+            action.collateral_ids[0],
+            action.debt_id,
             action.max_seized,
             action.limit_price,
             self._venue,
-            route_data((_WHOLE_BPS, path)),
+            route_data(*parts),
         )
 
     def _take(self, account: str, action: Action) -> bytes:
@@ -153,7 +168,7 @@ class CallBuilder:
             action.debt_id,
             action.max_seized,
             action.limit_price,
-            action.fee_pips,
+            action.route[0].fees[0],
             action.min_profit,
         )
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bot.protocols.sluice.calls import CallBuilder, explain_revert, route_data
 from bot.protocols.sluice.manifest import Manifest
-from bot.strategy.decision import Action, Kind
+from bot.strategy.decision import Action, Kind, Way
 from tests.support.manifests import ENGINE, TAKER, VENUE, manifest
 
 ACCOUNT = b"\xab" * 20
@@ -32,7 +32,7 @@ def builder() -> CallBuilder:
         (Action(Kind.CLEAR, ACCOUNT), "clear(address)", (TEXT,)),
         (Action(Kind.NET, ACCOUNT, (2,)), "net(address,uint8)", (TEXT, 2)),
         (
-            Action(Kind.SWAP, ACCOUNT, (0,), 2, 10**18, 5, 500),
+            Action(Kind.SWAP, ACCOUNT, (0,), 2, 10**18, 5, (Way(10_000, (0, 2), (500,)),)),
             "swap(address,uint8,uint8,uint256,uint256,address,bytes)",
             (TEXT, 0, 2, 10**18, 5, VENUE.lower(), ROUTE),
         ),
@@ -54,8 +54,18 @@ def test_a_route_names_each_path_with_its_weight() -> None:
     assert decode(["(uint16,bytes)[]"], data) == (((6_500, PATH), (3_500, other)),)
 
 
+def test_a_split_sale_is_encoded_way_by_way(builder: CallBuilder) -> None:
+    ways = Way(6_500, (0, 2), (500,)), Way(3_500, (0, 1, 2), (3_000, 500))
+    call = builder.call_for(Action(Kind.SWAP, ACCOUNT, (0,), 2, 10**18, 5, ways))
+    types = ["address", "uint8", "uint8", "uint256", "uint256", "address", "bytes"]
+    route = decode(types, call.data[4:])[-1]
+    over = TOKENS[0] + bytes.fromhex("000bb8") + TOKENS[1] + bytes.fromhex("0001f4") + TOKENS[2]
+    assert decode(["(uint16,bytes)[]"], route) == (((6_500, PATH), (3_500, over)),)
+
+
 def test_a_take_goes_through_the_flash_taker(builder: CallBuilder) -> None:
-    call = builder.call_for(Action(Kind.TAKE, ACCOUNT, (0,), 2, 2**256 - 1, 7, 3_000, 9))
+    way = Way(10_000, (0, 2), (3_000,))
+    call = builder.call_for(Action(Kind.TAKE, ACCOUNT, (0,), 2, 2**256 - 1, 7, (way,), 9))
     assert call.to == TAKER
     assert call.data[:4] == selector("takeAndSell(address,uint8,uint8,uint256,uint256,uint24,uint256)")
     types = ["address", "uint8", "uint8", "uint256", "uint256", "uint24", "uint256"]

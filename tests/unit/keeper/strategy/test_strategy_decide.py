@@ -316,7 +316,8 @@ def test_a_sale_that_would_leave_dust_leaves_more(scene: Scene, route: str) -> N
     assert chosen is not None
     assert chosen.action.max_seized == chosen.seized
     left = (235e6 - chosen.repaid) / 1e6
-    assert 100 <= left <= 125
+    # a take leaves as little as it may; a swap less than that only where its chip does not fall by it
+    assert 100 <= left <= (125 if route == "take_open" else 170)
     assert (1.3e18 - chosen.seized) * 200 / 1e18 >= 100
 
 

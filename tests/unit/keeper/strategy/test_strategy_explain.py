@@ -1,6 +1,7 @@
 """Decisions in words."""
 
 import json
+import re
 
 import pytest
 
@@ -11,7 +12,7 @@ from bot.strategy.decide import decide
 from bot.strategy.decision import Kind, Reason
 from bot.strategy.explain import KINDS, REASONS, AssetName, Teller, money, whole
 from bot.strategy.settings import StrategySettings
-from tests.support.snapshots import WBTC, Scene, pool_at
+from tests.support.snapshots import WBTC, WETH, Scene, pool_at
 
 NAMES = {0: AssetName("WETH", 18), 1: AssetName("WBTC", 8), 2: AssetName("USDC", 6)}
 
@@ -60,6 +61,28 @@ def test_a_rejection_is_told_with_the_numbers_that_prove_it() -> None:
     assert "pool pays less than the reserve" in text
     figures = {line.name: line.figure for option in options for line in option.details}
     assert figures["pool's first unit"].endswith("of the oracle price")
+
+
+def test_the_ways_of_a_split_sale_are_told_with_their_shares_and_fees() -> None:
+    scene = auctioned()
+    scene.take_open = False
+    scene.pools = [pool_at(200, 5e5), pool_at(8_000, 2e6, WBTC), pool_at(40, 1e4, WBTC, quote=WETH)]
+    first, *others = told(scene).options()
+    (way,) = [line.figure for line in first.details if line.name == "by way of"]
+    assert re.fullmatch(
+        r"[\d.]+ % WETH > USDC \(0\.05 %\); [\d.]+ % WETH > WBTC > USDC \(0\.05 % and 0\.05 %\)", way
+    )
+    told_ways = [line.figure for option in others for line in option.details if line.name == "by way of"]
+    assert told_ways == ["WETH > USDC (0.05 %)", "WETH > WBTC > USDC (0.05 % and 0.05 %)"]
+
+
+@pytest.mark.parametrize(
+    "route", [None, 7, "x", [5], [{}], [{"weight_bps": "x", "assets": 3, "fees": [None]}]]
+)
+def test_a_damaged_route_is_told_as_far_as_it_goes(route: object) -> None:
+    rejection = {"kind": "swap", "reason": "dust", "numbers": {}, "collateral_id": 0, "route": route}
+    (option,) = Teller({}, None, [rejection], NAMES).options()
+    assert option.action.endswith("(WETH)") or option.action.endswith("(WETH for asset None)")
 
 
 def test_holdings_are_whole_tokens_at_their_prices() -> None:
