@@ -1,11 +1,13 @@
 """How each kind of database is connected to: a commit is on disk, and nobody waits for ever."""
 
-from typing import Any, Final
+from pathlib import Path
+from typing import Final
 
 from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from bot.ledger.address import LedgerAddress
+from bot.ledger.sqlite import connected
 
 WAIT_MS: Final = 5_000
 """Longest wait for a lock before the database breaks it off."""
@@ -40,7 +42,7 @@ _POSTGRES: Final = {
 def engine_for(address: LedgerAddress, *, writable: bool) -> AsyncEngine:
     """Return an engine; nothing is connected yet."""
     if address.path is not None:
-        return _sqlite(address, _SQLITE_WRITER if writable else _SQLITE_READER)
+        return _sqlite(address, address.path, _SQLITE_WRITER if writable else _SQLITE_READER)
     settings = _POSTGRES if writable else {**_POSTGRES, "default_transaction_read_only": "on"}
     return create_async_engine(
         address.url,
@@ -60,17 +62,15 @@ def for_writing(engine: AsyncEngine) -> AsyncEngine:
     return engine.execution_options(**{_WRITES: True})
 
 
-def _sqlite(address: LedgerAddress, pragmas: tuple[str, ...]) -> AsyncEngine:
+def _sqlite(address: LedgerAddress, path: Path, pragmas: tuple[str, ...]) -> AsyncEngine:
     # One connection: statements queue in order, and the process never waits for a lock of its own.
-    engine = create_async_engine(address.url, pool_size=1, max_overflow=0, hide_parameters=True)
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def _prepare(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # the driver would begin by itself, and not before DDL
-        cursor = connection.cursor()
-        for pragma in pragmas:
-            cursor.execute(pragma)
-        cursor.close()
+    engine = create_async_engine(
+        address.url,
+        pool_size=1,
+        max_overflow=0,
+        hide_parameters=True,
+        async_creator=lambda: connected(path, pragmas),
+    )
 
     @event.listens_for(engine.sync_engine, "begin")
     def _begin(connection: Connection) -> None:
