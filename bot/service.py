@@ -28,6 +28,7 @@ from bot.errors import (
 )
 from bot.leadership import Leadership
 from bot.ports import (
+    Address,
     Checkpoint,
     DecisionEntry,
     Execution,
@@ -52,6 +53,7 @@ from bot.strategy.decision import Action, Candidate, Decision, Decisions
 from bot.strategy.inclusion import Inclusion
 from bot.strategy.outlook import AccountOutlook, Outlook
 from bot.strategy.predictions import PredictionBook, PredictionSettings, draw
+from bot.strategy.quotes import NOBODY, OpenQuote
 from bot.strategy.snapshot import Snapshot
 
 _log = structlog.get_logger(__name__)
@@ -323,11 +325,12 @@ class KeeperService:
                 await self._executor.execute(intents, head)
 
     def _terms(self, snapshot: Snapshot, chosen: Candidate) -> Terms:
+        deadline, sender = _bounds(chosen.action.quote)
         if self._inclusion is None:
-            return Terms()
+            return Terms(deadline=deadline, sender=sender)
         found = self._inclusion(snapshot, chosen)
         lane = Lane.URGENT if found.urgent else Lane.HOUSEKEEPING
-        return Terms(lane, found.worth, value=found.value, asset=found.asset)
+        return Terms(lane, found.worth, deadline, found.value, found.asset, sender)
 
     def _intent(self, head: Head, snapshot: Snapshot, chosen: Candidate, decision_id: int | None) -> Intent:
         account = to_checksum_address(chosen.action.account)
@@ -443,6 +446,14 @@ class RiskJournal:
         checkpoint = Checkpoint(head.number, head.hash, covariance.plain())
         await self._memory.save_checkpoint(self._protocol, checkpoint)
         self._saved = head.number
+
+
+def _bounds(offered: OpenQuote | None) -> tuple[int | None, Address | None]:
+    """Return until when, and by whom alone, a dealer's quote may be filled; None where anything goes."""
+    if offered is None:
+        return None, None
+    filler = offered.quote.filler
+    return offered.quote.deadline, None if filler == NOBODY else Address(to_checksum_address(filler))
 
 
 def _reasons(decision: Decision) -> object:

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+from eth_utils.address import to_checksum_address
 
 from bot.errors import BookDivergedError, EndpointUnreachableError, MalformedAnswerError, RpcError
 from bot.ports import (
@@ -24,10 +25,12 @@ from bot.ports import (
 from bot.service import KeeperService, ServiceOptions
 from bot.strategy.decide import decide
 from bot.strategy.decision import Action, Decisions
+from bot.strategy.inclusion import Inclusions
+from bot.strategy.quotes import NOBODY, FirmQuote, OpenQuote
 from bot.strategy.settings import StrategySettings
 from bot.strategy.snapshot import Snapshot
 from tests.support.keeper import a_head
-from tests.support.snapshots import Scene
+from tests.support.snapshots import KEEPER, NOW, USDC, WETH, Scene, units
 
 SETTINGS = StrategySettings(priority_fee=0)
 BOOK_WRONG = BookDivergedError("account", 1, 2)
@@ -126,7 +129,7 @@ class Stage:
 
     # ------------------------------------------------------------------------------ run
 
-    def service(self, options: ServiceOptions | None = None) -> KeeperService:
+    def service(self, options: ServiceOptions | None = None, inclusion: Any = None) -> KeeperService:
         return KeeperService(
             feed=self,
             protocol=self,
@@ -134,6 +137,7 @@ class Stage:
             executor=self,  # type: ignore[arg-type]
             ledger=self,  # type: ignore[arg-type]
             acknowledger=self,
+            inclusion=inclusion,
             options=options,
         )
 
@@ -309,6 +313,34 @@ async def test_an_intent_names_its_decision_and_is_new_on_every_head() -> None:
     assert stage.intents[0].call.data == b"kick"
     account = stage.intents[0].account
     assert stage.intents[0].key == f"sluice:{account}:{a_head(7).hash}:kick"
+
+
+@pytest.mark.parametrize("appraised", [False, True])
+@pytest.mark.parametrize(("filler", "sender"), [(NOBODY, None), (KEEPER, to_checksum_address(KEEPER))])
+async def test_a_fill_ends_with_its_quote_and_is_sent_by_its_filler(
+    filler: bytes, sender: str | None, appraised: bool
+) -> None:
+    scene = Scene()
+    scene.auction(scene.account({"WETH": 100}, {"USDC": 18_000}), ["WETH"], age=300)
+    account = (0).to_bytes(20)
+    limits = (199 * 10**6, 1, units("WETH", 100), 1, NOW + 36)
+    quote = FirmQuote(b"\xd0" * 20, account, 0, WETH, USDC, *limits, filler, callback=False)
+    snapshot = replace(scene.shoot(), quotes={account: (OpenQuote(quote, b"\1" * 65),)})
+    stage = Stage(heads(7))
+    stage.snapshot = lambda _: snapshot  # type: ignore[method-assign]
+    service = stage.service(inclusion=Inclusions(SETTINGS).of if appraised else None)
+    await stage.play(service=service)
+    (intent,) = stage.intents
+    assert intent.call.data == b"fill"
+    assert intent.terms.deadline == NOW + 36
+    assert intent.terms.sender == sender
+    assert (intent.terms.value > 0) is appraised
+
+
+async def test_what_rests_on_no_quote_has_neither_deadline_nor_sender() -> None:
+    stage = Stage(heads(7), unhealthy())
+    await stage.play()
+    assert (stage.intents[0].terms.deadline, stage.intents[0].terms.sender) == (None, None)
 
 
 async def test_a_decision_to_wait_is_written_once_for_the_same_reasons() -> None:
