@@ -1,12 +1,13 @@
 """Finding out what became of transactions that were sent."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
 
 from bot.chain import codec
 from bot.errors import RpcError
+from bot.execution.nonce_use import used_by
 from bot.ports import (
     Address,
     Appraise,
@@ -40,7 +41,7 @@ _HEADS_COMPARED = 128
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """An open transaction without a receipt.
+    """An open transaction whose nonce the chain has not used yet.
 
     Parameters
     ----------
@@ -116,14 +117,14 @@ class Tracker:
                 verdicts.append(_beaten(row, landed[1]))
                 settlements.append(self._settlement(*landed))
             elif signed.nonce < used_before:
-                verdicts.append(self._usurped(row, signed, head))
+                verdicts += await self._usurped(row, signed, {signed.hash, *others}, head)
         changed = await self._ledger.conclude(verdicts, settlements) if verdicts or settlements else []
         _report(changed)
         settled = {row.id for row in changed}
         waiting = [
             Waiting(row, signed, bool(rivals.get(signed.nonce)))
             for row, signed in rows
-            if row.id not in settled
+            if row.id not in settled and signed.nonce >= used
         ]
         return Tracked(changed, waiting)
 
@@ -158,10 +159,19 @@ class Tracker:
         earns = receipt.succeeded and not row.cancels
         return Settlement(row.id, receipt, self._appraise(row.intent.protocol, receipt) if earns else None)
 
-    def _usurped(self, row: Transaction, signed: Signed, head: Head) -> Verdict:
-        _log.warning("foreign_nonce", signer=self._sender, nonce=signed.nonce, account=row.intent.account)
-        used_by = max(head.number - _LOST_AFTER_HEADS, 0)
-        return Verdict(row.id, Outcome.DROPPED, "another transaction used its nonce", used_by)
+    async def _usurped(
+        self, row: Transaction, signed: Signed, ours: Container[Hash32], head: Head
+    ) -> list[Verdict]:
+        """Judge a row whose nonce is used and that has no receipt, by what the chain holds in its place."""
+        height = max(head.number - _LOST_AFTER_HEADS, 0)
+        user = await used_by(self._rpc, self._sender, signed, row.planned_block, height)
+        said = {"signer": self._sender, "nonce": signed.nonce, "account": row.intent.account}
+        if user in ours:
+            _log.warning("receipt_late", hash=user, **said)
+            return []
+        _log.warning("foreign_nonce", used_by=user, **said)
+        reason = f"{user or 'another transaction'} used its nonce"
+        return [Verdict(row.id, Outcome.DROPPED, reason, height)]
 
 
 async def missed_reorg(rpc: Rpc, ledger: Ledger) -> Head | None:

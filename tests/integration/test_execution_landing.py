@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bot.errors import EndpointUnreachableError
+from bot.errors import EndpointUnreachableError, RpcError
 from bot.ports import Call, Outcome
 from tests.support.anvil import Client, anvil
 from tests.support.landing import (
@@ -17,6 +18,7 @@ from tests.support.landing import (
     KEEPER,
     Cutter,
     Signal,
+    Wrapper,
     count,
     deploy,
     head_of,
@@ -194,6 +196,59 @@ async def test_a_nonce_used_from_elsewhere_drops_ours_and_the_next_one_fits(
         (landed,) = await keeper.executor.track(mine(node))
         assert landed.outcome is Outcome.INCLUDED
     assert count(node, counter) == 1
+
+
+class Reticent(Wrapper):
+    """A node that has blocks but no receipts, and no state of the past if told so."""
+
+    def __init__(self, *, forgets: bool = False) -> None:
+        self.late = True
+        self.forgets = forgets
+
+    async def through(self, name: str, attribute: Any, arguments: Any, options: Any) -> Any:
+        if name == "batch" and self.late:
+            return [
+                None if call.method == "eth_getTransactionReceipt" else answer
+                for call, answer in zip(arguments[0], await attribute(*arguments), strict=True)
+            ]
+        if name == "request" and self.forgets and arguments[0] == "eth_getTransactionCount":
+            raise RpcError(arguments[0], -32000, "the state of that block is gone")
+        return await attribute(*arguments, **options)
+
+
+@pytest.mark.parametrize("forgets", [False, True])
+async def test_a_transaction_in_a_block_is_ours_however_late_its_receipt(
+    node: Client, ledger_path: Path, forgets: bool
+) -> None:
+    counter = deploy(node, COUNTER)
+    mine(node, 9)
+    reticent = Reticent(forgets=forgets)
+    async with running(port_of(node), ledger_path, wrap=reticent.wrap) as keeper:
+        (sent,) = await keeper.executor.execute([intent(counter, "a")], head_of(node))
+        for blocks in (1, 3, 20):
+            assert await keeper.executor.track(mine(node, blocks)) == []
+        (waits,) = await keeper.ledger.open_transactions()
+        assert (waits.signed.hash if waits.signed else None, waits.outcome) == (sent.hash, Outcome.SUBMITTED)
+        assert node.call("txpool_status") == {"pending": "0x0", "queued": "0x0"}, "nothing is pressed"
+        reticent.late = False
+        (landed,) = await keeper.executor.track(mine(node))
+        assert landed.outcome is Outcome.INCLUDED
+    assert count(node, counter) == 1
+
+
+@pytest.mark.parametrize("forgets", [False, True])
+async def test_who_used_a_nonce_is_named_where_the_node_can_tell(
+    node: Client, ledger_path: Path, forgets: bool
+) -> None:
+    counter = deploy(node, COUNTER)
+    async with running(port_of(node), ledger_path, wrap=Reticent(forgets=forgets).wrap) as keeper:
+        (sent,) = await keeper.executor.execute([intent(counter, "a")], head_of(node))
+        node.call("anvil_dropTransaction", sent.hash)
+        foreign = {"from": KEEPER, "to": KEEPER, "nonce": hex(sent.nonce or 0)}
+        usurper = node.call("eth_sendTransaction", foreign)
+        (dropped,) = await keeper.executor.track(mine(node, 20))
+        named = "another transaction" if forgets else usurper
+        assert (dropped.outcome, dropped.reason) == (Outcome.DROPPED, f"{named} used its nonce")
 
 
 async def test_a_transaction_that_the_pool_forgot_is_sent_again(node: Client, ledger_path: Path) -> None:
