@@ -30,6 +30,8 @@ KEEPER = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 NODE_FLAGS = ("--hardfork", "prague", "--accounts", "10")
 ALL = 2**256 - 1
 Q96 = 2**96
+SPACINGS = {500: 10, 3_000: 60}
+"""Tick spacing by fee, as Uniswap's factory knows them."""
 
 
 def plain_call(signature: str, *arguments: Any) -> bytes:
@@ -161,8 +163,9 @@ class World:
         sqrt_price = starting_price(
             self.config.asset(pool.base), self.config.asset(pool.quote), token0.symbol == pool.base
         )
+        spacing = SPACINGS[pool.fee_pips]
         low, high = (
-            min(tick_at_sqrt_price(int(sqrt_price * sqrt(factor))), MAX_TICK) // 10 * 10
+            min(tick_at_sqrt_price(int(sqrt_price * sqrt(factor))), MAX_TICK) // spacing * spacing
             for factor in (1 - width, 1 + width)
         )
         types = "(address,address,uint24,int24,int24,uint256,uint256,uint256,uint256,address,uint256)"
@@ -179,18 +182,20 @@ class World:
         self.send(self.owner, router, selector(f"exactInputSingle({types})") + encode([types], [order]))
 
     def follow_oracle(self, symbol: str, window: int = 200) -> None:
-        """Trade an asset's pool to the oracle's price, and let its mean of the last minutes get there."""
+        """Trade an asset's pools to the oracle's price, and let their mean of the last minutes get there."""
         base, quote = self.manifest.asset(symbol), self.manifest.asset("USDC")
         answer = int.from_bytes(self.view(base.feed, plain_call("latestRoundData()"))[32:64])
         price = Fraction(answer * 10**quote.decimals, 10 ** (base.feed_decimals + base.decimals))
         base_first = int(base.token, 16) < int(quote.token, 16)
         wanted = sqrt_price_x96(price if base_first else 1 / price)
-        for sold, bought in ((symbol, "USDC"), ("USDC", symbol)):
-            self._trade_to(sold, bought, wanted)
+        for pool in self.manifest.pools:
+            if (pool.base, pool.quote) == (symbol, "USDC"):
+                self._trade_to(symbol, "USDC", wanted, pool.fee_pips)
+                self._trade_to("USDC", symbol, wanted, pool.fee_pips)
         self.advance(window)
         self.refresh()
 
-    def _trade_to(self, sold: str, bought: str, sqrt_price: int, fee_pips: int = 500) -> None:
+    def _trade_to(self, sold: str, bought: str, sqrt_price: int, fee_pips: int) -> None:
         """Sell until the pool's price is there; nothing where it lies the other way."""
         tokens = (self.manifest.asset(sold).token, self.manifest.asset(bought).token)
         router, units = self.manifest.uniswap_v3.swap_router, self.units(sold, 10**9)
