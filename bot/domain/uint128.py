@@ -26,11 +26,12 @@ class UInt128Array:
         The limbs; shared, not copied.
     """
 
-    __slots__ = ("_high", "_low")
+    __slots__ = ("_floats", "_high", "_low")
 
     def __init__(self, high: npt.NDArray[np.uint64], low: npt.NDArray[np.uint64]) -> None:
         self._high = high
         self._low = low
+        self._floats: FloatArray | None = None
 
     @classmethod
     def zeros(cls, rows: int, columns: int) -> "UInt128Array":
@@ -85,8 +86,21 @@ class UInt128Array:
         return [high << LIMB | low for high, low in pairs]
 
     def floats(self) -> FloatArray:
-        """Return all as float64, each within one part in 2^52."""
-        return self._high.astype(np.float64) * 2.0**LIMB + self._low
+        """Return all as float64, each within one part in 2^52; for a frozen array the same each time."""
+        if self._floats is not None:
+            return self._floats
+        floats = self._high.astype(np.float64) * 2.0**LIMB + self._low
+        if not self._high.flags.writeable:
+            floats.flags.writeable = False
+            self._floats = floats
+        return floats
+
+    def floats_of(self, rows: npt.NDArray[np.intp]) -> FloatArray:
+        """Return some rows as `floats` does."""
+        if self._floats is not None:
+            picked: FloatArray = self._floats[rows]
+            return picked
+        return self._high[rows].astype(np.float64) * 2.0**LIMB + self._low[rows]
 
     def resized(self, rows: int, columns: int) -> "UInt128Array":
         """Return a larger copy, zero where it grew."""

@@ -43,6 +43,8 @@ def decide(snapshot: Snapshot, settings: StrategySettings) -> Decisions:
     cases = [Case.of(snapshot, int(row)) for row in screen.suspects]
     cases = [case for case in cases if case.flagged or not case.healthy]
     outlook = outlook_of(snapshot, settings.outlook, settings.max_slippage_bps / BPS)
+    if outlook is not None:
+        outlook.look_at([case.row for case in cases])
     cases.sort(key=lambda case: urgency(case, outlook, settings.gas))
     chooser = _Chooser(snapshot, settings, outlook)
     read = pokes(snapshot, cases, settings, gas_price(snapshot, settings))
@@ -67,7 +69,7 @@ def urgency(case: Case, outlook: Outlook | None, gas: GasEstimates) -> tuple[flo
     gas : GasEstimates
         Gas of each action.
     """
-    avoided = 0.0 if outlook is None or case.healthy else float(outlook.loss_of_waiting[case.row])
+    avoided = 0.0 if outlook is None or case.healthy else outlook.account(case.row).loss_of_waiting
     if not avoided >= NEGLIGIBLE_LOSS:
         avoided = 0.0
     balance = case.balance
@@ -206,7 +208,7 @@ class _Chooser:
         outlook = self._outlook
         if outlook is None:
             return 0
-        loss = float(outlook.loss_of_waiting[case.row])
+        loss = outlook.account(case.row).loss_of_waiting
         return cost_of_a_block(loss, outlook.horizon_s, self._settings.timing)
 
     def _repairs(self, case: Case) -> Iterator[Offer]:
@@ -261,7 +263,7 @@ class _Chooser:
             return None
         loss, horizon = 0.0, 1
         if self._outlook is not None:
-            loss, horizon = float(self._outlook.loss_of_waiting[case.row]), self._outlook.horizon_s
+            loss, horizon = self._outlook.account(case.row).loss_of_waiting, self._outlook.horizon_s
         least = self._settings.minimum_profit
         value = least + value_of_waiting(later.candidate.net - least, loss, horizon, timing)
         if value <= best.candidate.net:

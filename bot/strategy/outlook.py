@@ -12,8 +12,10 @@ driftless geometric Brownian motions.
 Ranking and forecasting only: whatever is sent rests on the exact twin.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import cached_property
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +23,7 @@ import numpy.typing as npt
 from bot.domain import risk
 from bot.domain._validation import FloatArray
 from bot.domain.lending import VIRTUAL_ASSETS, VIRTUAL_SHARES
+from bot.domain.uint128 import UInt128Array
 from bot.domain.volatility import Estimate, Limits, LiveCovariance
 from bot.domain.wad import WAD
 from bot.errors import InvalidInputError
@@ -90,14 +93,14 @@ class AccountOutlook(NamedTuple):
     distance: float
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Outlook:
     """What is expected of every account over the horizon; arrays by row of the snapshot, read-only.
 
     An account without debt is safe: infinite health and distance, zero elsewhere. One that cannot be priced
-    has NaN throughout.
+    has NaN throughout. The arrays are made when one of them is first asked for: a decision needs the few
+    accounts that it is about, which `account` tells by themselves.
 
-    Parameters
+    Attributes
     ----------
     horizon_s : int
         Seconds.
@@ -105,40 +108,102 @@ class Outlook:
         Volatilities and correlations that it rests on.
     learnt : bool
         Whether it rests on what was learnt from the feeds' history, or on Brownian motions.
-    health : (n,) array
-        Health factor HF.
-    solvency : (n,) array
-        V / D.
-    volatility : (n,) array
-        Of ln HF, a year.
-    liquidatable : (n,) array
-        Probability that HF touches 1; 1 where it is there.
-    insolvency : (n,) array
-        Probability that V / D touches 1.
-    expected_loss : (n,) array
-        Debt expected to stay uncovered if the account is sold in full at the end of the horizon within the
-        slippage limit, and nothing before, quote units.
-    loss_of_waiting : (n,) array
-        The part of it that selling now would avoid, quote units.
-    distance : (n,) array
-        Distance to default DD: deviations of ln HF over the settings' time to HF 1.
     """
 
-    horizon_s: int
-    estimate: Estimate
-    learnt: bool
-    health: FloatArray
-    solvency: FloatArray
-    volatility: FloatArray
-    liquidatable: FloatArray
-    insolvency: FloatArray
-    expected_loss: FloatArray
-    loss_of_waiting: FloatArray
-    distance: FloatArray
+    def __init__(
+        self, snapshot: Snapshot, settings: OutlookSettings, slippage: float, basis: "_Basis"
+    ) -> None:
+        self.horizon_s: Final = settings.horizon_s
+        self.estimate: Final = basis.estimate
+        self.learnt: Final = basis.model is not None
+        self._snapshot: Final = snapshot
+        self._settings: Final = settings
+        self._slippage: Final = slippage
+        self._model: Final = basis.model
+        self._known: dict[int, AccountOutlook] = {}
+
+    @property
+    def health(self) -> FloatArray:
+        """Health factor HF."""
+        return self._columns["health"]
+
+    @property
+    def solvency(self) -> FloatArray:
+        """V / D."""
+        return self._columns["solvency"]
+
+    @property
+    def volatility(self) -> FloatArray:
+        """Of ln HF, a year."""
+        return self._columns["volatility"]
+
+    @property
+    def liquidatable(self) -> FloatArray:
+        """Probability that HF touches 1; 1 where it is there."""
+        return self._columns["liquidatable"]
+
+    @property
+    def insolvency(self) -> FloatArray:
+        """Probability that V / D touches 1."""
+        return self._columns["insolvency"]
+
+    @property
+    def expected_loss(self) -> FloatArray:
+        """Debt expected to stay uncovered if nothing is done before the end of the horizon, quote units.
+
+        The account is sold in full then, within the slippage limit.
+        """
+        return self._columns["expected_loss"]
+
+    @property
+    def loss_of_waiting(self) -> FloatArray:
+        """The part of the expected loss that selling now would avoid, quote units."""
+        return self._columns["loss_of_waiting"]
+
+    @property
+    def distance(self) -> FloatArray:
+        """Distance to default DD: deviations of ln HF over the settings' time to HF 1."""
+        return self._columns["distance"]
+
+    def look_at(self, rows: Sequence[int]) -> None:
+        """Find out about some accounts, all at once, for `account` to tell."""
+        if rows:
+            columns = self._forecast(np.array(rows, np.intp))
+            parts = zip(*(columns[name].tolist() for name in AccountOutlook._fields), strict=True)
+            self._known.update(zip(rows, (AccountOutlook(*part) for part in parts), strict=True))
 
     def account(self, row: int) -> AccountOutlook:
         """Return one row."""
-        return AccountOutlook(*(float(getattr(self, name)[row]) for name in AccountOutlook._fields))
+        if row not in self._known:
+            self.look_at([row])
+        return self._known[row]
+
+    @cached_property
+    def _columns(self) -> Mapping[str, FloatArray]:
+        columns = self._forecast(None)
+        for column in columns.values():
+            column.flags.writeable = False
+        return columns
+
+    def _forecast(self, wanted: npt.NDArray[np.intp] | None) -> dict[str, FloatArray]:
+        """Return the columns of some rows, or of all."""
+        values = _Values(self._snapshot, wanted)
+        rows = np.flatnonzero(values.indebted & ~values.blind)
+        found = values.of(rows).forecast(self.estimate, self._model, self._settings, self._slippage)
+        safe = {"health": np.inf, "solvency": np.inf, "distance": np.inf}
+        columns = {}
+        for name, known in found.items():
+            column = columns[name] = np.full(len(values.blind), safe.get(name, 0.0))
+            column[values.blind] = np.nan
+            column[rows] = known
+        return columns
+
+
+class _Basis(NamedTuple):
+    """What a forecast rests on."""
+
+    estimate: Estimate
+    model: risk.LearntModel | None
 
 
 def outlook_of(snapshot: Snapshot, settings: OutlookSettings, slippage: float) -> Outlook | None:
@@ -167,18 +232,7 @@ def outlook_of(snapshot: Snapshot, settings: OutlookSettings, slippage: float) -
     model = _learnt(snapshot, live, settings) if settings.learn else None
     if model is not None:
         estimate = _forecast(snapshot, live, model, limits, estimate)
-    values = _Values(snapshot)
-    rows = np.flatnonzero(values.indebted & ~values.blind)
-    found = values.of(rows).forecast(estimate, model, settings, slippage)
-    columns = {"health": np.inf, "solvency": np.inf, "distance": np.inf}
-    arrays = {}
-    for name, known in found.items():
-        column = np.full(len(values.blind), columns.get(name, 0.0))
-        column[values.blind] = np.nan
-        column[rows] = known
-        column.flags.writeable = False
-        arrays[name] = column
-    return Outlook(settings.horizon_s, estimate, model is not None, **arrays)
+    return Outlook(snapshot, settings, slippage, _Basis(estimate, model))
 
 
 def _learnt(snapshot: Snapshot, live: LiveCovariance, settings: OutlookSettings) -> risk.LearntModel | None:
@@ -207,10 +261,10 @@ def _forecast(
 class _Values:
     """Values of what accounts hold and owe, quote units, (assets, n): long rows are what numpy is fast at."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        positions, assets = snapshot.positions, snapshot.assets
-        held = np.ascontiguousarray(positions.collateral.floats().T)
-        owed = np.ascontiguousarray(positions.debt_shares.floats().T)
+    def __init__(self, snapshot: Snapshot, rows: npt.NDArray[np.intp] | None) -> None:
+        assets = snapshot.assets
+        held = _transposed(snapshot.positions.collateral, rows)
+        owed = _transposed(snapshot.positions.debt_shares, rows)
         refused = np.array([asset.price is None for asset in assets], np.bool_)
         used = (held[refused] > 0.0) | (owed[refused] > 0.0)
         self.indebted: npt.NDArray[np.bool_] = (owed > 0.0).any(axis=0)
@@ -289,6 +343,12 @@ def _ratio(above: FloatArray, below: FloatArray, covariance: FloatArray) -> _Rat
     short = moved.sum(axis=0) < 0.0
     moved *= exposures
     return _Ratio(total / owed, np.sqrt(np.maximum(moved.sum(axis=0), 0.0)), drift, short)
+
+
+def _transposed(amounts: UInt128Array, rows: npt.NDArray[np.intp] | None) -> FloatArray:
+    """Return some rows, or all, as columns of their own."""
+    floats = amounts.floats() if rows is None else amounts.floats_of(rows)
+    return np.array(floats.T, order="C")
 
 
 def _column(values: list[float]) -> FloatArray:

@@ -1,5 +1,6 @@
 """Health of every account at once, in floats, to find the few that deserve exact arithmetic."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -33,15 +34,25 @@ class Screen:
         collateral, shares = positions.collateral.floats(), positions.debt_shares.floats()
         weighted = collateral @ np.array([_collateral_weight(asset) for asset in snapshot.assets])
         owed = shares @ np.array([_debt_weight(asset) for asset in snapshot.assets])
-        refused = np.array([asset.price is None for asset in snapshot.assets], np.bool_)
-        in_debt = (shares > 0.0).any(axis=1)
-        blind = in_debt & (((collateral > 0.0) | (shares > 0.0)) & refused).any(axis=1)
+        blind = _blind(collateral, shares, snapshot.assets)
         self.health: npt.NDArray[np.float64] = np.full(len(weighted), np.inf)
         np.divide(weighted, owed, out=self.health, where=owed > 0.0)
         self.health[blind] = np.nan
         near = self.health < 1.0 + MARGIN
         self.suspects: npt.NDArray[np.intp] = np.flatnonzero((near | positions.flagged) & ~blind)
         self.unpriced = int(np.count_nonzero(blind))
+
+
+def _blind(
+    collateral: npt.NDArray[np.float64], shares: npt.NDArray[np.float64], assets: Sequence[Asset]
+) -> npt.NDArray[np.bool_]:
+    """Return which accounts are in debt and use an asset whose price the oracle refuses."""
+    blind = np.zeros(len(shares), np.bool_)
+    refused = [asset.asset_id for asset in assets if asset.price is None]
+    if refused:
+        used = (collateral[:, refused] > 0.0) | (shares[:, refused] > 0.0)
+        np.logical_and(used.any(axis=1), (shares > 0.0).any(axis=1), out=blind)
+    return blind
 
 
 def _collateral_weight(asset: Asset) -> float:

@@ -18,6 +18,7 @@ class Book:
     """Balances and flags of every account that ever appeared in a log.
 
     Rows are never reused: a row means the same account for as long as the process lives, across reorgs.
+    Columns are read by anybody, and written by the methods of this class alone.
 
     Parameters
     ----------
@@ -26,6 +27,7 @@ class Book:
     """
 
     __slots__ = (
+        "_picture",
         "_rows",
         "accounts",
         "collateral",
@@ -38,6 +40,7 @@ class Book:
 
     def __init__(self, columns: int = 0) -> None:
         self._rows: dict[bytes, int] = {}
+        self._picture: Positions | None = None
         self.accounts: list[bytes] = []
         self.collateral = UInt128Array.zeros(_FIRST_ROWS, columns)
         self.debt_shares = UInt128Array.zeros(_FIRST_ROWS, columns)
@@ -107,6 +110,7 @@ class Book:
 
     def quarantine(self, row: int) -> None:
         """Keep an account empty from now on, whatever logs say: what is known of it makes no sense."""
+        self._picture = None
         self.quarantined |= {row}
         for table in (self.collateral, self.debt_shares):
             for column in range(table.shape[1]):
@@ -115,6 +119,7 @@ class Book:
 
     def release(self, row: int, columns: LensColumns, index: int) -> None:
         """Take an account out of quarantine, as it stands in row ``index`` of what was read."""
+        self._picture = None
         self.quarantined -= {row}
         for table, found in ((self.collateral, columns.collateral), (self.debt_shares, columns.debt_shares)):
             for column in range(table.shape[1]):
@@ -138,6 +143,7 @@ class Book:
         """Return the account's row, made if it is new."""
         known = self._rows.get(account)
         if known is None:
+            self._picture = None
             known = self._rows[account] = len(self.accounts)
             self.accounts.append(account)
         if known >= len(self.flagged):
@@ -149,6 +155,7 @@ class Book:
         return self._rows.get(account)
 
     def _grow(self, row: int) -> None:
+        self._picture = None
         rows = max(2 * len(self.flagged), row + 1)
         added = rows - len(self.flagged)
         columns = self.collateral.shape[1]
@@ -160,6 +167,7 @@ class Book:
 
     def widen(self, columns: int) -> None:
         """Make room for newly listed assets."""
+        self._picture = None
         rows = self.collateral.shape[0]
         self.collateral = self.collateral.resized(rows, columns)
         self.debt_shares = self.debt_shares.resized(rows, columns)
@@ -168,16 +176,33 @@ class Book:
         """Change a balance; raises `InvalidInputError` if it would turn negative."""
         row = self.row(account)  # first: it may put larger columns in place of these
         if row not in self.quarantined:
+            self._picture = None
             self.collateral[row, asset_id] += amount
 
     def add_debt(self, account: bytes, asset_id: int, shares: int) -> None:
         """Change a debt; raises `InvalidInputError` if it would turn negative."""
         row = self.row(account)
         if row not in self.quarantined:
+            self._picture = None
             self.debt_shares[row, asset_id] += shares
 
+    def flag(self, row: int, *, flagged: bool, epoch: int) -> None:
+        """Note whether an auction runs, and the epoch of the account."""
+        self._picture = None
+        self.flagged[row], self.epoch[row] = flagged, epoch
+
+    def take_risk(self, row: int, block: int) -> None:
+        """Note the block of the account's last borrow or withdrawal."""
+        self._picture = None
+        self.risk_block[row] = block
+
     def frozen(self) -> Positions:
-        """Return a read-only copy of all rows for a snapshot."""
+        """Return a read-only copy of all rows for a snapshot; the same one until something changes."""
+        if self._picture is None:
+            self._picture = self._pictured()
+        return self._picture
+
+    def _pictured(self) -> Positions:
         rows = min(len(self.accounts), len(self.flagged))
         flagged, risk_block = self.flagged[:rows].copy(), self.risk_block[:rows].copy()
         flagged.flags.writeable = risk_block.flags.writeable = False

@@ -83,14 +83,14 @@ def _released(state: State, event: Event, place: _Place) -> None:
 def _withdrew(state: State, event: Event, place: _Place) -> None:
     _released(state, event, place)
     row = state.book.row(event.fields["account"])
-    state.book.risk_block[row] = place.block
+    state.book.take_risk(row, place.block)
 
 
 def _borrowed(state: State, event: Event, place: _Place) -> None:
     fields = event.fields
     state.book.add_debt(fields["account"], fields["assetId"], fields["shares"])
     row = state.book.row(fields["account"])
-    state.book.risk_block[row] = place.block
+    state.book.take_risk(row, place.block)
 
 
 def _repaid(state: State, event: Event, place: _Place) -> None:
@@ -105,8 +105,7 @@ def _netted(state: State, event: Event, place: _Place) -> None:
 
 def _flag_set(state: State, event: Event, place: _Place) -> None:
     row = state.book.row(event.fields["account"])
-    state.book.flagged[row] = event.fields["flagged"]
-    state.book.epoch[row] = event.fields["epoch"]
+    state.book.flag(row, flagged=event.fields["flagged"], epoch=event.fields["epoch"])
     auction = state.auctions.get(row)
     if auction is not None and auction.epoch != event.fields["epoch"]:
         del state.auctions[row]  # a redo is announced, under its new epoch, before the old flag falls
