@@ -10,16 +10,16 @@ are kept for it.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import structlog
 
-from bot.execution.finish import finish
+from bot.execution.finish import finish, together
 from bot.execution.guard import Guard, Unlimited
 from bot.execution.options import ExecutorOptions
 from bot.execution.simulation import Simulator, Trial
 from bot.execution.tracking import missed_reorg
-from bot.execution.writer import Account, Surroundings, Writer
+from bot.execution.writer import Account, Standing, Surroundings, Writer
 from bot.ports import (
     Appraise,
     Call,
@@ -202,12 +202,20 @@ class TransactionExecutor:
             if row.signer is not None and row.signed is not None and not row.cancels
         ]
         trials = [Trial(writer.account.address, intent.call) for writer, intent in work]
-        results = await self._simulator.run(trials, head, after=pending)
+        # What does not depend on each other is asked for at the same time.
+        results, standings = await together(
+            self._simulator.run(trials, head, after=pending), _standings(writer for writer, _ in work)
+        )
         # From here on a cancelled caller waits: a half-done step is finished, not torn.
-        return await finish(self._land(work, results, head))
+        return await finish(self._land(work, results, standings, open_rows, head))
 
     async def _land(
-        self, work: Sequence[tuple[Writer, Intent]], results: Sequence[SimulationResult], head: Head
+        self,
+        work: Sequence[tuple[Writer, Intent]],
+        results: Sequence[SimulationResult],
+        standings: Mapping[Writer, Standing],
+        open_rows: Sequence[Transaction],
+        head: Head,
     ) -> list[Execution]:
         """Let each account land its part, all at the same time."""
         parts: dict[int, tuple[Writer, list[Intent], list[SimulationResult]]] = {}
@@ -216,7 +224,10 @@ class TransactionExecutor:
             intents.append(intent)
             trials.append(result)
         landed = await asyncio.gather(
-            *(writer.land(intents, trials, head) for writer, intents, trials in parts.values()),
+            *(
+                writer.land(intents, trials, head, standings[writer], open_rows)
+                for writer, intents, trials in parts.values()
+            ),
             return_exceptions=True,
         )
         executions: list[Execution] = []
@@ -225,6 +236,14 @@ class TransactionExecutor:
                 raise part
             executions += part
         return executions
+
+
+async def _standings(writers: Iterable[Writer]) -> dict[Writer, Standing]:
+    """Return where each account stands."""
+    found: dict[Writer, Standing] = {}
+    for writer in dict.fromkeys(writers):
+        found[writer] = await writer.standing()
+    return found
 
 
 def _unique(intents: Sequence[Intent]) -> list[Intent]:

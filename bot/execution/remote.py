@@ -6,7 +6,7 @@ from eth_account import Account
 from eth_account.typed_transactions.typed_transaction import TypedTransaction
 from eth_utils.crypto import keccak
 from hexbytes import HexBytes
-from rlp.exceptions import RLPException  # type: ignore[import-untyped]
+from rlp.exceptions import RLPException
 
 from bot.chain import codec
 from bot.errors import SignatureInvalidError

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import structlog
 
@@ -74,6 +75,21 @@ class Account:
     route: Route | None = None
 
 
+class Standing(NamedTuple):
+    """An account as its node knows it.
+
+    Parameters
+    ----------
+    nonce : int
+        The first that neither the chain nor the node's pool has used.
+    balance : int
+        Wei at the newest head.
+    """
+
+    nonce: int
+    balance: int
+
+
 @dataclass(slots=True)
 class Draft:
     """What is about to be landed: rows with their trials, fees, signatures and verdicts so far."""
@@ -128,11 +144,43 @@ class Writer:
                 await self._heal(tracked.waiting, head)
         return changed
 
+    async def standing(self) -> Standing:
+        """Ask the node where the account stands; one that signs nothing stands nowhere."""
+        if self.account.signer is None:
+            return Standing(0, 0)
+        calls = [
+            RpcCall("eth_getTransactionCount", [self.account.address, "pending"]),
+            RpcCall("eth_getBalance", [self.account.address, "latest"]),
+        ]
+        answers = await self._here.rpc.batch(calls)
+        for answer in answers:
+            if isinstance(answer, RpcError):
+                raise answer
+        nonce = codec.quantity(answers[0], "eth_getTransactionCount")
+        return Standing(nonce, codec.quantity(answers[1], "eth_getBalance"))
+
     async def land(
-        self, intents: Sequence[Intent], trials: Sequence[SimulationResult], head: Head
+        self,
+        intents: Sequence[Intent],
+        trials: Sequence[SimulationResult],
+        head: Head,
+        standing: Standing,
+        open_rows: Sequence[Transaction],
     ) -> list[Execution]:
-        """Journal, sign, journal and broadcast intents that were tried; one result each, in order."""
-        nonces, balance = await self._free_nonces(len(intents)) if self.account.signer else ([], 0)
+        """Journal, sign, journal and broadcast intents that were tried; one result each, in order.
+
+        Parameters
+        ----------
+        intents, trials : sequence of Intent, sequence of SimulationResult
+            What is wanted, and what became of it when it was tried.
+        head : Head
+            On which.
+        standing : Standing
+            Of the account.
+        open_rows : sequence of Transaction
+            All that is open in the ledger, of whichever account.
+        """
+        nonces, balance = self._free_nonces(len(intents), standing, open_rows)
         rows = await self._here.ledger.plan(intents, self.account.address, head)
         draft = Draft(rows, dict(zip((row.id for row in rows), trials, strict=True)))
         self._judge(draft, head)
@@ -195,29 +243,25 @@ class Writer:
     def _gas(self, draft: Draft, row: Transaction) -> int:
         return self._here.options.gas_limit(row.intent.call, draft.trials[row.id])
 
-    async def _free_nonces(self, count: int) -> tuple[list[int], int]:
+    def _free_nonces(
+        self, count: int, standing: Standing, open_rows: Sequence[Transaction]
+    ) -> tuple[list[int], int]:
         """Return the lowest nonces that neither chain, pool nor an open transaction has, and what is left.
 
         That is the balance less what open transactions cost at most.
         """
-        calls = [
-            RpcCall("eth_getTransactionCount", [self.account.address, "pending"]),
-            RpcCall("eth_getBalance", [self.account.address, "latest"]),
+        signed = [
+            row.signed for row in open_rows if row.signed is not None and row.signer == self.account.address
         ]
-        answers = await self._here.rpc.batch(calls)
-        for answer in answers:
-            if isinstance(answer, RpcError):
-                raise answer
-        nonce = codec.quantity(answers[0], "eth_getTransactionCount")
-        rows = await self._here.ledger.open_transactions(self.account.address)
-        held = {row.signed.nonce for row in rows if row.signed is not None}
-        owed = sum(_worst_cost(row.signed) for row in rows if row.signed is not None)
+        held = {item.nonce for item in signed}
+        owed = sum(_worst_cost(item) for item in signed)
         free: list[int] = []
+        nonce = standing.nonce
         while len(free) < count:
             if nonce not in held:
                 free.append(nonce)
             nonce += 1
-        return free, codec.quantity(answers[1], "eth_getBalance") - owed
+        return free, standing.balance - owed
 
     async def _send(self, draft: Draft, head: Head) -> list[Verdict]:
         """Broadcast everything at once: the order of nonces is for the node to keep.
@@ -239,7 +283,9 @@ class Writer:
         stuck = [item for item in waiting if head.number - item.row.planned_block >= _GAP_AFTER_HEADS]
         if not stuck:
             return
-        (missing, *_), _balance = await self._free_nonces(1)
+        standing = await self.standing()
+        open_rows = await self._here.ledger.open_transactions(self.account.address)
+        (missing, *_), _balance = self._free_nonces(1, standing, open_rows)
         behind = [item for item in stuck if item.signed.nonce > missing]
         if not behind:
             return
@@ -247,7 +293,7 @@ class Writer:
         call = self_transfer(self.account.address)
         intent = Intent(f"fill:{missing}:{head.hash}", "nonce", str(missing), call, expected_profit=0)
         trial = SimulationResult(succeeded=True, gas_used=0, data=b"")
-        await self.land([intent], [trial], head)
+        await self.land([intent], [trial], head, standing, open_rows)
 
 
 def _worst_cost(signed: Signed) -> int:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from bot.errors import LedgerMismatchError, LedgerUnavailableError
 from bot.ledger import migration, schema
 from bot.ledger.address import LedgerAddress, LedgerPlace
-from bot.ledger.engines import engine_for, for_writing
+from bot.ledger.engines import engine_for, for_notes, for_writing, unhurried
 from bot.ledger.faults import told
 
 _PLANNING = 0x51A1CF
@@ -33,6 +33,7 @@ class Database:
         self.fence: Fence | None = None
         self._engine = engine
         self._writing = for_writing(engine)
+        self._noting = for_notes(engine)
 
     @classmethod
     async def write(cls, place: LedgerPlace, *, chain_id: int, genesis_hash: str) -> Self:
@@ -138,6 +139,25 @@ class Database:
         with told(self.address.label):
             async with self._writing.begin() as connection:
                 if fenced and self.fence is not None:
+                    await self.fence.check(connection)
+                yield connection
+
+    @asynccontextmanager
+    async def noting(self) -> AsyncIterator[AsyncConnection]:
+        """Write as `writing` does, but be on disk no sooner than the next transaction of `writing` is.
+
+        A power failure before that may take it away, as if the process had ended a little earlier: for what
+        nothing outside the database rests on.
+
+        Raises
+        ------
+        LeaseLostError, LedgerUnavailableError
+            As `writing`.
+        """
+        with told(self.address.label):
+            async with self._noting.begin() as connection:
+                await unhurried(connection)
+                if self.fence is not None:
                     await self.fence.check(connection)
                 yield connection
 

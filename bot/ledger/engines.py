@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, event
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy import Connection, event, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from bot.ledger.address import LedgerAddress
 from bot.ledger.sqlite import connected
@@ -19,7 +19,10 @@ _CONNECT_S: Final = 5.0
 _CONNECTIONS: Final = 4
 
 _WRITES: Final = "ledger_writes"
-"""Execution option of connections that are going to write."""
+"""Execution option of connections that are going to write: the level of SQLite's ``synchronous``."""
+_FULL, _NORMAL = "FULL", "NORMAL"
+
+_UNHURRIED: Final = text("SET LOCAL synchronous_commit = off")
 
 _SQLITE_WRITER: Final = (
     "PRAGMA journal_mode=WAL",  # a reader, such as `sluice status`, never blocks the keeper
@@ -59,7 +62,22 @@ def for_writing(engine: AsyncEngine) -> AsyncEngine:
     A transaction that reads first and asks for the lock later fails at once where another has written
     meanwhile; one that begins with the lock waits for its turn.
     """
-    return engine.execution_options(**{_WRITES: True})
+    return engine.execution_options(**{_WRITES: _FULL})
+
+
+def for_notes(engine: AsyncEngine) -> AsyncEngine:
+    """Return the same engine for what need not be on disk before the next commit of `for_writing` is.
+
+    Both databases write one log in order, and a commit that waits for the disk takes along what others have
+    written there before it.
+    """
+    return engine.execution_options(**{_WRITES: _NORMAL})
+
+
+async def unhurried(connection: AsyncConnection) -> None:
+    """Let PostgreSQL's commit of this transaction not wait for the disk; see `for_notes`."""
+    if connection.dialect.name == "postgresql":
+        await connection.execute(_UNHURRIED)
 
 
 def _sqlite(address: LedgerAddress, path: Path, pragmas: tuple[str, ...]) -> AsyncEngine:
@@ -74,7 +92,11 @@ def _sqlite(address: LedgerAddress, path: Path, pragmas: tuple[str, ...]) -> Asy
 
     @event.listens_for(engine.sync_engine, "begin")
     def _begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get(_WRITES, False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        level = connection.get_execution_options().get(_WRITES)
+        if level is None:
+            connection.exec_driver_sql("BEGIN")
+            return
+        connection.exec_driver_sql(f"PRAGMA synchronous={level}")  # may not change inside
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine

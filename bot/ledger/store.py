@@ -128,7 +128,7 @@ class SqlLedger:
     async def record_decisions(self, head: Head, entries: Sequence[DecisionEntry]) -> list[int]:
         """See `bot.ports.Ledger.record_decisions`."""
         rows = [schema.decision_row(head, entry) for entry in entries]
-        async with self._database.writing() as connection:
+        async with self._database.noting() as connection:  # the plan that rests on it takes it to disk
             return await _insert(connection, decisions, rows)
 
     async def taken_keys(self, keys: Collection[str]) -> set[str]:

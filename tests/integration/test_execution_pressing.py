@@ -263,7 +263,7 @@ SLOW = pytest.mark.slow
 @pytest.mark.parametrize(
     ("scene", "points"),
     [
-        (bumped, 40),
+        (bumped, 38),
         (cancelled, 25),
         pytest.param(filled, 35, marks=SLOW),
         pytest.param(halted, 25, marks=SLOW),

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from bot.execution.finish import finish
+from bot.execution.finish import finish, together
 
 
 async def test_the_result_comes_through() -> None:
@@ -58,3 +58,34 @@ async def test_a_second_cancellation_does_not_wait() -> None:
             await task
     (orphan,) = (other for other in asyncio.all_tasks() if other is not asyncio.current_task())
     orphan.cancel()
+
+
+async def test_two_things_run_at_the_same_time() -> None:
+    met = asyncio.Event()
+
+    async def one() -> int:
+        await met.wait()
+        return 1
+
+    async def other() -> str:
+        met.set()
+        return "two"
+
+    assert await together(one(), other()) == (1, "two")
+
+
+async def test_the_first_of_two_to_fail_ends_the_other() -> None:
+    ended: list[bool] = []
+
+    async def patient() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append(True)
+
+    async def failing() -> None:
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        await together(patient(), failing())
+    assert ended == [True]

@@ -238,6 +238,20 @@ async def test_commits_are_synced_to_the_disk(ledger: SqlLedger, backend: str) -
             assert (await connection.exec_driver_sql(question)).scalar() == answer
 
 
+async def test_decisions_wait_for_the_disk_with_the_plan_that_rests_on_them(
+    ledger: SqlLedger, backend: str
+) -> None:
+    questions = {
+        "sqlite": ("PRAGMA synchronous", 1, 2),
+        "postgresql": ("SHOW synchronous_commit", "off", "on"),
+    }
+    question, lax, strict = questions[backend]
+    async with ledger._database.noting() as connection:
+        assert (await connection.exec_driver_sql(question)).scalar() == lax
+    async with ledger._database.writing() as connection:
+        assert (await connection.exec_driver_sql(question)).scalar() == strict
+
+
 async def test_words_that_a_database_does_not_take_are_replaced(ledger: SqlLedger) -> None:
     (row,) = await submitted(ledger, 0)
     (judged,) = await ledger.conclude([Verdict(row.id, Outcome.REJECTED, "no\0good \ud800!")])
