@@ -150,6 +150,8 @@ def built(cls: type[_T], line: Mapping[str, Any]) -> _T:
     KeyError, TypeError, ValueError
         If a field is missing, unknown, or of another type.
     """
+    if not isinstance(line, Mapping):
+        raise TypeError(f"{cls.__name__} is {line!r}, not an object")
     hints = get_type_hints(cls)
     if unknown := set(line) - set(hints):
         raise KeyError(f"{cls.__name__} has no {', '.join(sorted(unknown))}")
