@@ -265,7 +265,7 @@ SLOW = pytest.mark.slow
     [
         (bumped, 38),
         (cancelled, 25),
-        pytest.param(filled, 35, marks=SLOW),
+        pytest.param(filled, 33, marks=SLOW),
         pytest.param(halted, 25, marks=SLOW),
     ],
 )
