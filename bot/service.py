@@ -270,7 +270,8 @@ class KeeperService:
         if self._feed.stale:
             _log.error("not_acting", block=head.number, reason="no endpoint brings new heads")
             return False
-        await self._audit(head)
+        if self._audit_due == 0:  # a book that was not found right yet
+            await self._audit(head)
         snapshot = self._protocol.snapshot(head)
         if self._quotes is not None:
             snapshot = await self._quotes.attach(snapshot, head)
@@ -291,6 +292,7 @@ class KeeperService:
             sent=sent,
             took_ms=round((perf_counter() - started) * 1e3, 1),
         )
+        await self._audit(head)
         await self._protocol.checkpoint()
         return True
 

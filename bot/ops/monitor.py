@@ -30,6 +30,7 @@ from bot.ports import (
     Transaction,
 )
 from bot.strategy.decision import Decision, Decisions
+from bot.strategy.outlook import Outlook
 from bot.strategy.snapshot import Snapshot
 
 Clock = Callable[[], float]
@@ -70,6 +71,7 @@ class Monitor:
         self._plans: OrderedDict[str, Plan] = OrderedDict()
         self._sent: OrderedDict[str, float] = OrderedDict()
         self._settled: list[Transaction] = []
+        self._outlook: Outlook | None = None
 
     # -------------------------------------------------------------------------- wrapping
 
@@ -156,25 +158,29 @@ class Monitor:
             self._settled.append(row)
 
     def on_acted(self, head: Head) -> None:
-        """Note that a head was acted on."""
+        """Note that a head was acted on, and only now what is expected of all accounts: it takes a while."""
         self.acted = (head, self.clock())
+        outlook, self._outlook = self._outlook, None
+        if outlook is not None:
+            self._look_ahead(outlook)
         self.metrics.heads_evaluated.inc()
         self.metrics.head_evaluated_height.set(head.number)
 
     # ---------------------------------------------------------------------------- accounts
 
     def _count(self, snapshot: Snapshot, decisions: Decisions, unhealthy: Sequence[Decision]) -> None:
-        metrics, outlook = self.metrics, decisions.outlook
+        metrics, self._outlook = self.metrics, decisions.outlook
         metrics.accounts.set(decisions.accounts)
         metrics.unpriced.set(decisions.unpriced)
         metrics.auctions.set(len(snapshot.auctions))
         metrics.liquidatable.set(len(unhealthy))
         metrics.debt_liquidatable.set(sum(decision.debt_value for decision in unhealthy) / WAD)
-        if outlook is not None:
-            healthy = outlook.health > 1.0
-            metrics.likely.set(int(np.count_nonzero(healthy & (outlook.liquidatable > 0.5))))
-            metrics.expected_loss.set(float(np.nansum(outlook.expected_loss)))
-            metrics.forecast_learnt.set(outlook.learnt)
+
+    def _look_ahead(self, outlook: Outlook) -> None:
+        healthy = outlook.health > 1.0
+        self.metrics.likely.set(int(np.count_nonzero(healthy & (outlook.liquidatable > 0.5))))
+        self.metrics.expected_loss.set(float(np.nansum(outlook.expected_loss)))
+        self.metrics.forecast_learnt.set(outlook.learnt)
 
     def _attend(self, snapshot: Snapshot, unhealthy: Sequence[Decision]) -> None:
         """Note since when each liquidatable account has been without action: ours, or anybody's kick."""
