@@ -41,6 +41,7 @@ from bot.sending import Keys, executor_of, inventory_of, main_account
 from bot.service import KeeperService, RiskJournal, ServiceOptions
 from bot.sim.recorder import Bystander, Recorder
 from bot.sim.tape import TapeWriter
+from bot.starting import PatientStart, StartOptions
 from bot.strategy.decide import decide
 from bot.strategy.explain import AssetName
 from bot.strategy.inclusion import Inclusions
@@ -95,22 +96,16 @@ async def run_keeper(settings: Settings, keys: Keys | None, options: RunOptions)
     observatory = Observatory(settings.ops, settings.alerts, limits.gas_asset, limits.priority_fee)
     async with AsyncExitStack() as stack:
         monitor = await stack.enter_async_context(observatory.watching())
-        client = await stack.enter_async_context(_client(settings))
-        await SluiceProtocol(client, manifest).check(settings.manifest)
-        genesis = await _genesis(client)
-        ledger = await stack.enter_async_context(
-            await open_patiently(
-                settings.ledger.place(),
-                chain_id=settings.chain.chain_id,
-                genesis_hash=genesis,
-                patient=not options.once,
-                keep_blocks=settings.ledger.keep_blocks,
-            )
-        )
+        start = _start(settings, options)
+        client = await start.step("connecting", lambda: stack.enter_async_context(_client(settings)))
+        genesis = await start.step("looking at the contracts", lambda: _checked(settings, client, manifest))
+        ledger = await stack.enter_async_context(await _ledger(settings, genesis, patient=not options.once))
         waits = not (options.once or options.dry_run)
         senders = [sender] if keys is None else keys.addresses
         leadership = await _leadership(settings, ledger, senders, stack, waits=waits)
-        covariance = await learnt(settings.risk, SLUICE, client, ledger.risk, manifest)
+        covariance = await start.step(
+            "reading what was learnt", lambda: learnt(settings.risk, SLUICE, client, ledger.risk, manifest)
+        )
         recorder = _recorder(options, stack)
         protocol = SluiceProtocol(
             recorder.rpc(client),
@@ -143,6 +138,21 @@ async def run_keeper(settings: Settings, keys: Keys | None, options: RunOptions)
         health = _health(settings, monitor, ledger, leadership, service, feed)
         async with observatory.serving(health):
             await service.run()
+
+
+async def _ledger(settings: Settings, genesis: Hash32, *, patient: bool) -> SqlLedger:
+    return await open_patiently(
+        settings.ledger.place(),
+        chain_id=settings.chain.chain_id,
+        genesis_hash=genesis,
+        patient=patient,
+        keep_blocks=settings.ledger.keep_blocks,
+    )
+
+
+def _start(settings: Settings, options: RunOptions) -> PatientStart:
+    """Return how the start is tried: patiently, but where somebody waits for one head."""
+    return PatientStart(StartOptions(0.0 if options.once else settings.chain.start_patience_s))
 
 
 def _health(
@@ -242,7 +252,9 @@ def _client(settings: Settings) -> EndpointPool:
     return EndpointPool(settings.chain.clients(), settings.chain.pool_options())
 
 
-async def _genesis(client: EndpointPool) -> Hash32:
+async def _checked(settings: Settings, client: EndpointPool, manifest: Manifest) -> Hash32:
+    """Check that the contracts are what the manifest says; return the hash of block 0."""
+    await SluiceProtocol(client, manifest).check(settings.manifest)
     answer = await client.request("eth_getBlockByNumber", ("0x0", False))
     return codec.hash32(codec.mapping(answer, "block 0").get("hash"), "hash of block 0")
 

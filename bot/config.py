@@ -110,8 +110,10 @@ class ChainSettings(_Section):
         5 another endpoint is turned to, and if none has one, nothing that adds risk is started.
     hedge_after_s : float
         Seconds after which a read that has no answer is asked of a second endpoint too.
+    start_patience_s : float
+        Seconds for which a start that the node refuses is tried again; 0 ends with the first refusal.
     give_up_after_s : float
-        Seconds without a node after which the keeper ends with an error.
+        Seconds without a node after which the running keeper ends with an error.
     """
 
     endpoint: Annotated[SecretStr, AfterValidator(_usable_url)] = SecretStr("ws://127.0.0.1:8545")
@@ -123,6 +125,7 @@ class ChainSettings(_Section):
     poll_interval_s: float = Field(default=0.5, gt=0)
     block_time_s: float = Field(default=12.0, gt=0, allow_inf_nan=False)
     hedge_after_s: float = Field(default=0.25, gt=0)
+    start_patience_s: float = Field(default=60.0, ge=0, allow_inf_nan=False)
     give_up_after_s: float = Field(default=120.0, ge=0)
 
     def parsed_endpoint(self) -> Endpoint:

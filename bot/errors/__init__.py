@@ -17,7 +17,8 @@
     │   ├── MalformedAnswerError            the node answered with something else than asked for
     │   ├── HeadChainBrokenError            heads that do not link, again and again
     │   ├── HeadGapError                    more heads were missed than are made up
-    │   └── ReorgTooDeepError               no common ancestor among the heads remembered
+    │   ├── ReorgTooDeepError               no common ancestor among the heads remembered
+    │   └── StartRefusedError               the node failed the start until its time was over
     ├── ProtocolError                       what a protocol's contracts and manifest say
     │   ├── ManifestError                   a manifest that is missing, malformed, or of another chain
     │   ├── LogMalformedError               a log that is not the event it claims to be
@@ -86,6 +87,7 @@ from bot.errors.chain import (
     MalformedAnswerError,
     ReorgTooDeepError,
     RpcError,
+    StartRefusedError,
     WrongChainError,
 )
 from bot.errors.config import ConfigError, ConfigFileError, ConfigValueError, UnknownSettingError
@@ -225,6 +227,7 @@ __all__ = [
     "SetupError",
     "SignatureInvalidError",
     "SluiceError",
+    "StartRefusedError",
     "TapeError",
     "TargetHealthUnreachableError",
     "UnknownSettingError",

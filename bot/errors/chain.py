@@ -130,3 +130,30 @@ class ReorgTooDeepError(ChainError):
         )
         self.number = number
         self.depth = depth
+
+
+class StartRefusedError(ChainError):
+    """The node failed a step of the start until the time for it was over.
+
+    Parameters
+    ----------
+    step : str
+        What was tried.
+    attempts : int
+        How often.
+    patience_s : float
+        Seconds that the whole start was given.
+    last : ChainError
+        Why the last attempt failed.
+    """
+
+    def __init__(self, step: str, attempts: int, patience_s: float, last: ChainError) -> None:
+        times = "once" if attempts == 1 else f"{attempts} times"
+        super().__init__(
+            f"could not start within {patience_s:g} s: {step} failed {times}, the last time because {last}; "
+            "give it longer by chain.start_patience_s, or name further endpoints"
+        )
+        self.step = step
+        self.attempts = attempts
+        self.patience_s = patience_s
+        self.last = last

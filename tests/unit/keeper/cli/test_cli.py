@@ -236,7 +236,7 @@ def test_a_node_that_is_down_is_told_at_the_start(capsys: pytest.CaptureFixture[
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))  # bound and not listening: nobody else can answer there
         port = held.getsockname()[1]
-        settings_file(tmp_path, chain={"endpoint": f"ws://127.0.0.1:{port}"})
+        settings_file(tmp_path, chain={"endpoint": f"ws://127.0.0.1:{port}", "start_patience_s": 0})
         status, _, err = run(capsys, "keeper", "run", "--dry-run")
     assert status == 1
     assert_one_line(err, f"127.0.0.1:{port}", "check that the node runs")
