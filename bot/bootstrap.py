@@ -243,6 +243,7 @@ def strategy_limits(settings: StrategySettings, tip: int) -> StrategyLimits:
         price_tolerance_bps=settings.price_tolerance_bps,
         max_actions=settings.max_actions,
         priority_fee=tip,
+        mark_from=int(settings.mark_from * 10**18),
         gas_asset=settings.gas_asset,
         timing=TimingSettings(settings.block_time_s, settings.race_bps, settings.care_bps),
     )

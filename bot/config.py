@@ -173,9 +173,12 @@ class StrategySettings(_Section):
     ----------
     minimum_profit : Decimal
         Least revenue after gas of a settlement, quote units.
+    mark_from : Decimal
+        Least expected deficit, beyond what is marked, at which an account is marked, quote units; 0 never.
     """
 
     minimum_profit: Decimal = Decimal(0)
+    mark_from: Decimal = Field(default=Decimal(0), ge=0)
     kick_unprofitable: bool = True
     housekeeping: bool = True
     max_slippage_bps: int = Field(default=200, gt=0, lt=10_000)

@@ -1,7 +1,8 @@
 """One account, exactly: what it holds, how it stands, and how the engine would see it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from bot.domain.engine import (
     AssetTerms,
@@ -20,8 +21,10 @@ from bot.domain.engine import (
     released,
 )
 from bot.domain.release import URGENT
-from bot.domain.wad import WAD
+from bot.domain.wad import WAD, mul_down
 from bot.strategy.snapshot import Auction, Snapshot
+
+_MILLIS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,44 @@ class Case:
         if auction is None or snapshot.resumed_at > auction.kicked_at:
             return True
         return snapshot.timestamp >= auction.kicked_at + snapshot.engine.tail
+
+    @property
+    def asked_last(self) -> int | None:
+        """The highest reserve over the oracle's price at which the auction lapsed, WAD, if it may be ended.
+
+        That is where it lapsed at its tail, not by a halt, and its collateral covers less than its debt.
+        """
+        auction, snapshot = self.auction, self.snapshot
+        if auction is None or not self.lapsed or snapshot.resumed_at > auction.kicked_at:
+            return None
+        overrun = (snapshot.timestamp - auction.kicked_at - snapshot.engine.tail) * _MILLIS
+        highest = self._highest(replace(self.pace, urgency=0, overrun=overrun))
+        covered = mul_down(self.balance.collateral_value, highest)
+        return highest if covered < self.balance.debt_value else None
+
+    @property
+    def feared(self) -> int:
+        """Value of debt that the collateral does not cover at the highest of its reserves."""
+        debt, highest = self.balance.debt_value, self._highest(self.pace)
+        return max(debt - mul_down(self.balance.collateral_value, highest), 0)
+
+    def _highest(self, pace: Pace) -> int:
+        """Return M at a pace: what does not run counts 1, what is worth less than dust nothing."""
+        legs, rules = self.auction.legs if self.auction else {}, self.snapshot.engine
+        found = [
+            legs[asset_id].multiplier(rules.floor, pace.elapsed(asset_id, legs[asset_id]))
+            if asset_id in legs
+            else WAD
+            for asset_id, collateral, _ in self.holdings
+            if collateral and self.terms[asset_id].value_down(collateral) >= rules.dust
+        ]
+        return max(found, default=0)
+
+    @property
+    def marked(self) -> int:
+        """Value of its debt that is marked as a pending deficit."""
+        marks = self.snapshot.marks.get(self.row, {})
+        return sum(self.terms[asset_id].value_up(mark) for asset_id, mark in marks.items())
 
     @property
     def collateral_ids(self) -> tuple[int, ...]:

@@ -129,10 +129,36 @@ class _Chooser:
         elif not case.flagged:
             yield self._kick(case)
         elif case.lapsed:
-            yield self._start(case, Kind.REDO)
+            yield from self._after_lapse(case)
         else:
             yield from self._settlements(case)
             yield from self._repairs(case)
+        yield from self._mark(case)
+
+    def _after_lapse(self, case: Case) -> Iterator[Offer | Rejection]:
+        """Yield the end of an auction that asked less than any pool pays and found nobody, or its redo."""
+        asked = case.asked_last if self._settings.housekeeping else None
+        if asked is None:
+            yield self._start(case, Kind.REDO)
+            return
+        numbers = {"asked": asked, "spot": self._best_spot(case)}
+        if numbers["spot"] < asked:
+            yield self._upkeep(Action(Kind.END, case.account))
+            yield Rejection(Kind.REDO, Reason.MARKET_GONE, None, None, numbers)
+        else:
+            yield self._start(case, Kind.REDO)
+            yield Rejection(Kind.END, Reason.MARKET_PAYS, None, None, numbers)
+
+    def _best_spot(self, case: Case) -> int:
+        """Return the best marginal price after fees over the oracle's, for any pair of an account, WAD."""
+        spots = [pair.spot() for ids in case.pairs() for pair in self._singles(case, *ids)]
+        return max(spots, default=0)
+
+    def _mark(self, case: Case) -> Iterator[Offer]:
+        """Yield the mark of a deficit that has grown by what the operator has marked."""
+        least = self._settings.mark_from
+        if least and not case.healthy and case.feared - case.marked >= least:
+            yield self._upkeep(Action(Kind.MARK, case.account))
 
     def _kick(self, case: Case) -> Offer | Rejection:
         if case.cooling_off:
@@ -182,20 +208,27 @@ class _Chooser:
         if not position.sold.value_down(position.collateral) or not position.balance.weighted_collateral:
             yield Rejection(Kind.SWAP, Reason.EMPTY, collateral_id, debt_id, {"held": position.collateral})
             return
-        assets = range(len(self._snapshot.assets))
-        ways = paths(self._board, collateral_id, debt_id, assets, position.collateral)
-        if not ways:
+        pairs = self._singles(case, collateral_id, debt_id)
+        if not pairs:
             yield Rejection(Kind.SWAP, Reason.NO_POOL, collateral_id, debt_id, {})
-        pairs = [self._pair(case, collateral_id, debt_id, Route.along(path), position) for path in ways]
         if self._snapshot.swap_open:
             yield from swaps(pairs)
         elif pairs:
             yield Rejection(Kind.SWAP, Reason.ROUTE_CLOSED, collateral_id, debt_id, {})
-        direct = [pair for pair, path in zip(pairs, ways, strict=True) if path.direct]
+        direct = [pair for pair in pairs if pair.route.parts[0].path.direct]
         if self._snapshot.take_open:
             yield from (pair.take() for pair in direct)
         elif direct:
             yield Rejection(Kind.TAKE, Reason.ROUTE_CLOSED, collateral_id, debt_id, {})
+
+    def _singles(self, case: Case, collateral_id: int, debt_id: int) -> list[Pair]:
+        """Return a pair along each path by itself; none where the collateral rounds to nothing."""
+        position = case.position(collateral_id, debt_id)
+        if not position.sold.value_down(position.collateral) or not position.balance.weighted_collateral:
+            return []
+        assets = range(len(self._snapshot.assets))
+        ways = paths(self._board, collateral_id, debt_id, assets, position.collateral)
+        return [self._pair(case, collateral_id, debt_id, Route.along(path), position) for path in ways]
 
     def _pair(self, case: Case, collateral_id: int, debt_id: int, route: Route, position: Position) -> Pair:
         penalty = self._snapshot.engine.penalty

@@ -20,6 +20,8 @@ KINDS: Final[Mapping[str, str]] = {
     Kind.REDO: "start the lapsed auction again",
     Kind.CLEAR: "end the auction of a healthy account",
     Kind.NET: "repay debt with the same asset",
+    Kind.END: "write off what nobody bought",
+    Kind.MARK: "note the deficit to be expected",
     Kind.POKE: "have the depth of the asset's market read",
     Kind.SWAP: "let the engine sell",
     Kind.TAKE: "buy at the reserve, sell in the pool",
@@ -53,6 +55,8 @@ REASONS: Final[Mapping[str, str]] = {
     "so a later quote may do",
     Reason.QUOTE_TOO_SMALL: "what the account needs, or what the dealer can pay now, is less than the "
     "smallest fill that the quote allows",
+    Reason.MARKET_PAYS: "a pool still pays what the lapsed auction asked last: a new auction loses less",
+    Reason.MARKET_GONE: "no pool pays what the lapsed auction asked last: a new one would only take its time",
     Reason.BLOCK_FULL: "this block's actions all went to more urgent accounts",
 }
 """Why a candidate lost, for people who see the word for the first time."""
@@ -192,6 +196,7 @@ _NUMBERS: Final[Mapping[str, tuple[str, Callable[[object], str]]]] = {
     "value_of_waiting": ("expected by waiting", money),
     "reserve": ("reserve", _of_oracle),
     "spot": ("pool's first unit", _of_oracle),
+    "asked": ("reserve at the lapse", _of_oracle),
     "reserve_multiplier": ("reserve", _of_oracle),
     "realised_multiplier": ("pool pays on average", _of_oracle),
     "max_actions": ("actions in a block", _count),

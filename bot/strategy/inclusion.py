@@ -7,6 +7,7 @@ from bot.strategy.decision import Candidate, Kind
 from bot.strategy.settings import StrategySettings
 from bot.strategy.snapshot import Snapshot
 
+_WRITES_OFF: Final = (Kind.END, Kind.MARK)
 _STARTS: Final = (Kind.KICK, Kind.REDO)
 _UPKEEP: Final = (Kind.CLEAR, Kind.NET, Kind.POKE)
 
@@ -58,6 +59,8 @@ class Inclusions:
         kind = candidate.action.kind
         if kind in _UPKEEP or kind in _STARTS:
             return Inclusion(kind in _STARTS and candidate.net >= 0, None, 0, "")
+        if kind in _WRITES_OFF:
+            return Inclusion(False, None, 0, "")
         asset = snapshot.assets[candidate.action.collateral_ids[0]]
         value = 0 if asset.price is None else -(-candidate.seized * asset.price // asset.unit)
         return Inclusion(True, self._worth(candidate), value, asset.symbol)

@@ -25,6 +25,8 @@ class GasEstimates:
     take: int = 340_000
     fill: int = 320_000
     poke: int = 230_000
+    end: int = 300_000
+    mark: int = 220_000
     pool: int = 130_000
 
     def of(self, kind: Kind, pools: int = 1) -> int:
@@ -53,6 +55,9 @@ class StrategySettings:
         Most transactions on one head.
     priority_fee : int
         Wei per gas on top of the base fee.
+    mark_from : int
+        Least expected deficit of an account, beyond what is marked, at which it is marked again, WAD quote
+        units; 0 never.
     gas_asset : str
         Symbol of the listed asset in which gas is paid.
     gas : GasEstimates
@@ -70,6 +75,7 @@ class StrategySettings:
     price_tolerance_bps: int = 50
     max_actions: int = 32
     priority_fee: int = 10**9
+    mark_from: int = 0
     gas_asset: str = "WETH"
     gas: GasEstimates = field(default_factory=GasEstimates)
     outlook: OutlookSettings = field(default_factory=OutlookSettings)
@@ -82,5 +88,6 @@ class StrategySettings:
                 raise InvalidInputError(name, value, f"between 1 and {BPS - 1}")
         if self.max_actions < 1:
             raise InvalidInputError("max_actions", self.max_actions, "at least 1")
-        if self.priority_fee < 0:
-            raise InvalidInputError("priority_fee", self.priority_fee, "at least 0")
+        for name in ("priority_fee", "mark_from"):
+            if getattr(self, name) < 0:
+                raise InvalidInputError(name, getattr(self, name), "at least 0")

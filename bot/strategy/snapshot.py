@@ -164,6 +164,8 @@ class Snapshot:
         Verified quotes of dealers, by account.
     poke_open : bool
         Whether the engine knows where to read depth.
+    marks : mapping of int to mapping of int to int
+        Parts of debts that are marked as pending deficits, token units, by row and asset id.
     """
 
     block: int
@@ -183,6 +185,7 @@ class Snapshot:
     covariance: LiveCovariance | None = None
     quotes: Mapping[bytes, tuple[OpenQuote, ...]] = field(default_factory=dict)
     poke_open: bool = False
+    marks: Mapping[int, Mapping[int, int]] = field(default_factory=dict)
 
     @property
     def halted(self) -> bool:

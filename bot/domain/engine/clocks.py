@@ -119,23 +119,27 @@ class Pace:
         u of this moment.
     time : int
         Unix seconds.
+    overrun : int
+        Milliseconds to leave out at the end of every clock: zero, but for the moment of a lapse.
     """
 
     markets: Markets
     buy_progress: int | None
     urgency: int
     time: int
+    overrun: int = 0
 
     def elapsed(self, asset_id: int, leg: Leg) -> int:
         """Return the milliseconds that a leg's clock has run. Rounding: DOWN.
 
         A market that got its bucket after the kick is as active as the wall.
         """
-        wall = (self.time - leg.started_at) * _MILLIS
-        active = wall if self.buy_progress is None else min(self.buy_progress, wall)
+        whole = (self.time - leg.started_at) * _MILLIS
+        active = whole if self.buy_progress is None else min(self.buy_progress, whole)
         if asset_id in self.markets.budgeted:
             clock = self.markets.bucket(asset_id, Side.SELL, self.time).clock
             active = min(active, max(clock - leg.clock_at, 0))
+        wall, active = max(whole - self.overrun, 0), max(active - self.overrun, 0)
         return active + (wall - active) * max(self.urgency, leg.urgency) // URGENT
 
 

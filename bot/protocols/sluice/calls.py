@@ -66,6 +66,8 @@ def _selector(entry: Mapping[str, Any]) -> bytes:
 _KICK: Final = Function("liquidation_engine", "kick")
 _REDO: Final = Function("liquidation_engine", "redo")
 _CLEAR: Final = Function("liquidation_engine", "clear")
+_END: Final = Function("liquidation_engine", "end")
+_MARK: Final = Function("liquidation_engine", "mark")
 _NET: Final = Function("liquidation_engine", "net")
 _POKE: Final = Function("liquidation_engine", "poke")
 _SWAP: Final = Function("liquidation_engine", "swap")
@@ -135,6 +137,10 @@ class CallBuilder:
                 return Call(self._engine, _REDO.data(account, action.collateral_ids))
             case Kind.CLEAR:
                 return Call(self._engine, _CLEAR.data(account))
+            case Kind.END:
+                return Call(self._engine, _END.data(account))
+            case Kind.MARK:
+                return Call(self._engine, _MARK.data(account))
             case Kind.NET:
                 return Call(self._engine, _NET.data(account, action.collateral_ids[0]))
             case Kind.POKE:

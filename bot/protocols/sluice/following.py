@@ -111,6 +111,13 @@ def _flag_set(state: State, event: Event, place: _Place) -> None:
         del state.auctions[row]  # a redo is announced, under its new epoch, before the old flag falls
 
 
+def _marked(state: State, event: Event, place: _Place) -> None:
+    row = state.book.row(event.fields["account"])
+    marks = {**state.marks.pop(row, {}), event.fields["assetId"]: event.fields["amount"]}
+    if left := {asset_id: amount for asset_id, amount in marks.items() if amount}:
+        state.marks[row] = left
+
+
 def _settled(state: State, event: Event, place: _Place) -> None:
     fields = event.fields
     account, collateral, debt = fields["account"], fields["collateralId"], fields["debtId"]
@@ -294,6 +301,7 @@ _HANDLERS: Final[Mapping[str, _Handler]] = {
     "DebtWrittenOff": _repaid,
     "Netted": _netted,
     "FlagSet": _flag_set,
+    "Marked": _marked,
     "Settled": _settled,
     "Kicked": _kicked,
     "Redone": _kicked,

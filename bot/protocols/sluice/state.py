@@ -39,6 +39,7 @@ HOUSE_EVENTS: Final = EventDecoder(
         "DeficitCovered",
         "DebtWrittenOff",
         "CollateralForfeited",
+        "Marked",
         "CreditCollected",
         "ReserveWithdrawn",
     ],
@@ -150,6 +151,8 @@ class State:
         Whether the engine knows where to read depth.
     breaker : Breaker
         As last set.
+    marks : dict of int to mapping of int to int
+        Parts of debts marked as pending deficits, by row of the book and asset id; zeros are absent.
     exempt_fill : bool
         Whether the settlement that comes next is a fill that draws on no budget.
     covariance : LiveCovariance or None
@@ -173,6 +176,7 @@ class State:
     volatilities: dict[int, int] = field(default_factory=dict)
     senses_depth: bool = False
     breaker: Breaker = _NO_BREAKER
+    marks: dict[int, Mapping[int, int]] = field(default_factory=dict)
     exempt_fill: bool = False
     covariance: LiveCovariance | None = None
 
@@ -188,6 +192,7 @@ class State:
             auctions=dict(self.auctions),
             buckets=dict(self.buckets),
             volatilities=dict(self.volatilities),
+            marks=dict(self.marks),
         )
 
     def snapshot(self, head: Head, signer: bytes | None = None) -> Snapshot:
@@ -232,6 +237,7 @@ class State:
             ),
             covariance=self.covariance,
             poke_open=self.senses_depth,
+            marks=MappingProxyType(dict(self.marks)),
         )
 
     @property

@@ -31,6 +31,8 @@ def builder() -> CallBuilder:
         (Action(Kind.REDO, ACCOUNT, (2,)), "redo(address,uint8[])", (TEXT, (2,))),
         (Action(Kind.CLEAR, ACCOUNT), "clear(address)", (TEXT,)),
         (Action(Kind.NET, ACCOUNT, (2,)), "net(address,uint8)", (TEXT, 2)),
+        (Action(Kind.END, ACCOUNT), "end(address)", (TEXT,)),
+        (Action(Kind.MARK, ACCOUNT), "mark(address)", (TEXT,)),
         (
             Action(Kind.SWAP, ACCOUNT, (0,), 2, 10**18, 5, (Way(10_000, (0, 2), (500,)),)),
             "swap(address,uint8,uint8,uint256,uint256,address,bytes)",
