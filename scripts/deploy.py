@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from scripts.deployment.address_book import AddressBook, AddressBookError
 from scripts.deployment.ape_deployer import ApeDeployer
-from scripts.deployment.config import DeploymentConfig
+from scripts.deployment.config import DeploymentConfig, ProtectionConfig
 from scripts.deployment.plan import deploy_everything
 
 
@@ -77,6 +77,7 @@ def write_whole(path: Path, data: dict[str, Any]) -> None:
     metavar="ADDRESS",
     help="keeper that may use the flash taker",
 )
+@click.option("--protection", is_flag=True, help="deploy early deleveraging for owners who ask for it, too")
 @click.option(
     "--address-book",
     "address_book",
@@ -90,11 +91,16 @@ def cli(
     alias: str | None,
     prices: tuple[str, ...],
     operators: tuple[str, ...],
+    protection: bool,
     address_book: Path | None,
     manifest: Path | None,
 ) -> None:
     """Deploy Sluice, tokens, feeds and Uniswap V3, and write the manifest that the keeper reads."""
-    config = replace(priced(DeploymentConfig(), prices), taker_operators=operators)
+    config = replace(
+        priced(DeploymentConfig(), prices),
+        taker_operators=operators,
+        protection=ProtectionConfig() if protection else None,
+    )
     deployer = ApeDeployer(sender(alias))
     try:
         book = AddressBook.read(address_book) if address_book else None

@@ -25,6 +25,8 @@ CONTRACTS = {
     "position_lens": "PositionLens",
     "liquidation_lens": "LiquidationLens",
     "market_depth": "MarketDepth",
+    "protection": "Protection",
+    "flash_protector": "FlashProtector",
     "aggregator": "MockAggregator",
 }
 """File in ``bot/abi`` to the contract of ours whose ABI it holds."""

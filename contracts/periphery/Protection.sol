@@ -332,8 +332,7 @@ contract Protection is IProtection, AccessManaged, ReentrancyGuardTransient, Mul
     /// @dev Counts a sale. A day begins with its first sale, so that two days' worth may follow each other closely.
     function _use(address account, uint256 value) private {
         Usage memory usage = _usageNow(account);
-        usage.value = (usage.value + value).toUint128();
-        _usage[account] = usage;
+        _usage[account] = Usage({value: (usage.value + value).toUint128(), since: usage.since});
     }
 
     // ------------------------------------------------------------------ what moves

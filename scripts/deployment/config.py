@@ -119,6 +119,20 @@ class SecondSourceConfig:
 
 
 @dataclass(frozen=True)
+class ProtectionConfig:
+    """Early deleveraging for owners who ask for it.
+
+    Parameters
+    ----------
+    scenarios : tuple of tuple of (str, int)
+        Moves of prices that owners may choose to count, symbol and basis points; symbols that are not listed
+        are left out.
+    """
+
+    scenarios: tuple[tuple[tuple[str, int], ...], ...] = ((("WETH", -2_000), ("WBTC", -1_500)),)
+
+
+@dataclass(frozen=True)
 class DeploymentConfig:
     """All that a deployment can choose.
 
@@ -134,6 +148,8 @@ class DeploymentConfig:
         Parameters of its release budgets.
     second_sources : SecondSourceConfig or None
         Second price feeds; none if None, since whoever publishes prices must then publish both.
+    protection : ProtectionConfig or None
+        Protection beside the core; none if None.
     feed_decimals : int
         Decimals of every feed.
     max_age : int
@@ -153,6 +169,7 @@ class DeploymentConfig:
     engine: EngineConfig = field(default_factory=EngineConfig)
     speed: SpeedConfig = field(default_factory=SpeedConfig)
     second_sources: SecondSourceConfig | None = None
+    protection: ProtectionConfig | None = None
     feed_decimals: int = 8
     max_age: int = 4_200
     smallest_borrow: int = 500

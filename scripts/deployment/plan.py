@@ -8,7 +8,14 @@ from eth_utils.crypto import keccak
 
 from scripts.deployment.address_book import AddressBook, check_contracts, find_pool
 from scripts.deployment.artifacts import Artifact, Artifacts, ForgeArtifacts
-from scripts.deployment.config import WAD, AssetConfig, DeploymentConfig, PoolConfig, SecondSourceConfig
+from scripts.deployment.config import (
+    WAD,
+    AssetConfig,
+    DeploymentConfig,
+    PoolConfig,
+    ProtectionConfig,
+    SecondSourceConfig,
+)
 from scripts.deployment.deployer import Deployer
 from scripts.deployment.uniswap import ZERO_ADDRESS, create_pool, deploy_uniswap
 
@@ -158,6 +165,17 @@ class _Plan:
         for operator in self.config.taker_operators:
             self.send("flash_taker", "setOperator", operator, True)
 
+    def protection(self, factory: str, protection: ProtectionConfig) -> None:
+        """Deploy protection and its flash executor, and add the scenarios of what is listed."""
+        house, manager = self.built.addresses["clearing_house"], self.built.addresses["access_manager"]
+        at = self.deploy("protection", self.artifacts.own("Protection"), manager, house)
+        self.deploy("flash_protector", self.artifacts.own("FlashProtector"), at, house, factory)
+        ids = {asset.symbol: asset_id for asset_id, asset in enumerate(self.config.assets)}
+        for scenario in protection.scenarios:
+            moves = [(ids[symbol], shock) for symbol, shock in scenario if symbol in ids]
+            if moves:
+                self.send("protection", "addScenario", *(list(column) for column in zip(*moves, strict=True)))
+
     def depth(self, factory: str, pools: list[dict[str, Any]]) -> None:
         """Measure each asset that has pools of its own, and give it release budgets."""
         house, manager = self.built.addresses["clearing_house"], self.built.addresses["access_manager"]
@@ -180,10 +198,12 @@ class _Plan:
             self.supply_vaults[asset.symbol] = self.deployer.deploy(vault, house, asset_id)
 
     def roles(self) -> None:
-        engine = self.built.addresses["liquidation_engine"]
-        selector = self.built.contracts["liquidation_engine"].selector("setBreaker")
         guardian = self.config.guardian or self.deployer.sender
-        self.send("access_manager", "setTargetFunctionRole", engine, [selector], GUARDIAN_ROLE)
+        for name, function in (("liquidation_engine", "setBreaker"), ("protection", "setPaused")):
+            if name in self.built.contracts:
+                selector = self.built.contracts[name].selector(function)
+                target = self.built.addresses[name]
+                self.send("access_manager", "setTargetFunctionRole", target, [selector], GUARDIAN_ROLE)
         self.send("access_manager", "grantRole", GUARDIAN_ROLE, guardian, 0)
 
     # ------------------------------------------------------------------ manifest
@@ -286,6 +306,8 @@ def deploy_everything(
     plan.periphery(uniswap["factory"])
     plan.depth(uniswap["factory"], pools)
     plan.vaults()
+    if plan.config.protection is not None:
+        plan.protection(uniswap["factory"], plan.config.protection)
     plan.roles()
     return {
         "version": MANIFEST_VERSION,

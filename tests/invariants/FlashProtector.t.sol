@@ -97,6 +97,6 @@ contract FlashProtectorTest is ProtectionFixture {
     function test_gas_of_a_sale() external {
         _sell(0);
         uint256 gas = vm.lastCallGas().gasTotalUsed;
-        assertLt(gas, 620_000, "a flash sale");
+        assertLt(gas, 490_000, "a flash sale");
     }
 }

@@ -66,6 +66,8 @@ class Manifest(_Part):
         First block that can hold a log of it.
     liquidation_lens, market_depth : str or None
         Where the cheapest mix of sales is previewed, and where depth is measured.
+    protection, flash_protector : str or None
+        Where owners ask for early deleveraging, and what carries it out without capital.
     engine_modules : dict of str to str
         Code that the liquidation engine forwards to, by name.
     insurance_funds, supply_vaults : dict of str to str
@@ -84,6 +86,8 @@ class Manifest(_Part):
     position_lens: AddressText
     liquidation_lens: AddressText | None = None
     market_depth: AddressText | None = None
+    protection: AddressText | None = None
+    flash_protector: AddressText | None = None
     engine_modules: dict[str, AddressText] = Field(default_factory=dict)
     insurance_funds: dict[str, AddressText] = Field(default_factory=dict)
     supply_vaults: dict[str, AddressText] = Field(default_factory=dict)

@@ -24,6 +24,20 @@ ELSEWHERE = {
         "setOperator": "test_only_the_owner_withdraws_and_appoints",
         "withdraw": "test_only_the_owner_withdraws_and_appoints",
     },
+    "protection": {
+        "protect": "test_terms_out_of_bounds_are_refused_by_name",
+        "unprotect": "test_an_account_without_terms_is_refused",
+        "becomeOperator": "test_a_signature_of_another_is_refused",
+        "deleverage": "test_legs_that_are_not_there_are_refused",
+        "setParameters": "test_parameters_have_bounds",
+        "addScenario": "test_a_scenario_that_is_none_is_refused",
+        "setPaused": "test_governance_alone_governs",
+        "multicall": "test_nothing_else_moves_an_account",
+    },
+    "flash_protector": {
+        "deleverageAndSell": "test_a_pair_without_pool_is_refused",
+        "uniswapV3SwapCallback": "test_callbacks_of_strangers_are_refused",
+    },
     "market_depth": {
         "setPaths": "test_a_path_that_is_none_is_refused",
         "setWindow": "test_the_window_has_bounds",
