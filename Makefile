@@ -10,7 +10,7 @@ export APE_SILENCE_WARNINGS := 1
 
 CONTRACTS := $(shell find contracts -name '*.sol')
 
-.PHONY: help setup demo test test-contracts test-bot test-long chaos lint format slither fuzz node deploy keeper bench-domain bench-gas bench-risk bench-ablation abi lock clean
+.PHONY: help setup demo test test-contracts test-bot test-long chaos check-deploy lint format slither fuzz node deploy keeper bench-domain bench-gas bench-risk bench-ablation abi lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ test-long: setup ## the long campaigns: 100,000 quotes, 10,000 networks, large s
 
 chaos: setup ## keepers through node faults, reorgs, kills, gas spikes and a rival; memory over 10,000 blocks
 	@python -m pytest -q -s -m '' tests/unit/chaos tests/integration/test_keeper_chaos.py
+
+check-deploy: setup ## image, unit, rules and dashboard: each by its own tool, the image's commands in a clean environment
+	@python -m pytest -q -rs -m '' tests/unit/keeper/ops/test_ops_files.py tests/unit/keeper/ops/test_ops_tools.py tests/integration/test_image_build.py
 
 lint: setup ## ruff, mypy, import-linter, forge fmt, solhint
 	@ruff check .
