@@ -11,8 +11,8 @@ from tests.support.world import world
 
 pytestmark = [pytest.mark.node]
 
-PATIENCE = 40
-"""Calm blocks within which every account that fell in a storm is healthy again."""
+PATIENCE = 30
+"""Calm blocks within which every account that fell in a storm is healthy again, once the keepers are up."""
 
 MOST_GROWTH_MIB = 4.0
 """Between the second and the last quarter of 2,000 blocks."""

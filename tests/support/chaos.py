@@ -24,7 +24,7 @@ from tests.support.world import KEEPER, World, plain_call
 CALM = "calm"
 BLOCK_S = 12
 WALL_BLOCK_S = 0.35
-START_S = 30.0
+START_S = 90.0
 AT_WORK = ("head", "leading", "standing_by")
 """Events that a keeper logs once it follows the chain."""
 PRICE, CRASH = 200.0, 170.0
@@ -140,12 +140,27 @@ class Crew:
             if process.poll() is None:
                 continue
             folder = self.folders[index]
-            said = (folder / "keeper.log").read_bytes()[self.begun_at[folder] :].decode()
-            if process.returncode == 1 and not any(f'"{event}"' in said for event in AT_WORK):
+            if process.returncode == 1 and not self._works(folder):
                 self.refused_starts += 1
             else:
-                self.ended_at_work.append(f"status {process.returncode}: {said[-2_000:]}")
+                said = self._said(folder)[-2_000:]
+                self.ended_at_work.append(f"status {process.returncode}: {said}")
             self.processes[index] = self._begin(folder)
+
+    def await_work(self) -> None:
+        """Return when every keeper follows the chain again."""
+        deadline = time.monotonic() + START_S
+        while not all(map(self._works, self.folders)):
+            self.tend()
+            assert time.monotonic() < deadline, self.logs()
+            time.sleep(0.05)
+
+    def _works(self, folder: Path) -> bool:
+        return any(f'"{event}"' in self._said(folder) for event in AT_WORK)
+
+    def _said(self, folder: Path) -> str:
+        """Return what the keeper has logged since it was last started."""
+        return (folder / "keeper.log").read_bytes()[self.begun_at[folder] :].decode()
 
     def stop(self) -> None:
         for process in self.processes:
@@ -279,6 +294,11 @@ class Day:
         return int(self.here.node.call("eth_blockNumber"), 16)
 
     def _until_healthy(self, accounts: list[str], patience: int) -> int:
+        """Count calm blocks until all are healthy, from when every keeper that was killed is up again.
+
+        Blocks come 35 times as fast as on the chain that this stands for, and a program starts no faster.
+        """
+        self.crew.await_work()
         for waited in range(patience):
             if all(self.here.health(account) >= 1 for account in accounts):
                 return waited
