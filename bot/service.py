@@ -281,6 +281,7 @@ class KeeperService:
         if self._risk is not None:
             await self._risk.record(head, snapshot, decisions.outlook)
         await self._ledger.record_head(head)
+        await self._audit(head)
         sent = sum(execution.outcome is Outcome.SUBMITTED for execution in executions)
         await self._acknowledger.acknowledge(head, sent)
         _log.info(
@@ -292,7 +293,6 @@ class KeeperService:
             sent=sent,
             took_ms=round((perf_counter() - started) * 1e3, 1),
         )
-        await self._audit(head)
         await self._protocol.checkpoint()
         return True
 

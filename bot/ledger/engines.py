@@ -24,7 +24,7 @@ _FULL, _NORMAL = "FULL", "NORMAL"
 
 _UNHURRIED: Final = text("SET LOCAL synchronous_commit = off")
 
-_SQLITE_WRITER: Final = (
+SQLITE_WRITER: Final = (
     "PRAGMA journal_mode=WAL",  # a reader, such as `sluice status`, never blocks the keeper
     "PRAGMA synchronous=FULL",  # a commit is on disk before the next step, even if the power fails
     "PRAGMA foreign_keys=ON",
@@ -45,7 +45,7 @@ _POSTGRES: Final = {
 def engine_for(address: LedgerAddress, *, writable: bool) -> AsyncEngine:
     """Return an engine; nothing is connected yet."""
     if address.path is not None:
-        return _sqlite(address, address.path, _SQLITE_WRITER if writable else _SQLITE_READER)
+        return _sqlite(address, address.path, SQLITE_WRITER if writable else _SQLITE_READER)
     settings = _POSTGRES if writable else {**_POSTGRES, "default_transaction_read_only": "on"}
     return create_async_engine(
         address.url,

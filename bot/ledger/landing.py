@@ -2,7 +2,19 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import BigInteger, Boolean, Column, RowMapping, String, Table, and_, func, insert, select
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    RowMapping,
+    String,
+    Table,
+    and_,
+    bindparam,
+    func,
+    insert,
+    select,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.ledger import schema
@@ -25,6 +37,43 @@ _PAID_FOR = [Outcome.INCLUDED.value, Outcome.REVERTED.value]
 
 _FAILURES_READ = 1_000
 """Settled transactions looked through for failures in a row: more than any limit allows."""
+
+# Statements of every head are built once: building costs more than running them.
+# By order and not by maximum: the index then ends the search at the first head.
+_BEFORE = (
+    select(heads.c.number)
+    .where(heads.c.timestamp <= bindparam("since"), heads.c.canonical)
+    .order_by(heads.c.timestamp.desc())
+    .limit(1)
+).scalar_subquery()
+_SPENT = (
+    select(
+        transactions.c.block_number,
+        transactions.c.account,
+        transactions.c.stake_asset,
+        transactions.c.stake,
+        transactions.c.gas_used,
+        transactions.c.effective_gas_price,
+        transactions.c.realised_profit,
+        transactions.c.outcome,
+    )
+    .where(transactions.c.outcome.in_(_PAID_FOR))
+    .where(transactions.c.block_number > func.coalesce(_BEFORE, -1))
+    .order_by(transactions.c.block_number, transactions.c.id)
+)
+_RESUMED = select(func.max(halts.c.block_number)).where(halts.c.halted.is_(False)).scalar_subquery()
+_SETTLED_LAST = (
+    select(transactions.c.outcome)
+    .where(
+        and_(
+            transactions.c.outcome.in_(_PAID_FOR),
+            transactions.c.block_number > func.coalesce(_RESUMED, -1),
+        )
+    )
+    .order_by(transactions.c.block_number.desc(), transactions.c.nonce.desc())
+    .limit(_FAILURES_READ)
+)
+_LAST_HALT = select(halts).order_by(halts.c.id.desc()).limit(1)
 
 
 class SqlLandingMemory:
@@ -50,47 +99,15 @@ class SqlLandingMemory:
 
     async def spent_since(self, timestamp: int) -> list[Spent]:
         """See `bot.ports.LandingMemory.spent_since`."""
-        # By order and not by maximum: the index then ends the search at the first head.
-        before = (
-            select(heads.c.number)
-            .where(heads.c.timestamp <= timestamp, heads.c.canonical)
-            .order_by(heads.c.timestamp.desc())
-            .limit(1)
-        ).scalar_subquery()
-        query = (
-            select(
-                transactions.c.block_number,
-                transactions.c.account,
-                transactions.c.stake_asset,
-                transactions.c.stake,
-                transactions.c.gas_used,
-                transactions.c.effective_gas_price,
-                transactions.c.realised_profit,
-                transactions.c.outcome,
-            )
-            .where(transactions.c.outcome.in_(_PAID_FOR))
-            .where(transactions.c.block_number > func.coalesce(before, -1))
-            .order_by(transactions.c.block_number, transactions.c.id)
-        )
         async with self._database.transaction() as connection:
-            return [_spent(row) for row in (await connection.execute(query)).mappings()]
+            return [
+                _spent(row) for row in (await connection.execute(_SPENT, {"since": timestamp})).mappings()
+            ]
 
     async def failures_in_a_row(self) -> int:
         """See `bot.ports.LandingMemory.failures_in_a_row`."""
-        resumed = (select(func.max(halts.c.block_number)).where(halts.c.halted.is_(False))).scalar_subquery()
-        query = (
-            select(transactions.c.outcome)
-            .where(
-                and_(
-                    transactions.c.outcome.in_(_PAID_FOR),
-                    transactions.c.block_number > func.coalesce(resumed, -1),
-                )
-            )
-            .order_by(transactions.c.block_number.desc(), transactions.c.nonce.desc())
-            .limit(_FAILURES_READ)
-        )
         async with self._database.transaction() as connection:
-            outcomes = list((await connection.execute(query)).scalars())
+            outcomes = list((await connection.execute(_SETTLED_LAST)).scalars())
         failed = (outcome == Outcome.REVERTED.value for outcome in outcomes)
         return next((row for row, is_failed in enumerate(failed) if not is_failed), len(outcomes))
 
@@ -112,8 +129,7 @@ class SqlLandingMemory:
 
 
 async def _last(connection: AsyncConnection) -> HaltNote | None:
-    query = select(halts).order_by(halts.c.id.desc()).limit(1)
-    row = (await connection.execute(query)).mappings().first()
+    row = (await connection.execute(_LAST_HALT)).mappings().first()
     if row is None:
         return None
     return HaltNote(row["id"], row["halted"], row["source"], row["reason"], row["block_number"])

@@ -14,7 +14,18 @@ from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import Final
 
-from sqlalchemy import BigInteger, RowMapping, Select, String, column, literal_column, select, table, update
+from sqlalchemy import (
+    BigInteger,
+    RowMapping,
+    Select,
+    String,
+    bindparam,
+    column,
+    literal_column,
+    select,
+    table,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import LeaseLostError, LedgerNewerError
@@ -31,6 +42,13 @@ _NOW_MS: Final = {
 _REVISION: Final = (
     select(column("version_num", String)).select_from(table("alembic_version")).scalar_subquery()
 )
+
+_HELD: Final = (
+    select(leases.c.name, leases.c.token, _REVISION)
+    .where(leases.c.name.in_(bindparam("names", expanding=True)))
+    .with_for_update(read=True, of=leases)
+)
+"""What every write looks at first; built once, because building it costs more than running it."""
 
 _RENEWALS: Final = 4
 """Renewals in the time for which a lease runs: three may fail before it is lost."""
@@ -135,9 +153,8 @@ class SqlLease:
         LedgerNewerError
             If a newer program has changed the tables since this one opened them.
         """
-        query = select(leases.c.name, leases.c.token, _REVISION)
-        query = query.where(leases.c.name.in_(self._names)).with_for_update(read=True, of=leases)
-        found = {name: (token, revision) for name, token, revision in await connection.execute(query)}
+        rows = await connection.execute(_HELD, {"names": self._names})
+        found = {name: (token, revision) for name, token, revision in rows}
         for name in self._names:
             token, revision = found.get(name, (None, migration.newest()))
             if revision != migration.newest():

@@ -2,7 +2,7 @@
 
 A statement in SQLite takes microseconds; handing each to a thread and its answer back takes many times as
 long, and a transaction has a dozen such steps. Here statements run where they are called. Only what can wait
-goes to a thread of the connection's own: opening it, taking the write lock, which another process may hold,
+goes to a thread of the connection's own: opening it, taking the write lock while another process holds it,
 and committing, which waits for the disk. Readers never wait in WAL mode, and a statement inside a
 transaction that writes has the lock already.
 
@@ -81,6 +81,19 @@ class SqliteConnection:
         """Make a function known to SQL; the dialect brings one for regular expressions."""
         self._open().create_function(*arguments, **options)
 
+    async def begin(self, cursor: sqlite3.Cursor, statement: str) -> None:
+        """Take the lock that writes need: at once if it is free, else in the thread as long as it takes."""
+        (patience,) = cursor.execute("PRAGMA busy_timeout").fetchone()
+        cursor.execute("PRAGMA busy_timeout=0")
+        try:
+            cursor.execute(statement)
+        except sqlite3.OperationalError:
+            cursor.execute(f"PRAGMA busy_timeout={patience}")
+            await self.waiting(cursor.execute, statement)
+        else:
+            cursor.execute(f"PRAGMA busy_timeout={patience}")
+        self.writes = True
+
     async def commit(self) -> None:
         """Commit; on disk when it returns. What only read has nothing to wait for."""
         connection, wrote, self.writes = self._open(), self.writes, False
@@ -150,8 +163,7 @@ class SqliteCursor:
     async def execute(self, statement: str, parameters: Sequence[Any] = ()) -> None:
         """Run a statement."""
         if statement.startswith(_WAITS):
-            await self._connection.waiting(self._cursor.execute, statement, parameters)
-            self._connection.writes = True
+            await self._connection.begin(self._cursor, statement)
         else:
             self._cursor.execute(statement, parameters)
 

@@ -36,6 +36,20 @@ from bot.ports import (
 _OPEN = [outcome.value for outcome in Outcome if outcome.is_open]
 _SETTLED = [Outcome.INCLUDED.value, Outcome.REVERTED.value, Outcome.DROPPED.value]
 
+# Statements of every head are built once: building costs more than running them.
+_OPEN_ROWS = (
+    select(transactions)
+    .where(transactions.c.outcome.in_(_OPEN))
+    .order_by(transactions.c.nonce.nulls_first(), transactions.c.id)
+)
+_OPEN_ROWS_OF = _OPEN_ROWS.where(transactions.c.signer == bindparam("signer"))
+_TAKEN_KEYS = select(transactions.c.key).where(
+    transactions.c.key.in_(bindparam("keys", expanding=True)),
+    transactions.c.outcome.in_([outcome.value for outcome in schema.OCCUPIES_KEY]),
+)
+_BY_IDS = select(transactions).where(transactions.c.id.in_(bindparam("ids", expanding=True)))
+_CHANGED_IN_PLACE = transactions.c.id == bindparam("row")
+
 
 class SqlLedger:
     """See `bot.ports.Ledger`; open it with `open`, or `open_to_read` beside a running keeper."""
@@ -186,10 +200,10 @@ class SqlLedger:
 
     async def open_transactions(self, signer: Address | None = None) -> list[Transaction]:
         """See `bot.ports.Ledger.open_transactions`."""
-        condition: ColumnElement[bool] = transactions.c.outcome.in_(_OPEN)
-        if signer is not None:
-            condition &= transactions.c.signer == signer
-        return await self._select(condition, transactions.c.nonce.nulls_first(), transactions.c.id)
+        query, values = (_OPEN_ROWS, {}) if signer is None else (_OPEN_ROWS_OF, {"signer": signer})
+        async with self._database.transaction() as connection:
+            rows = (await connection.execute(query, values)).mappings().all()
+        return [schema.transaction_of(row) for row in rows]
 
     async def transactions_with_nonce(self, signer: Address, nonce: int) -> list[Transaction]:
         """See `bot.ports.Ledger.transactions_with_nonce`."""
@@ -256,11 +270,7 @@ def reopened(undone: Iterable[Transaction]) -> list[Verdict]:
 
 
 async def _taken(connection: AsyncConnection, keys: Collection[str]) -> set[str]:
-    occupying = [outcome.value for outcome in schema.OCCUPIES_KEY]
-    query = select(transactions.c.key).where(
-        transactions.c.key.in_(keys), transactions.c.outcome.in_(occupying)
-    )
-    return set((await connection.execute(query)).scalars())
+    return set((await connection.execute(_TAKEN_KEYS, {"keys": list(keys)})).scalars())
 
 
 async def _insert(connection: AsyncConnection, table: Table, rows: Sequence[dict[str, Any]]) -> list[int]:
@@ -274,7 +284,7 @@ async def _insert(connection: AsyncConnection, table: Table, rows: Sequence[dict
 async def _set(connection: AsyncConnection, changes: Mapping[int, Mapping[str, Any]]) -> None:
     """Change the same columns of transactions, by id, in one statement."""
     if changes:
-        statement = update(transactions).where(transactions.c.id == bindparam("row"))
+        statement = update(transactions).where(_CHANGED_IN_PLACE)
         rows = [{"row": identifier, **columns} for identifier, columns in changes.items()]
         await connection.execute(statement, rows)
 
@@ -292,6 +302,6 @@ async def _judge(connection: AsyncConnection, verdicts: Iterable[Verdict]) -> No
 
 
 async def _transactions(connection: AsyncConnection, ids: Sequence[int]) -> list[Transaction]:
-    rows = (await connection.execute(select(transactions).where(transactions.c.id.in_(ids)))).mappings()
+    rows = (await connection.execute(_BY_IDS, {"ids": list(ids)})).mappings()
     by_id = {row["id"]: schema.transaction_of(row) for row in rows}
     return [by_id[identifier] for identifier in ids]

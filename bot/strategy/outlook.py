@@ -174,8 +174,11 @@ class Outlook:
 
     def account(self, row: int) -> AccountOutlook:
         """Return one row."""
-        if row not in self._known:
-            self.look_at([row])
+        if row in self._known:
+            return self._known[row]
+        if "_columns" in self.__dict__:  # all are known
+            return AccountOutlook(*(float(self._columns[name][row]) for name in AccountOutlook._fields))
+        self.look_at([row])
         return self._known[row]
 
     @cached_property
