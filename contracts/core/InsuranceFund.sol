@@ -12,6 +12,7 @@ import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
 
 import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
 import {IInsuranceFund} from "../interfaces/IInsuranceFund.sol";
+import {Parameters} from "../libraries/Parameters.sol";
 import {WadMath} from "../libraries/WadMath.sol";
 
 /// @title Insurance fund of one asset: bears deficits before the suppliers do
@@ -30,15 +31,8 @@ contract InsuranceFund is IInsuranceFund, ERC4626, AccessManaged {
     }
 
     uint8 private constant VIRTUAL_DECIMALS = 6;
-    uint32 private constant COOLDOWN = 7 days;
-    uint32 private constant COOLDOWN_MIN = 1 days;
-    uint32 private constant COOLDOWN_MAX = 30 days;
-    uint16 private constant CAP_BPS = 3_000;
-    uint16 private constant CAP_MIN_BPS = 100;
-    uint16 private constant CAP_MAX_BPS = 10_000;
-    uint32 private constant EVENT_DURATION = 1 days;
-    uint32 private constant EVENT_DURATION_MIN = 1 hours;
-    uint32 private constant EVENT_DURATION_MAX = 7 days;
+    /// @dev Most assets, and most shares, that come in at once: no conversion overflows.
+    uint256 private constant MOST = type(uint128).max;
 
     /// @inheritdoc IInsuranceFund
     address public immutable clearingHouse;
@@ -46,11 +40,11 @@ contract InsuranceFund is IInsuranceFund, ERC4626, AccessManaged {
     uint8 public immutable assetId;
 
     /// @notice Seconds between a request and its payment.
-    uint32 public cooldown = COOLDOWN;
+    uint32 public cooldown = Parameters.FUND_COOLDOWN;
     /// @notice Largest part of the fund that one event may cost, basis points.
-    uint16 public capBps = CAP_BPS;
+    uint16 public capBps = Parameters.FUND_CAP_BPS;
     /// @notice Seconds that an event lasts.
-    uint32 public eventDuration = EVENT_DURATION;
+    uint32 public eventDuration = Parameters.FUND_EVENT_DURATION;
     /// @dev When the event that runs ends, unix seconds, and what it may still cost.
     uint40 private _eventEnd;
     uint128 private _eventLeft;
@@ -69,8 +63,8 @@ contract InsuranceFund is IInsuranceFund, ERC4626, AccessManaged {
         AccessManaged(authority)
     {
         (clearingHouse, assetId) = (house, assetId_);
-        emit CooldownSet(COOLDOWN);
-        emit CapSet(CAP_BPS, EVENT_DURATION);
+        emit CooldownSet(Parameters.FUND_COOLDOWN);
+        emit CapSet(Parameters.FUND_CAP_BPS, Parameters.FUND_EVENT_DURATION);
     }
 
     // ------------------------------------------------------------------ clearing house
@@ -93,7 +87,7 @@ contract InsuranceFund is IInsuranceFund, ERC4626, AccessManaged {
     function requestRedeem(uint256 shares) external {
         if (shares == 0) revert ZeroShares();
         Request storage request = _requests[msg.sender];
-        uint256 cooling = request.shares + shares;
+        uint256 cooling = uint256(request.shares) + SafeCastLib.toUint208(shares);
         uint40 readyAt = uint40(block.timestamp + cooldown);
         (request.shares, request.readyAt) = (SafeCastLib.toUint208(cooling), readyAt);
         emit RedeemRequested(msg.sender, shares, cooling, readyAt);
@@ -112,15 +106,16 @@ contract InsuranceFund is IInsuranceFund, ERC4626, AccessManaged {
 
     /// @inheritdoc IInsuranceFund
     function setCooldown(uint32 cooldown_) external restricted {
-        _requireWithin("cooldown", cooldown_, COOLDOWN_MIN, COOLDOWN_MAX);
+        _requireWithin("cooldown", cooldown_, Parameters.FUND_COOLDOWN_MIN, Parameters.FUND_COOLDOWN_MAX);
         cooldown = cooldown_;
         emit CooldownSet(cooldown_);
     }
 
     /// @inheritdoc IInsuranceFund
     function setCap(uint16 capBps_, uint32 eventDuration_) external restricted {
-        _requireWithin("capBps", capBps_, CAP_MIN_BPS, CAP_MAX_BPS);
-        _requireWithin("eventDuration", eventDuration_, EVENT_DURATION_MIN, EVENT_DURATION_MAX);
+        _requireWithin("capBps", capBps_, Parameters.FUND_CAP_MIN_BPS, Parameters.FUND_CAP_MAX_BPS);
+        (uint256 least, uint256 most) = (Parameters.FUND_EVENT_DURATION_MIN, Parameters.FUND_EVENT_DURATION_MAX);
+        _requireWithin("eventDuration", eventDuration_, least, most);
         (capBps, eventDuration) = (capBps_, eventDuration_);
         emit CapSet(capBps_, eventDuration_);
     }
@@ -141,6 +136,16 @@ contract InsuranceFund is IInsuranceFund, ERC4626, AccessManaged {
     /// @inheritdoc IInsuranceFund
     function withdrawableAssets() public view returns (uint256) {
         return totalAssets().zeroFloorSub(IClearingHouse(clearingHouse).pendingDeficit(assetId));
+    }
+
+    /// @inheritdoc IERC4626
+    function maxDeposit(address) public pure override(ERC4626, IERC4626) returns (uint256) {
+        return MOST;
+    }
+
+    /// @inheritdoc IERC4626
+    function maxMint(address) public pure override(ERC4626, IERC4626) returns (uint256) {
+        return MOST;
     }
 
     /// @inheritdoc IERC4626

@@ -79,6 +79,30 @@ library Parameters {
     uint32 internal constant TWAP_WINDOW = 3 minutes;
     uint256 internal constant TWAP_TOLERANCE_BPS = 300;
 
+    // ------------------------------------------------------------------ prices
+
+    /// @dev Largest upper bound of a feed: a billion quote units per token. With it no valuation can overflow.
+    uint256 internal constant PRICE_MAX_WAD = 1e27;
+    /// @dev Widest deviation that two sources of the same price may be granted.
+    uint256 internal constant SOURCE_DEVIATION_MAX_BPS = 2_000;
+
+    // ------------------------------------------------------------------ insurance funds
+
+    /// @dev Seconds between a request and its payment.
+    uint32 internal constant FUND_COOLDOWN = 7 days;
+    uint32 internal constant FUND_COOLDOWN_MIN = 1 days;
+    uint32 internal constant FUND_COOLDOWN_MAX = 30 days;
+    /// @dev Part of a fund that one event may cost, and how long an event lasts.
+    uint16 internal constant FUND_CAP_BPS = 3_000;
+    uint16 internal constant FUND_CAP_MIN_BPS = 100;
+    uint16 internal constant FUND_CAP_MAX_BPS = 10_000;
+    uint32 internal constant FUND_EVENT_DURATION = 1 days;
+    uint32 internal constant FUND_EVENT_DURATION_MIN = 1 hours;
+    uint32 internal constant FUND_EVENT_DURATION_MAX = 7 days;
+    /// @dev Gas for one call of a fund by the house. Our own needs less than half of it as a transaction of its own;
+    /// one that burns it all cannot stop a settlement.
+    uint256 internal constant FUND_GAS = 300_000;
+
     // ------------------------------------------------------------------ engine: bounds
 
     uint256 internal constant TARGET_HEALTH_FACTOR_MIN_BPS = 10_100;

@@ -36,6 +36,7 @@ contract BadInputHouseTest is Refusals {
         _no(stranger, abi.encodeCall(house.supply, (UNLISTED, 1, stranger)), IClearingHouse.AssetNotListed.selector);
         _no(stranger, abi.encodeCall(house.supply, (255, 1, stranger)), IClearingHouse.AssetNotListed.selector);
         _no(stranger, abi.encodeCall(house.supply, (WETH, 1e30, stranger)), TRANSFER_FROM_FAILED);
+        _no(stranger, abi.encodeCall(house.supply, (WETH, HUGE, stranger)), IClearingHouse.AmountTooLarge.selector);
     }
 
     function test_withdraw_refuses() external {
@@ -59,6 +60,16 @@ contract BadInputHouseTest is Refusals {
             stranger,
             abi.encodeCall(house.withdraw, (WETH, 1, 0, stranger, stranger)),
             IClearingHouse.BalanceInsufficient.selector
+        );
+        _no(
+            lender,
+            abi.encodeCall(house.withdraw, (WETH, HUGE, 0, lender, lender)),
+            IClearingHouse.AmountTooLarge.selector
+        );
+        _no(
+            lender,
+            abi.encodeCall(house.withdraw, (WETH, 0, HUGE, lender, lender)),
+            IClearingHouse.AmountTooLarge.selector
         );
     }
 
@@ -105,6 +116,11 @@ contract BadInputHouseTest is Refusals {
             abi.encodeCall(house.depositCollateral, (WETH, type(uint128).max, stranger)),
             IClearingHouse.AmountTooLarge.selector
         );
+        _no(
+            stranger,
+            abi.encodeCall(house.depositCollateral, (WETH, HUGE, stranger)),
+            IClearingHouse.AmountTooLarge.selector
+        );
     }
 
     function test_withdrawCollateral_refuses() external {
@@ -143,6 +159,11 @@ contract BadInputHouseTest is Refusals {
             IClearingHouse.BorrowLimitExceeded.selector
         );
         _no(
+            borrower,
+            abi.encodeCall(house.borrow, (USDC, HUGE, borrower, borrower)),
+            IClearingHouse.CashInsufficient.selector
+        );
+        _no(
             stranger,
             abi.encodeCall(house.borrow, (USDC, 1, borrower, stranger)),
             IClearingHouse.OperatorUnauthorised.selector
@@ -167,6 +188,11 @@ contract BadInputHouseTest is Refusals {
         _no(stranger, abi.encodeCall(house.repay, (UNLISTED, 1, borrower)), IClearingHouse.AssetNotListed.selector);
         _no(stranger, abi.encodeCall(house.repay, (USDC, 1e18, borrower)), IClearingHouse.RepaymentExceedsDebt.selector);
         _no(stranger, abi.encodeCall(house.repay, (USDC, HUGE, borrower)), TRANSFER_FROM_FAILED);
+        _no(
+            stranger,
+            abi.encodeCall(house.repay, (USDC, HUGE - 1, borrower)),
+            IClearingHouse.RepaymentExceedsDebt.selector
+        );
     }
 
     /// @dev There is no bad operator: each is the caller's own. Nobody else's moves.

@@ -209,6 +209,47 @@ contract ClearingHouseWaterfallTest is HouseFixture {
         assertBooksBalance();
     }
 
+    function test_a_fund_that_burns_its_gas_covers_nothing_and_stops_nothing() external {
+        _insure(10_000e6);
+        insurer.setBurns(true);
+        assertEq(house.incentivesPayable{gas: 1_000_000}(USDC, 500e6), 0);
+        asEngine.settleTake{gas: 1_500_000}(_insolvent(), settler, settler, "");
+        assertEq(house.market(USDC).totalSupplyAssets, 999_500e6);
+        assertBooksBalance();
+    }
+
+    /// @dev At any gas limit a fund that pays either pays or nothing happens.
+    function test_no_gas_limit_makes_a_fund_fail() external {
+        _insure(10_000e6);
+        bytes memory call = abi.encodeCall(house.settleTake, (_insolvent(), settler, settler, ""));
+        bool refused;
+        bool settled;
+        for (uint256 gas_ = 50_000; gas_ <= 800_000; gas_ += 10_000) {
+            uint256 before = vm.snapshotState();
+            vm.prank(address(double));
+            (bool success, bytes memory reason) = address(house).call{gas: gas_}(call);
+            if (success) assertEq(house.market(USDC).totalSupplyAssets, 1_000_000e6, "not covered");
+            else refused = refused || bytes4(reason) == IClearingHouse.GasInsufficient.selector;
+            settled = settled || success;
+            vm.revertToState(before);
+        }
+        assertTrue(refused, "never refused for want of gas");
+        assertTrue(settled, "never settled");
+    }
+
+    function test_no_gas_limit_makes_a_fund_look_empty() external {
+        _insure(1_000e6);
+        bool refused;
+        for (uint256 gas_ = 20_000; gas_ <= 500_000; gas_ += 10_000) {
+            try house.incentivesPayable{gas: gas_}(USDC, 500e6) returns (uint256 payable_) {
+                assertEq(payable_, 500e6);
+            } catch (bytes memory reason) {
+                refused = refused || bytes4(reason) == IClearingHouse.GasInsufficient.selector;
+            }
+        }
+        assertTrue(refused, "never refused for want of gas");
+    }
+
     function test_what_a_fund_promises_and_does_not_pay_is_cut_from_tip_and_chip() external {
         _insure(0);
         insurer.pretend(1_000e6);
@@ -268,6 +309,9 @@ contract ClearingHouseWaterfallTest is HouseFixture {
         IClearingHouse.Settlement memory s = settlementOf(WETH, USDC, 1e18, 1_000e6);
         s.cancelled = 3_000e6;
         asEngine.settleTake(s, settler, settler, "");
+        vm.prank(address(house));
+        real.cover(1);
+        assertLt(vm.lastCallGas().gasTotalUsed, 150_000, "half of what a fund is given, as a transaction of its own");
         assertEq(real.totalAssets(), 1_000e6 - cap);
         assertEq(house.market(USDC).totalSupplyAssets, 998_000e6 + cap);
         assertBooksBalance();

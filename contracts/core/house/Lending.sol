@@ -25,9 +25,9 @@ abstract contract Lending is IClearingHouse, Interest {
         AssetData storage data = _listed(assetId);
         Pool memory pool = _load(assetId, data);
         uint256 totalShares = data.totalSupplyShares;
-        shares = assets.toSharesDown(pool.supplied, totalShares);
+        shares = uint256(assets.toUint112()).toSharesDown(pool.supplied, totalShares);
         _requireAmount(shares);
-        pool.supplied += assets.toUint112();
+        pool.supplied += assets;
         _requireCap(assetId, pool.supplied, data.supplyCap);
         _store(data, pool);
         data.totalSupplyShares = (totalShares + shares).toUint128();
@@ -48,8 +48,8 @@ abstract contract Lending is IClearingHouse, Interest {
         Pool memory pool = _load(assetId, data);
         uint256 totalShares = data.totalSupplyShares;
         (assetsOut, sharesBurnt) = assets == 0
-            ? (shares.toAssetsDown(pool.supplied, totalShares), shares)
-            : (assets, assets.toSharesUp(pool.supplied, totalShares));
+            ? (uint256(shares.toUint128()).toAssetsDown(pool.supplied, totalShares), shares)
+            : (assets, uint256(assets.toUint112()).toSharesUp(pool.supplied, totalShares));
         _requireAmount(assetsOut);
         _takeShares(assetId, owner, sharesBurnt);
         _requireLiquidity(assetId, pool, assetsOut);

@@ -19,7 +19,7 @@ abstract contract Positions is Lending {
     /// @dev Adds collateral. The cap and the number of assets in use, where they apply, are the caller's to check.
     function _addCollateral(address account, uint8 assetId, uint256 amount) internal {
         AssetData storage data = _assets[assetId];
-        data.collateralAssets = (data.collateralAssets + amount).toUint128();
+        data.collateralAssets = (uint256(data.collateralAssets) + amount.toUint128()).toUint128();
         Position storage position = _positions[account][assetId];
         uint256 held = position.collateral;
         position.collateral = uint128(held + amount); // fits as the total does
@@ -106,12 +106,12 @@ abstract contract Positions is Lending {
     /// @dev Raises the flag, or lets it fall and moves the epoch on, so that whatever was signed or stored for the
     /// auction that ended is void. Nothing happens where the flag stands so already.
     function _setFlag(address account, bool flagged) internal {
-        AccountData memory info = _accounts[account];
+        AccountData storage info = _accounts[account];
         if (info.flagged == flagged) return;
-        info.flagged = flagged;
-        if (!flagged) ++info.epoch;
-        _accounts[account] = info;
-        emit FlagSet(account, info.epoch, flagged);
+        uint32 epoch = info.epoch;
+        if (!flagged) ++epoch;
+        (info.epoch, info.flagged) = (epoch, flagged);
+        emit FlagSet(account, epoch, flagged);
     }
 
     /// @dev Ends the auction of an account that is healthy again: no flag, no pending deficit.

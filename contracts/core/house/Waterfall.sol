@@ -5,6 +5,7 @@ import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
 
 import {IClearingHouse} from "../../interfaces/IClearingHouse.sol";
 import {IInsuranceFund} from "../../interfaces/IInsuranceFund.sol";
+import {Parameters} from "../../libraries/Parameters.sol";
 import {WadMath} from "../../libraries/WadMath.sol";
 import {Accounts} from "./Accounts.sol";
 
@@ -13,6 +14,11 @@ import {Accounts} from "./Accounts.sol";
 /// it as it was before. What the fund does not pay lowers what suppliers own, for any number of them at once.
 abstract contract Waterfall is Accounts {
     using WadMath for uint256;
+
+    uint256 private constant FUND_GAS = Parameters.FUND_GAS;
+    /// @dev What must be left before such a call for the fund to get all of that: a call may pass on 63 of 64 parts,
+    /// and 5,000 are more than the call itself costs.
+    uint256 private constant FUND_GAS_LEFT = FUND_GAS * 64 / 63 + 5_000;
 
     /// @inheritdoc IClearingHouse
     function incentivesPayable(uint8 assetId, uint256 deficit) external view returns (uint256) {
@@ -54,20 +60,34 @@ abstract contract Waterfall is Accounts {
         if (fund == address(0) || amount == 0) return 0;
         address token = data.token;
         uint256 before = SafeTransferLib.balanceOf(token, address(this));
-        // an answer of any length must not revert here
-        // solhint-disable-next-line avoid-low-level-calls
-        (bool success,) = fund.call(abi.encodeCall(IInsuranceFund.cover, (amount)));
+        _requireGas();
+        (uint256 gas_, bytes4 selector) = (FUND_GAS, IInsuranceFund.cover.selector);
+        bool success;
+        assembly ("memory-safe") {
+            mstore(0x00, selector)
+            mstore(0x04, amount)
+            success := call(gas_, fund, 0, 0x00, 0x24, 0x00, 0x00)
+        }
         if (!success) return 0;
         covered = SafeTransferLib.balanceOf(token, address(this)).zeroFloorSub(before).min(amount);
     }
 
     /// @dev What a fund says that it would pay; nothing where there is none or it does not answer.
-    function _coverable(address fund) private view returns (uint256) {
+    function _coverable(address fund) private view returns (uint256 amount) {
         if (fund == address(0)) return 0;
-        try IInsuranceFund(fund).coverable() returns (uint256 amount) {
-            return amount;
-        } catch (bytes memory) {
-            return 0;
+        _requireGas();
+        (uint256 gas_, bytes4 selector) = (FUND_GAS, IInsuranceFund.coverable.selector);
+        assembly ("memory-safe") {
+            mstore(0x00, selector)
+            let success := staticcall(gas_, fund, 0x00, 0x04, 0x00, 0x20)
+            if and(success, gt(returndatasize(), 0x1f)) { amount := mload(0x00) }
         }
+    }
+
+    /// @dev Refuses to ask a fund with less gas than it is given: else whoever settles could make it fail, and the
+    /// suppliers bear what it would have covered.
+    function _requireGas() private view {
+        uint256 available = gasleft();
+        if (available < FUND_GAS_LEFT) revert GasInsufficient(available, FUND_GAS_LEFT);
     }
 }

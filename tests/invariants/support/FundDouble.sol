@@ -10,11 +10,11 @@ contract FundDouble {
     address public immutable clearingHouse;
     /// @notice What `cover` still pays.
     uint256 public budget;
-    /// @notice What `coverable` says.
-    uint256 public coverable;
+    uint256 private _coverable;
     /// @notice What `cover` was last asked for.
     uint256 public asked;
     bool private _fails;
+    bool private _burns;
 
     constructor(FaucetToken token, address house) {
         (_token, clearingHouse) = (token, house);
@@ -25,12 +25,23 @@ contract FundDouble {
     }
 
     function setBudget(uint256 amount) external {
-        (budget, coverable) = (amount, amount);
+        (budget, _coverable) = (amount, amount);
     }
 
     /// @notice Says that it would pay `amount`, whatever its budget.
     function pretend(uint256 amount) external {
-        coverable = amount;
+        _coverable = amount;
+    }
+
+    /// @notice What it says, unless it burns its gas.
+    function coverable() external view returns (uint256) {
+        _mayBurn();
+        return _coverable;
+    }
+
+    /// @notice Whether it burns all gas that it is given.
+    function setBurns(bool burns) external {
+        _burns = burns;
     }
 
     function setFails(bool fails) external {
@@ -39,10 +50,18 @@ contract FundDouble {
 
     function cover(uint256 deficit) external returns (uint256 covered) {
         require(!_fails, "no");
+        _mayBurn();
         asked = deficit;
         covered = deficit < budget ? deficit : budget;
         budget -= covered;
-        coverable = budget;
+        _coverable = budget;
         _token.mint(msg.sender, covered);
+    }
+
+    function _mayBurn() private view {
+        if (!_burns) return;
+        assembly ("memory-safe") {
+            invalid()
+        }
     }
 }
