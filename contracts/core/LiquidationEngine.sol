@@ -114,10 +114,11 @@ contract LiquidationEngine is ILiquidationEngine, Sales, Multicall {
 
     /// @inheritdoc ILiquidationEngine
     function reservePrice(address account, uint8 collateralId) external view returns (uint256) {
-        Settings memory settings = _requireBelow(NO_SETTLEMENT);
+        Settings memory settings = _settings;
+        _requireBelow(settings, NO_SETTLEMENT);
         IClearingHouse.AccountState memory state = _flaggedState(account, collateralId);
         _requireUnhealthy(account, state);
-        _requireNotLapsed(account, state.epoch, settings);
+        _requireNotLapsed(account, _auctions[account], state.epoch, settings);
         Pace memory pace = _pace(account, state, settings);
         (bool running, uint256 multiplier_,) = _multiplier(account, collateralId, state.epoch, pace);
         for (uint256 i = 0; running && i < state.legs.length; ++i) {
@@ -132,7 +133,7 @@ contract LiquidationEngine is ILiquidationEngine, Sales, Multicall {
         view
         returns (bool running, uint256 multiplierWad)
     {
-        IClearingHouse.AccountState memory state = _house.accountState(account);
+        IClearingHouse.AccountState memory state = _stateOf(account);
         if (!state.flagged) return (false, WAD);
         Pace memory pace = _pace(account, state, _settings);
         (running, multiplierWad,) = _multiplier(account, collateralId, state.epoch, pace);
@@ -163,7 +164,7 @@ contract LiquidationEngine is ILiquidationEngine, Sales, Multicall {
 
     /// @inheritdoc ILiquidationEngine
     function speedParameters() external view returns (SpeedParameters memory) {
-        return _speedOf(_settings, _speed);
+        return _speedParameters();
     }
 
     /// @inheritdoc ILiquidationEngine
@@ -194,7 +195,7 @@ contract LiquidationEngine is ILiquidationEngine, Sales, Multicall {
 
     /// @inheritdoc ILiquidationEngine
     function bucketNow(uint8 assetId, Side side) external view returns (Bucket memory) {
-        return _bucketNow(assetId, side, _speedOf(_settings, _speed));
+        return _bucketNow(assetId, side, _speedParameters());
     }
 
     /// @inheritdoc ILiquidationEngine

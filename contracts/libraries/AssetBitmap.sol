@@ -35,9 +35,12 @@ library AssetBitmap {
         return uint8(LibBit.ffs(map));
     }
 
-    /// @dev The set without its lowest id. The borrow of `map - 1` runs exactly through the lowest set bit.
+    /// @dev The set without its lowest id. The borrow of `map - 1` runs exactly through the lowest set bit, and the
+    /// empty set stays empty.
     function withoutLowest(uint64 map) internal pure returns (uint64) {
-        return map & (map - 1);
+        unchecked {
+            return map & (map - 1);
+        }
     }
 
     /// @dev The word with bit `id` alone; an id of 64 or more gives zero, which is in no set.

@@ -19,8 +19,10 @@ library DecimalFloat {
         if (exact) packed = uint24(x << EXPONENT_BITS | exponent);
     }
 
-    /// @dev The number that was packed.
+    /// @dev The number that was packed: below 2^18 * 10^63, hence far from overflow.
     function unpack(uint24 packed) internal pure returns (uint256) {
-        return (packed >> EXPONENT_BITS) * 10 ** (packed & EXPONENT_MASK);
+        unchecked {
+            return (packed >> EXPONENT_BITS) * 10 ** (packed & EXPONENT_MASK);
+        }
     }
 }

@@ -114,14 +114,22 @@ library Sizing {
         pure
         returns (Terms memory result)
     {
+        price(result, position, rules, multiplier);
+    }
+
+    /// @dev The same, into memory that is there already, and zero.
+    function price(Terms memory result, Position memory position, Rules memory rules, uint256 multiplier)
+        internal
+        pure
+    {
         uint256 sold = position.collateral.valueDown(position.collateralPrice, position.collateralUnit);
-        uint256 price = multiplier.max(position.highestMultiplier);
+        uint256 highest = multiplier.max(position.highestMultiplier);
         result.reserveValue =
-            sold.mulDown(price) + (position.collateralValue - sold).mulDown(position.highestMultiplier);
+            sold.mulDown(highest) + (position.collateralValue - sold).mulDown(position.highestMultiplier);
         if (result.reserveValue < position.debtValue) {
-            result.multiplier = price;
+            result.multiplier = highest;
             result.insolvent = true;
-            return result;
+            return;
         }
         // HF * w / k = (A * w) / (k * D_w)
         uint256 healthNumerator = position.weightedCollateral * position.weight;
@@ -163,9 +171,7 @@ library Sizing {
         pure
         returns (Sale memory sale)
     {
-        bool reachable;
-        (reachable, sale) = _toTarget(position, offer, rules);
-        if (!reachable) return _closing(position, offer);
+        if (!_toTarget(sale, position, offer, rules)) _close(sale, position, offer);
     }
 
     /// @dev A slice of `seized`, at most the largest one. Whole or in pieces it costs the same, but for a unit for each
@@ -177,7 +183,7 @@ library Sizing {
         pure
         returns (Sale memory sale)
     {
-        sale = realised(position, offer, seized, paymentUp(position, offer.multiplier, seized));
+        _realise(sale, position, offer, seized, paymentUp(position, offer.multiplier, seized));
         sale.surplus = 0; // at most a unit or two of rounding: part of the penalty
     }
 
@@ -193,8 +199,8 @@ library Sizing {
         pure
         returns (uint256 seized)
     {
-        (bool reachable, Sale memory sale) = _toTarget(position, best, rules);
-        if (reachable) return sale.seized;
+        Sale memory sale;
+        if (_toTarget(sale, position, best, rules)) return sale.seized;
         uint256 payment = low.insolvent
             ? position.debt.mulDivUp(low.reserveValue, position.debtValue)
             : position.debt + position.debt.mulUp(low.penalty);
@@ -213,20 +219,25 @@ library Sizing {
         pure
         returns (Sale memory sale)
     {
-        sale.seized = seized;
-        sale.payment = payment;
+        _realise(sale, position, offer, seized, payment);
+    }
+
+    /// @dev The same, into memory that is there already, whatever was in it.
+    function _realise(Sale memory sale, Position memory position, Terms memory offer, uint256 seized, uint256 payment)
+        private
+        pure
+    {
+        (sale.seized, sale.payment) = (seized, payment);
         if (offer.insolvent) {
             sale.repaid = payment.min(position.debt);
             uint256 cancelled = sale.repaid.mulDivDown(position.debtValue, offer.reserveValue);
             sale.cancelled = cancelled.min(position.debt);
             sale.surplus = payment - sale.repaid;
-            return sale;
+            return;
         }
-        sale.repaid = payment.divUp(WAD + offer.penalty).min(position.debt);
-        sale.cancelled = sale.repaid;
-        if (sale.repaid == position.debt) {
-            sale.surplus = payment.zeroFloorSub(sale.repaid + sale.repaid.mulUp(offer.penalty));
-        }
+        uint256 repaid = payment.divUp(WAD + offer.penalty).min(position.debt);
+        (sale.repaid, sale.cancelled) = (repaid, repaid);
+        sale.surplus = repaid == position.debt ? payment.zeroFloorSub(repaid + repaid.mulUp(offer.penalty)) : 0;
     }
 
     // ------------------------------------------------------------------ before: what a lot is, what a choice costs
@@ -279,18 +290,32 @@ library Sizing {
     {
         uint256 seizedValue = sale.seized.valueUp(position.collateralPrice, position.collateralUnit);
         uint256 surplusValue = sale.surplus.valueDown(position.debtPrice, position.debtUnit);
-        result.collateralValue = position.collateralValue.zeroFloorSub(seizedValue) + surplusValue;
-        result.weightedCollateral = position.weightedCollateral.zeroFloorSub(seizedValue.mulUp(position.threshold))
-            + surplusValue.mulDown(surplusThreshold);
+        unchecked {
+            // values: amounts of 128 bits at prices of 90, hence far from 256
+            result.collateralValue = position.collateralValue.zeroFloorSub(seizedValue) + surplusValue;
+            result.weightedCollateral = position.weightedCollateral.zeroFloorSub(seizedValue.mulUp(position.threshold))
+                + surplusValue.mulDown(surplusThreshold);
+        }
         if (sale.cancelled < position.debt) {
             uint256 cancelledValue = sale.cancelled.valueDown(position.debtPrice, position.debtUnit);
-            result.debtValue = position.debtValue - cancelledValue;
-            result.weightedDebt = position.weightedDebt - cancelledValue.mulDown(position.weight);
+            unchecked {
+                // a part of a debt, rounded down, of sums that count all of it, rounded up
+                result.debtValue = position.debtValue - cancelledValue;
+                result.weightedDebt = position.weightedDebt - cancelledValue.mulDown(position.weight);
+            }
         } else {
             uint256 cancelledValue = sale.cancelled.valueUp(position.debtPrice, position.debtUnit);
             result.debtValue = position.otherDebtValue;
             result.weightedDebt = position.weightedDebt.zeroFloorSub(cancelledValue.mulUp(position.weight));
         }
+    }
+
+    /// @dev Whether health after a sale, taken at its word, is between `least` and `most`. Then it is so for any ends
+    /// of `healthRange` too, which cost more to find: the lower one is no higher, the upper one no lower.
+    function isWithin(Aftermath memory result, uint256 least, uint256 most) internal pure returns (bool) {
+        if (result.weightedDebt == 0) return false;
+        uint256 health = result.weightedCollateral.divDown(result.weightedDebt);
+        return health >= least && health <= most;
     }
 
     /// @dev Health after a sale, give or take two token units of each side and the roundings: no lower than `lowest`
@@ -319,21 +344,22 @@ library Sizing {
     /// ends before, where dust would stay, or in insolvency.
     /// Rounding: r UP to a unit of the debt, so that the target is reached: the minuend up, the divisor down. The
     /// collateral for it DOWN, so that it is not passed.
-    function _toTarget(Position memory position, Terms memory offer, Rules memory rules)
+    function _toTarget(Sale memory sale, Position memory position, Terms memory offer, Rules memory rules)
         private
         pure
-        returns (bool reachable, Sale memory sale)
+        returns (bool reachable)
     {
-        if (offer.insolvent) return (false, sale);
+        if (offer.insolvent) return false;
         uint256 factored = position.threshold.mulDivUp(WAD + offer.penalty, offer.multiplier);
         uint256 divisor = rules.target.mulDown(position.weight).zeroFloorSub(factored);
-        if (divisor == 0) return (false, sale);
+        if (divisor == 0) return false;
         uint256 missing = rules.target.mulUp(position.weightedDebt).zeroFloorSub(position.weightedCollateral);
         uint256 repaid = missing.divUp(divisor).mulDivUp(position.debtUnit, position.debtPrice);
-        if (repaid >= position.debt) return (false, sale);
+        if (repaid >= position.debt) return false;
         uint256 seized = _seizedDown(position, offer, repaid);
-        if (seized >= position.collateral) return (false, sale);
-        sale = partly(position, offer, seized);
+        if (seized >= position.collateral) return false;
+        _realise(sale, position, offer, seized, paymentUp(position, offer.multiplier, seized));
+        sale.surplus = 0; // as in `partly`
         reachable = sale.cancelled < position.debt && !leavesDust(position, seized, sale.cancelled, rules.dust);
     }
 
@@ -354,21 +380,28 @@ library Sizing {
         pure
         returns (uint256 collateralValue, uint256 debtValue)
     {
-        collateralValue = (position.collateral - seized).valueDown(position.collateralPrice, position.collateralUnit);
-        debtValue = (position.debt - cancelled).valueDown(position.debtPrice, position.debtUnit);
+        unchecked {
+            // of a part of each, by `leavesDust`
+            (seized, cancelled) = (position.collateral - seized, position.debt - cancelled);
+        }
+        collateralValue = seized.valueDown(position.collateralPrice, position.collateralUnit);
+        debtValue = cancelled.valueDown(position.debtPrice, position.debtUnit);
     }
 
     /// @dev The slice that takes the whole debt, or the whole collateral where that does not pay for it.
     /// Rounding: the payment UP, from the debt and from the collateral, because of the reserve.
-    function _closing(Position memory position, Terms memory offer) private pure returns (Sale memory sale) {
+    function _close(Sale memory sale, Position memory position, Terms memory offer) private pure {
         uint256 repaid = offer.insolvent
             ? position.debt.mulDivUp(offer.reserveValue, position.debtValue)  // below the debt, since S < D
             : position.debt;
         uint256 seized = _seizedDown(position, offer, repaid);
-        if (seized > position.collateral) return partly(position, offer, position.collateral);
-        sale.seized = seized;
-        sale.repaid = repaid;
-        sale.cancelled = position.debt;
+        if (seized > position.collateral) {
+            seized = position.collateral;
+            _realise(sale, position, offer, seized, paymentUp(position, offer.multiplier, seized));
+            sale.surplus = 0; // as in `partly`
+            return;
+        }
+        (sale.seized, sale.repaid, sale.cancelled, sale.surplus) = (seized, repaid, position.debt, 0);
         sale.payment = (repaid + repaid.mulUp(offer.penalty)).max(paymentUp(position, offer.multiplier, seized));
     }
 

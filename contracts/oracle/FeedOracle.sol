@@ -7,6 +7,7 @@ import {IAggregatorV3} from "../interfaces/IAggregatorV3.sol";
 import {IPriceOracle} from "../interfaces/IPriceOracle.sol";
 import {AggregatorRead} from "../libraries/AggregatorRead.sol";
 import {DecimalFloat} from "../libraries/DecimalFloat.sol";
+import {Parameters} from "../libraries/Parameters.sol";
 import {BPS, WadMath} from "../libraries/WadMath.sol";
 
 /// @title What every price oracle of Sluice does
@@ -34,10 +35,6 @@ abstract contract FeedOracle is IPriceOracle, AccessManaged {
 
     /// @dev Decimals of the prices given out.
     uint8 private constant PRICE_DECIMALS = 18;
-    /// @dev Largest upper bound of a feed: a billion quote units per token. With it no valuation can overflow.
-    uint256 private constant MAX_PRICE = 1e27;
-    /// @dev Widest deviation that two sources of the same price may be granted.
-    uint256 private constant MAX_DEVIATION_BPS = 2_000;
 
     mapping(address token => Source) private _primaries;
     mapping(address token => Source) private _secondaries;
@@ -56,7 +53,7 @@ abstract contract FeedOracle is IPriceOracle, AccessManaged {
     function setSecondary(address token, Feed calldata feed_, uint16 maxDeviationBps) external restricted {
         if (_primaries[token].aggregator == address(0)) revert FeedMissing(token);
         bool none = feed_.aggregator == address(0);
-        if (none != (maxDeviationBps == 0) || maxDeviationBps > MAX_DEVIATION_BPS) {
+        if (none != (maxDeviationBps == 0) || maxDeviationBps > Parameters.SOURCE_DEVIATION_MAX_BPS) {
             revert FeedRefused(token, "deviation");
         }
         Source memory source;
@@ -73,10 +70,9 @@ abstract contract FeedOracle is IPriceOracle, AccessManaged {
     /// @dev Exact: a feed has at most 18 decimals, so scaling only multiplies.
     function price(address token) external view returns (uint256 answer) {
         upSince();
-        Source memory source = _primaries[token];
-        if (source.aggregator == address(0)) revert FeedMissing(token);
-        answer = _read(token, source);
-        if (source.maxDeviationBps != 0) _requireAgreement(token, answer, source.maxDeviationBps);
+        uint256 maxDeviationBps;
+        (answer, maxDeviationBps) = _read(token, _primaries[token]);
+        if (maxDeviationBps != 0) _requireAgreement(token, answer, maxDeviationBps);
     }
 
     /// @inheritdoc IPriceOracle
@@ -108,25 +104,32 @@ abstract contract FeedOracle is IPriceOracle, AccessManaged {
 
     // ------------------------------------------------------------------ sources
 
-    /// @dev The price that a source gives, WAD; reverts where it is refused.
-    function _read(address token, Source memory source) private view returns (uint256) {
-        (bool known, AggregatorRead.Round memory round) = AggregatorRead.latest(source.aggregator);
-        if (!known) revert FeedUnreadable(token, source.aggregator);
-        if (round.answer <= 0) revert PriceNotPositive(token, round.answer);
-        uint256 answer = uint256(round.answer);
+    /// @dev The price that a source gives, WAD, and how far a second one may be from it; reverts where it is refused.
+    function _read(address token, Source storage source)
+        private
+        view
+        returns (uint256 price_, uint256 maxDeviationBps)
+    {
+        address aggregator = source.aggregator;
+        if (aggregator == address(0)) revert FeedMissing(token);
         (uint256 minAnswer, uint256 maxAnswer) = (source.minAnswer.unpack(), source.maxAnswer.unpack());
-        if (answer <= minAnswer || answer >= maxAnswer) {
-            revert PriceClamped(token, round.answer, int256(minAnswer), int256(maxAnswer));
+        (uint256 maxAge, uint8 decimals) = (source.maxAge, source.decimals);
+        maxDeviationBps = source.maxDeviationBps;
+        (bool known, int256 answer, uint256 updatedAt) = AggregatorRead.latestAnswer(aggregator);
+        if (!known) revert FeedUnreadable(token, aggregator);
+        if (answer <= 0) revert PriceNotPositive(token, answer);
+        if (uint256(answer) <= minAnswer || uint256(answer) >= maxAnswer) {
+            revert PriceClamped(token, answer, int256(minAnswer), int256(maxAnswer));
         }
-        if (round.updatedAt > block.timestamp || block.timestamp - round.updatedAt > source.maxAge) {
-            revert PriceStale(token, round.updatedAt, source.maxAge);
+        if (updatedAt > block.timestamp || block.timestamp - updatedAt > maxAge) {
+            revert PriceStale(token, updatedAt, maxAge);
         }
-        return _scaled(answer, source.decimals);
+        price_ = _scaled(uint256(answer), decimals);
     }
 
     /// @dev Refuses a price that the second source does not confirm: |p - q| <= deviation * p.
     function _requireAgreement(address token, uint256 first, uint256 maxDeviationBps) private view {
-        uint256 second = _read(token, _secondaries[token]);
+        (uint256 second,) = _read(token, _secondaries[token]);
         uint256 apart = first > second ? first - second : second - first;
         if (apart * BPS > first * maxDeviationBps) revert SourcesDisagree(token, first, second, maxDeviationBps);
     }
@@ -140,7 +143,7 @@ abstract contract FeedOracle is IPriceOracle, AccessManaged {
         if (feed_.minAnswer >= feed_.maxAnswer) revert FeedRefused(token, "bounds reversed");
         uint8 decimals = IAggregatorV3(feed_.aggregator).decimals();
         if (decimals > PRICE_DECIMALS) revert FeedRefused(token, "decimals");
-        if (feed_.maxAnswer <= 0 || _scaled(uint128(feed_.maxAnswer), decimals) > MAX_PRICE) {
+        if (feed_.maxAnswer <= 0 || _scaled(uint128(feed_.maxAnswer), decimals) > Parameters.PRICE_MAX_WAD) {
             revert FeedRefused(token, "upper bound");
         }
         if (feed_.minAnswer < 0) revert FeedRefused(token, "lower bound");
@@ -170,8 +173,10 @@ abstract contract FeedOracle is IPriceOracle, AccessManaged {
         });
     }
 
-    /// @dev A raw answer in WAD.
+    /// @dev A raw answer in WAD. Answers are below a bound of 127 bits, decimals at most 18: no overflow.
     function _scaled(uint256 answer, uint8 decimals) private pure returns (uint256) {
-        return answer * 10 ** (PRICE_DECIMALS - decimals);
+        unchecked {
+            return answer * 10 ** (PRICE_DECIMALS - decimals);
+        }
     }
 }

@@ -39,7 +39,7 @@ contract LiquidationEngineGasTest is EngineFixture {
     function test_kick() external {
         vm.prank(keeper);
         engine.kick(borrower, _ids(WETH));
-        _report("kick", 148_000);
+        _report("kick", 134_000);
     }
 
     function test_take_in_part() external {
@@ -47,7 +47,7 @@ contract LiquidationEngineGasTest is EngineFixture {
         skip(12);
         vm.prank(taker);
         engine.take(borrower, WETH, USDC, 0.1e18, NO_LIMIT, taker, "");
-        _report("take in part", 239_000);
+        _report("take in part", 219_000);
     }
 
     function test_take_to_the_target() external {
@@ -55,7 +55,7 @@ contract LiquidationEngineGasTest is EngineFixture {
         skip(12);
         vm.prank(taker);
         engine.take(borrower, WETH, USDC, NO_LIMIT, NO_LIMIT, taker, "");
-        _report("take to the target", 245_000);
+        _report("take to the target", 225_000);
     }
 
     function test_swap() external {
@@ -63,7 +63,7 @@ contract LiquidationEngineGasTest is EngineFixture {
         skip(12);
         vm.prank(keeper);
         engine.swap(borrower, WETH, USDC, NO_LIMIT, 0, address(venue), _route(WETH, USDC));
-        _report("swap", 359_000);
+        _report("swap", 338_000);
     }
 
     function test_kick_and_swap() external {
@@ -72,7 +72,7 @@ contract LiquidationEngineGasTest is EngineFixture {
         calls[1] = abi.encodeCall(engine.swap, (borrower, WETH, USDC, NO_LIMIT, 0, address(venue), _route(WETH, USDC)));
         vm.prank(keeper);
         IMulticall(address(engine)).multicall(calls);
-        _report("kick and swap", 430_000);
+        _report("kick and swap", 396_000);
     }
 
     function test_fill() external {
@@ -82,7 +82,7 @@ contract LiquidationEngineGasTest is EngineFixture {
         bytes memory signature = _sign(quote);
         vm.prank(keeper);
         engine.fill(quote, signature, NO_LIMIT);
-        _report("fill", 297_000);
+        _report("fill", 278_000);
     }
 
     // ------------------------------------------------------------------ steps

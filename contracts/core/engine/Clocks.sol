@@ -43,6 +43,9 @@ abstract contract Clocks is EngineStorage {
     /// @dev In errors about a whole auction, where an asset id would stand.
     uint8 internal constant NO_ASSET = type(uint8).max;
     uint256 private constant MILLIS = 1_000;
+    /// @dev Bytes of an encoded `AccountState` before its legs, and of each of these.
+    uint256 private constant LEGS_OFFSET = 0x160;
+    uint256 private constant LEG_SIZE = 0x120;
 
     // ------------------------------------------------------------------ legs
 
@@ -52,31 +55,44 @@ abstract contract Clocks is EngineStorage {
         view
         returns (Pace memory pace)
     {
-        Speed memory speed = _speed;
-        pace.speed = _speedOf(settings, speed);
-        pace.budgeted = speed.budgeted;
+        _readPace(pace, account, state, settings);
+    }
+
+    /// @dev The same, into memory that is there already.
+    function _readPace(
+        Pace memory pace,
+        address account,
+        IClearingHouse.AccountState memory state,
+        Settings memory settings
+    ) internal view {
+        _readSpeed(pace.speed);
+        uint64 budgeted = _speed.budgeted;
+        pace.budgeted = budgeted;
         pace.floor = settings.floorMultiplierBps * WAD_PER_BPS;
         pace.urgency = _urgency(state, settings.penaltyBps, pace.speed);
         pace.buyProgress = type(uint256).max;
-        for (uint256 i = 0; speed.budgeted != 0 && i < state.legs.length; ++i) {
-            uint8 assetId = state.legs[i].assetId;
-            if (state.legs[i].debt == 0 || !speed.budgeted.has(assetId)) continue;
-            BuyClock memory start = _buyClocks[account][assetId];
+        for (uint256 i = 0; budgeted != 0 && i < state.legs.length; ++i) {
+            IClearingHouse.Leg memory leg = state.legs[i];
+            uint8 assetId = leg.assetId;
+            if (leg.debt == 0 || !budgeted.has(assetId)) continue;
+            BuyClock storage start = _buyClocks[account][assetId];
             if (start.epoch != state.epoch) continue;
             uint256 clock = _market(assetId, ILiquidationEngine.Side.BUY, pace).clock;
             pace.buyProgress = pace.buyProgress.min(clock.zeroFloorSub(start.clockAt));
         }
     }
 
-    /// @dev A leg and its multiplier, rounded up; 1 where the leg does not run, because nothing of it is for sale.
+    /// @dev The multiplier of a leg, rounded up, and the urgency that its last settlement saw; 1 where the leg does not
+    /// run, because nothing of it is for sale.
     function _multiplier(address account, uint8 assetId, uint32 epoch, Pace memory pace)
         internal
         view
-        returns (bool running, uint256 multiplier, ILiquidationEngine.AuctionLeg memory leg)
+        returns (bool running, uint256 multiplier, uint256 urgency)
     {
-        leg = _legs[account][assetId];
-        running = _runs(leg, epoch);
-        if (!running) return (false, WAD, leg);
+        ILiquidationEngine.AuctionLeg storage leg = _legs[account][assetId];
+        if (!_runs(leg, epoch)) return (false, WAD, 0);
+        running = true;
+        urgency = leg.urgency;
         multiplier = ReserveCurve.multiplierUp(
             leg.startMultiplierWad, leg.decayPerSecondWad, _elapsed(assetId, leg, pace), pace.floor
         );
@@ -84,7 +100,7 @@ abstract contract Clocks is EngineStorage {
 
     /// @dev Milliseconds that a leg's clock has run: active + u * (wall - active), rounded DOWN. A market that got its
     /// bucket after the kick is as active as the wall.
-    function _elapsed(uint8 assetId, ILiquidationEngine.AuctionLeg memory leg, Pace memory pace)
+    function _elapsed(uint8 assetId, ILiquidationEngine.AuctionLeg storage leg, Pace memory pace)
         private
         view
         returns (uint256)
@@ -94,10 +110,13 @@ abstract contract Clocks is EngineStorage {
             uint256 clock = _market(assetId, ILiquidationEngine.Side.SELL, pace).clock;
             active = active.min(clock.zeroFloorSub(leg.clockAt));
         }
-        uint256 wall = ((block.timestamp - leg.startedAt) * MILLIS).zeroFloorSub(pace.overrun);
-        active = active.zeroFloorSub(pace.overrun).min(wall);
         uint256 urgency = pace.urgency.max(leg.urgency);
-        return active + (wall - active) * urgency / ReleaseBudget.URGENT;
+        unchecked {
+            // times of 40 bits, the start not after now, the active part not above the wall
+            uint256 wall = ((block.timestamp - leg.startedAt) * MILLIS).zeroFloorSub(pace.overrun);
+            active = active.zeroFloorSub(pace.overrun).min(wall);
+            return active + (wall - active) * urgency / ReleaseBudget.URGENT;
+        }
     }
 
     /// @dev M, the highest multiplier among an account's collaterals, where one that does not run counts 1 and one
@@ -108,8 +127,9 @@ abstract contract Clocks is EngineStorage {
         returns (uint256 highest)
     {
         for (uint256 i = 0; i < state.legs.length; ++i) {
-            if (state.legs[i].collateralValue < dust) continue;
-            (, uint256 multiplier,) = _multiplier(account, state.legs[i].assetId, state.epoch, pace);
+            IClearingHouse.Leg memory leg = state.legs[i];
+            if (leg.collateralValue < dust) continue;
+            (, uint256 multiplier,) = _multiplier(account, leg.assetId, state.epoch, pace);
             highest = highest.max(multiplier);
         }
     }
@@ -121,7 +141,7 @@ abstract contract Clocks is EngineStorage {
         return covered >= debtValue ? 0 : (debtValue - covered).divUp(debtValue);
     }
 
-    function _runs(ILiquidationEngine.AuctionLeg memory leg, uint32 epoch) internal pure returns (bool) {
+    function _runs(ILiquidationEngine.AuctionLeg storage leg, uint32 epoch) internal view returns (bool) {
         return leg.startedAt != 0 && leg.epoch == epoch;
     }
 
@@ -182,13 +202,41 @@ abstract contract Clocks is EngineStorage {
 
     // ------------------------------------------------------------------ accounts
 
+    /// @dev An account at oracle prices. The house's answer is not decoded but used where it lies: its words are those
+    /// of the struct in memory, but for the legs, which memory holds by an array of pointers, put behind the answer.
+    /// The house, which is of the code, encodes what it says it does.
+    function _stateOf(address account) internal view returns (IClearingHouse.AccountState memory state) {
+        address house = address(_house);
+        bytes4 selector = IClearingHouse.accountState.selector;
+        assembly ("memory-safe") {
+            let answer := mload(0x40)
+            mstore(0x00, selector)
+            mstore(0x04, account)
+            let success := staticcall(gas(), house, 0x00, 0x24, 0x00, 0x00)
+            returndatacopy(answer, 0x00, returndatasize())
+            if iszero(success) { revert(answer, returndatasize()) }
+            state := add(answer, 0x20)
+            let pointers := add(answer, returndatasize())
+            let count := mload(add(answer, 0x140))
+            mstore(add(answer, 0x120), pointers)
+            mstore(pointers, count)
+            let leg := add(answer, LEGS_OFFSET)
+            for {} count { count := sub(count, 1) } {
+                pointers := add(pointers, 0x20)
+                mstore(pointers, leg)
+                leg := add(leg, LEG_SIZE)
+            }
+            mstore(0x40, add(pointers, 0x20))
+        }
+    }
+
     /// @dev The state of an account whose auction may run, or `AuctionMissing`.
     function _flaggedState(address account, uint8 assetId)
         internal
         view
         returns (IClearingHouse.AccountState memory state)
     {
-        state = _house.accountState(account);
+        state = _stateOf(account);
         if (!state.flagged) revert ILiquidationEngine.AuctionMissing(account, assetId);
     }
 
@@ -233,13 +281,11 @@ abstract contract Clocks is EngineStorage {
         lapsed = block.timestamp >= lapsesAt;
     }
 
-    /// @dev Reverts with `AuctionLapsed` once only `redo` is left; gives the auction.
-    function _requireNotLapsed(address account, uint32 epoch, Settings memory settings)
+    /// @dev Reverts with `AuctionLapsed` once only `redo` is left of an account's auction.
+    function _requireNotLapsed(address account, AuctionData memory data, uint32 epoch, Settings memory settings)
         internal
         view
-        returns (AuctionData memory data)
     {
-        data = _auctions[account];
         (bool lapsed, uint256 lapsesAt) = _lapse(data, epoch, settings);
         if (lapsed) revert ILiquidationEngine.AuctionLapsed(account, lapsesAt);
     }

@@ -43,13 +43,14 @@ contract EngineAuctions is Clocks {
     /// @dev An account with less collateral than dust and than debt is written off on the spot: an auction would cost
     /// more than it brings.
     function kick(address account, uint8[] calldata collateralIds) external nonReentrant returns (bool kicked) {
-        Settings memory settings = _requireBelow(NO_KICK);
+        Settings memory settings = _settings;
+        _requireBelow(settings, NO_KICK);
         IClearingHouse.AccountState memory state = _unhealthyState(account);
         if (state.lastRiskBlock == block.number) revert ILiquidationEngine.CoolingOff(account, block.number);
         state = _netted(account, state);
         if (_needsNoAuction(account, state, settings)) return false;
         if (state.flagged) {
-            _requireNotLapsed(account, state.epoch, settings);
+            _requireNotLapsed(account, _auctions[account], state.epoch, settings);
         } else {
             _begin(account, state.epoch, settings);
             emit ILiquidationEngine.Kicked(account, state.epoch, msg.sender);
@@ -62,7 +63,8 @@ contract EngineAuctions is Clocks {
 
     /// @notice See `ILiquidationEngine`.
     function redo(address account, uint8[] calldata collateralIds) external nonReentrant {
-        Settings memory settings = _requireBelow(NO_REDO);
+        Settings memory settings = _settings;
+        _requireBelow(settings, NO_REDO);
         IClearingHouse.AccountState memory state = _flaggedState(account, NO_ASSET);
         (bool lapsed, uint256 lapsesAt) = _lapse(_auctions[account], state.epoch, settings);
         if (!lapsed) revert ILiquidationEngine.AuctionRunning(account, lapsesAt);
@@ -102,7 +104,8 @@ contract EngineAuctions is Clocks {
     /// at most the wall time since, which is left out, and urgency counts as the last settlement saw it. So nothing is
     /// written off at a price that was never on offer.
     function end(address account) external nonReentrant {
-        Settings memory settings = _requireBelow(NO_SETTLEMENT);
+        Settings memory settings = _settings;
+        _requireBelow(settings, NO_SETTLEMENT);
         IClearingHouse.AccountState memory state = _flaggedState(account, NO_ASSET);
         _requireUnhealthy(account, state);
         AuctionData memory data = _auctions[account];
@@ -122,7 +125,7 @@ contract EngineAuctions is Clocks {
     /// @notice See `ILiquidationEngine`.
     /// @dev An account without an auction counts at the oracle's prices.
     function mark(address account) external nonReentrant returns (uint256 pending) {
-        IClearingHouse.AccountState memory state = _house.accountState(account);
+        IClearingHouse.AccountState memory state = _stateOf(account);
         if (_isHealthy(state)) {
             _house.mark(account, 0);
             return 0;
@@ -158,7 +161,7 @@ contract EngineAuctions is Clocks {
     // ------------------------------------------------------------------ accounts
 
     function _unhealthyState(address account) private view returns (IClearingHouse.AccountState memory state) {
-        state = _house.accountState(account);
+        state = _stateOf(account);
         _requireUnhealthy(account, state);
     }
 
@@ -175,7 +178,7 @@ contract EngineAuctions is Clocks {
                 continue;
             }
             _house.net(account, leg.assetId);
-            state = _house.accountState(account);
+            state = _stateOf(account);
             i = 0;
         }
         return state;
@@ -263,15 +266,14 @@ contract EngineAuctions is Clocks {
         private
         returns (Opening memory opening)
     {
-        Speed memory speed = _speed;
-        opening.speed = _speedOf(settings, speed);
-        opening.budgeted = speed.budgeted;
+        _readSpeed(opening.speed);
+        opening.budgeted = _speed.budgeted;
         opening.urgency = _urgency(state, settings.penaltyBps, opening.speed);
         opening.rules = _rules(settings);
         opening.nearDepth = type(uint256).max;
-        for (uint256 i = 0; speed.budgeted != 0 && i < state.legs.length; ++i) {
+        for (uint256 i = 0; opening.budgeted != 0 && i < state.legs.length; ++i) {
             uint8 assetId = state.legs[i].assetId;
-            if (state.legs[i].debt == 0 || !speed.budgeted.has(assetId)) continue;
+            if (state.legs[i].debt == 0 || !opening.budgeted.has(assetId)) continue;
             ILiquidationEngine.Bucket memory buys = _bucketNow(assetId, ILiquidationEngine.Side.BUY, opening.speed);
             opening.nearDepth = opening.nearDepth.min(_nearDepth(buys, opening.speed));
             BuyClock storage start = _buyClocks[account][assetId];

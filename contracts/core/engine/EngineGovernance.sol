@@ -107,7 +107,7 @@ contract EngineGovernance is Clocks {
     /// @notice Reads the depth of an asset's market and sets the capacity of its buckets.
     /// @dev What was sold before stays on the market, whatever its capacity is now.
     function poke(uint8 assetId) external nonReentrant {
-        ILiquidationEngine.SpeedParameters memory speed = _speedOf(_settings, _speed);
+        ILiquidationEngine.SpeedParameters memory speed = _speedParameters();
         _poke(assetId, ILiquidationEngine.Side.SELL, speed);
         _poke(assetId, ILiquidationEngine.Side.BUY, speed);
     }

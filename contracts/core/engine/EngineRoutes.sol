@@ -131,7 +131,7 @@ contract EngineRoutes is Sales {
         uint256 realised = Sizing.multiplierDown(context.position, seized, payment).max(context.reserve.multiplier);
         Sizing.Terms memory paid = Sizing.terms(context.position, context.rules, realised);
         sale = Sizing.realised(context.position, paid, seized, payment);
-        uint256 chipWad = slipping ? _chipPart(realised, context.settings.slippageLimitBps * WAD_PER_BPS) : WAD;
+        uint256 chipWad = slipping ? _chipPart(realised, context.pace.speed.slippageLimitBps * WAD_PER_BPS) : WAD;
         (settlement, spent) = _conclude(context, paid, sale, chipWad);
         settlement.route = uint8(slipping ? ILiquidationEngine.Route.SWAP : ILiquidationEngine.Route.FILL);
         settlement.multiplierWad = uint64(realised.min(type(uint64).max));
@@ -155,9 +155,7 @@ contract EngineRoutes is Sales {
         bytes32 hash = Quotes.digest(quote);
         uint256 left = _requireFillable(quote, hash, signature);
         Context memory context = _open(quote.account, quote.collateralId, quote.debtId);
-        if (quote.epoch != context.auction.epoch) {
-            revert ILiquidationEngine.QuoteEpochPassed(quote.epoch, context.auction.epoch);
-        }
+        if (quote.epoch != context.epoch) revert ILiquidationEngine.QuoteEpochPassed(quote.epoch, context.epoch);
         bool drew;
         (seized, drew) = _sizeFill(context, quote, left, amount);
         payment = seized.mulDivUp(quote.price, WAD);

@@ -108,30 +108,24 @@ abstract contract EngineStorage is AccessManaged, ReentrancyGuardTransient {
         return expired ? settings.until : settings.resumedAt;
     }
 
-    /// @dev The settings, unless the breaker stands at `level` or above.
-    function _requireBelow(uint8 level) internal view returns (Settings memory settings) {
-        settings = _settings;
+    /// @dev Refuses while the breaker stands at `level` or above.
+    function _requireBelow(Settings memory settings, uint8 level) internal view {
         if (_level(settings) >= level) revert ILiquidationEngine.BreakerOpen(settings.level, settings.until);
     }
 
     /// @dev `SpeedParameters` from the two slots.
-    function _speedOf(Settings memory settings, Speed memory speed)
-        internal
-        pure
-        returns (ILiquidationEngine.SpeedParameters memory)
-    {
-        return ILiquidationEngine.SpeedParameters({
-            recovery: speed.recovery,
-            slippageLimitBps: settings.slippageLimitBps,
-            nearSlippageBps: speed.nearSlippageBps,
-            shapeBps: speed.shapeBps,
-            urgencyZBps: speed.urgencyZBps,
-            tauClear: speed.tauClear,
-            minCapacity: speed.minCapacity,
-            maxCapacity: speed.maxCapacity,
-            depthMaxAge: speed.depthMaxAge,
-            choiceToleranceBps: speed.choiceToleranceBps
-        });
+    function _speedParameters() internal view returns (ILiquidationEngine.SpeedParameters memory result) {
+        _readSpeed(result);
+    }
+
+    /// @dev The same, into memory that is there already.
+    function _readSpeed(ILiquidationEngine.SpeedParameters memory result) internal view {
+        Speed storage speed = _speed;
+        (result.recovery, result.slippageLimitBps) = (speed.recovery, _settings.slippageLimitBps);
+        (result.nearSlippageBps, result.shapeBps) = (speed.nearSlippageBps, speed.shapeBps);
+        (result.urgencyZBps, result.tauClear) = (speed.urgencyZBps, speed.tauClear);
+        (result.minCapacity, result.maxCapacity) = (speed.minCapacity, speed.maxCapacity);
+        (result.depthMaxAge, result.choiceToleranceBps) = (speed.depthMaxAge, speed.choiceToleranceBps);
     }
 
     /// @dev `EngineParameters` from their slot.

@@ -16,13 +16,15 @@ abstract contract Sales is Clocks {
     using AssetBitmap for uint64;
     using WadMath for uint256;
 
-    /// @dev One sale in the making.
+    /// @dev One sale in the making. Its parts are filled where they lie, since each copy would be paid for.
     /// @param surplusThreshold liquidationThreshold of the debt asset as a collateral.
     /// @param health Before the sale.
     /// @param urgency Of the leg's last settlement, 255 = 1.
     /// @param marked Whether a deficit of the account is pending.
+    /// @param kicker Of the auction, and what is left of its tip.
     /// @param reserve Terms at the curve: the least that the account must be given.
-    /// @param rivals The other collaterals that may be sold now.
+    /// @param rivals The other collaterals that may be sold now: threshold and, in the lower half, multiplier; zero for
+    /// a leg that is none.
     struct Context {
         address account;
         uint8 collateralId;
@@ -31,23 +33,22 @@ abstract contract Sales is Clocks {
         uint256 health;
         uint256 urgency;
         bool marked;
-        Settings settings;
+        uint32 epoch;
+        address kicker;
+        uint256 tipOwed;
+        uint256 penaltyBps;
+        uint256 chipBps;
+        uint256 incentiveShareBps;
         Pace pace;
-        AuctionData auction;
         Sizing.Rules rules;
         Sizing.Position position;
         Sizing.Terms reserve;
-        Rival[] rivals;
-    }
-
-    /// @dev A collateral that a settler may choose instead.
-    struct Rival {
-        uint256 threshold;
-        uint256 multiplier;
+        uint256[] rivals;
     }
 
     /// @dev Value of a step of `AuctionData.tipOwed`.
     uint256 private constant TIP_STEP_VALUE = WAD / TIP_STEPS;
+    uint256 private constant RIVAL_BITS = 128;
 
     // ------------------------------------------------------------------ before
 
@@ -56,17 +57,30 @@ abstract contract Sales is Clocks {
     function _open(address account, uint8 collateralId, uint8 debtId) internal view returns (Context memory context) {
         if (collateralId == debtId) revert ILiquidationEngine.SameAsset(collateralId);
         (context.account, context.collateralId, context.debtId) = (account, collateralId, debtId);
-        context.settings = _requireBelow(NO_SETTLEMENT);
-        IClearingHouse.AccountState memory state = _flaggedState(account, collateralId);
+        Settings memory settings = _settings;
+        _requireBelow(settings, NO_SETTLEMENT);
+        IClearingHouse.AccountState memory state = _stateOf(account);
+        if (!state.flagged) revert ILiquidationEngine.AuctionMissing(account, collateralId);
         _requireUnhealthy(account, state);
-        context.auction = _requireNotLapsed(account, state.epoch, context.settings);
-        context.rules = _rules(context.settings);
+        AuctionData memory auction_ = _auctions[account];
+        _requireNotLapsed(account, auction_, state.epoch, settings);
+        (context.epoch, context.kicker, context.tipOwed) = (auction_.epoch, auction_.kicker, auction_.tipOwed);
         context.health = _health(state);
         context.marked = state.marked;
-        context.pace = _pace(account, state, context.settings);
+        _readRules(context, settings);
+        _readPace(context.pace, account, state, settings);
         uint256 multiplier_ = _read(context, state);
         if (context.position.debt == 0) revert ILiquidationEngine.SliceEmpty();
-        context.reserve = Sizing.terms(context.position, context.rules, multiplier_);
+        Sizing.price(context.reserve, context.position, context.rules, multiplier_);
+    }
+
+    function _readRules(Context memory context, Settings memory settings) private pure {
+        (context.penaltyBps, context.chipBps) = (settings.penaltyBps, settings.chipBps);
+        context.incentiveShareBps = settings.incentiveShareBps;
+        Sizing.Rules memory rules = context.rules;
+        rules.target = settings.targetHealthFactorBps * WAD_PER_BPS;
+        rules.penalty = settings.penaltyBps * WAD_PER_BPS;
+        rules.dust = settings.dustValue * WAD;
     }
 
     /// @dev Fills the position from the account's legs; returns the multiplier of the collateral that is sold. Among
@@ -81,14 +95,15 @@ abstract contract Sales is Clocks {
         position.debtValue = state.debtValue;
         position.weightedCollateral = state.weightedCollateral;
         position.weightedDebt = state.weightedDebt;
-        context.rivals = new Rival[](state.legs.length);
+        uint256[] memory rivals = new uint256[](state.legs.length);
+        context.rivals = rivals;
         bool running;
-        for (uint256 i = 0; i < state.legs.length; ++i) {
+        for (uint256 i = 0; i < rivals.length; ++i) {
             IClearingHouse.Leg memory leg = state.legs[i];
             if (leg.assetId == context.collateralId) {
                 (running, multiplier_) = _readSold(context, leg, state.epoch);
             } else if (leg.collateralValue >= context.rules.dust) {
-                _readRival(context, leg, state.epoch, context.rivals[i]);
+                rivals[i] = _readRival(context, leg, state.epoch);
             }
             if (leg.assetId == context.debtId) {
                 context.surplusThreshold = leg.liquidationThresholdWad;
@@ -105,22 +120,21 @@ abstract contract Sales is Clocks {
         view
         returns (bool running, uint256 multiplier_)
     {
-        ILiquidationEngine.AuctionLeg memory running_;
-        (running, multiplier_, running_) = _multiplier(context.account, leg.assetId, epoch, context.pace);
-        context.urgency = running_.urgency;
+        (running, multiplier_, context.urgency) = _multiplier(context.account, leg.assetId, epoch, context.pace);
         context.position.highestMultiplier = context.position.highestMultiplier.max(multiplier_);
         _readCollateral(context.position, leg);
     }
 
     /// @dev A collateral at its floor has been offered at every price, so that it does not bind the choice of another.
-    function _readRival(Context memory context, IClearingHouse.Leg memory leg, uint32 epoch, Rival memory rival)
+    function _readRival(Context memory context, IClearingHouse.Leg memory leg, uint32 epoch)
         private
         view
+        returns (uint256 rival)
     {
         (bool running, uint256 multiplier_,) = _multiplier(context.account, leg.assetId, epoch, context.pace);
         context.position.highestMultiplier = context.position.highestMultiplier.max(multiplier_);
-        if (!running || multiplier_ <= context.pace.floor) return;
-        (rival.threshold, rival.multiplier) = (leg.liquidationThresholdWad, multiplier_);
+        if (!running || multiplier_ <= context.pace.floor) return 0;
+        return uint256(leg.liquidationThresholdWad) << RIVAL_BITS | multiplier_; // below 2^65: the start is
     }
 
     function _readCollateral(Sizing.Position memory position, IClearingHouse.Leg memory leg) private pure {
@@ -144,10 +158,11 @@ abstract contract Sales is Clocks {
     function _requireChoice(Context memory context, Sizing.Terms memory offer) internal pure {
         if (offer.insolvent) return;
         int256 cheapest = type(int256).max;
-        for (uint256 i = 0; i < context.rivals.length; ++i) {
-            Rival memory rival = context.rivals[i];
-            if (rival.multiplier == 0) continue;
-            int256 rivalCost = Sizing.costOf(context.position, context.rules, rival.threshold, rival.multiplier);
+        uint256[] memory rivals = context.rivals;
+        for (uint256 i = 0; i < rivals.length; ++i) {
+            uint256 rival = rivals[i];
+            if (rival == 0) continue;
+            int256 rivalCost = Sizing.costOf(context.position, context.rules, rival >> RIVAL_BITS, uint128(rival));
             if (rivalCost < cheapest) cheapest = rivalCost;
         }
         if (cheapest == type(int256).max) return;
@@ -231,19 +246,15 @@ abstract contract Sales is Clocks {
         settlement.account = context.account;
         settlement.collateralId = context.collateralId;
         settlement.debtId = context.debtId;
-        settlement.seized = sale.seized.toUint128();
-        settlement.payment = sale.payment.toUint128();
-        settlement.repaid = sale.repaid.toUint128();
-        settlement.cancelled = sale.cancelled.toUint128();
-        settlement.surplus = sale.surplus.toUint128();
-        settlement.tip = tip.toUint128();
-        settlement.chip = chip.toUint128();
+        // at most the account's collateral and debt, and parts of the payment: they fit as those do
+        (settlement.seized, settlement.payment) = (uint128(sale.seized), sale.payment.toUint128());
+        (settlement.repaid, settlement.cancelled) = (uint128(sale.repaid), uint128(sale.cancelled));
+        (settlement.surplus, settlement.tip, settlement.chip) = (uint128(sale.surplus), uint128(tip), uint128(chip));
         if (sale.cancelled == sale.repaid) {
-            settlement.reserve = (sale.payment - sale.repaid - sale.surplus - tip - chip).toUint128();
+            settlement.reserve = uint128(sale.payment - sale.repaid - sale.surplus - tip - chip);
         }
-        settlement.kicker = context.auction.kicker;
-        settlement.settler = msg.sender;
-        settlement.epoch = context.auction.epoch;
+        (settlement.kicker, settlement.settler) = (context.kicker, msg.sender);
+        settlement.epoch = context.epoch;
         settlement.closes = healthy || spent;
     }
 
@@ -278,6 +289,7 @@ abstract contract Sales is Clocks {
             (uint256 collateralValue, uint256 debtValue) = Sizing.remainder(position, sale.seized, sale.cancelled);
             revert ILiquidationEngine.DustLeft(collateralValue, debtValue, dust);
         }
+        if (Sizing.isWithin(result, context.health, context.rules.target)) return;
         (uint256 lowest, uint256 highest) = Sizing.healthRange(position, result);
         bool closing = sale.cancelled == position.debt || sale.seized == position.collateral;
         bool above = !closing && !paid.insolvent && lowest > context.rules.target;
@@ -296,18 +308,17 @@ abstract contract Sales is Clocks {
         private
         returns (uint256 tip, uint256 chip)
     {
-        Settings memory settings = context.settings;
         uint256 penalty = sale.payment - sale.repaid - sale.surplus;
-        if (paid.insolvent) penalty = sale.repaid.bpsDown(settings.penaltyBps);
-        uint256 budget = penalty.bpsDown(settings.incentiveShareBps);
+        if (paid.insolvent) penalty = sale.repaid.bpsDown(context.penaltyBps);
+        uint256 budget = penalty.bpsDown(context.incentiveShareBps);
         if (paid.insolvent) budget = budget.min(_reserveAvailable(context, sale));
         tip = _tip(context, budget);
-        chip = sale.repaid.bpsDown(settings.chipBps).mulDown(chipWad).min(budget - tip);
+        chip = sale.repaid.bpsDown(context.chipBps).mulDown(chipWad).min(budget - tip);
     }
 
     /// @dev The tip out of `budget`, and what is left of it for the next sale.
     function _tip(Context memory context, uint256 budget) private returns (uint256 tip) {
-        uint256 owed = context.auction.tipOwed;
+        uint256 owed = context.tipOwed;
         if (owed == 0 || budget == 0) return 0;
         Sizing.Position memory position = context.position;
         uint256 full = (owed * TIP_STEP_VALUE).mulDivDown(position.debtUnit, position.debtPrice);

@@ -13,27 +13,50 @@ abstract contract Health is Positions {
     using AssetBitmap for uint64;
     using WadMath for uint256;
 
+    /// @dev The figures of `AccountState` that are sums over its legs, in its order.
+    struct Totals {
+        uint256 collateralValue;
+        uint256 debtValue;
+        uint256 weightedCollateral;
+        uint256 weightedDebt;
+    }
+
     /// @dev Where an asset id would stand and none is meant.
     uint8 internal constant NO_ASSET = type(uint8).max;
+    /// @dev Bytes of an encoded `AccountState` before its legs, and of each of these.
+    uint256 private constant HEAD_SIZE = 0x160;
+    uint256 private constant LEG_SIZE = 0x120;
 
     // ------------------------------------------------------------------ views
 
     /// @inheritdoc IClearingHouse
-    function accountState(address account) external view returns (AccountState memory state) {
+    /// @dev Written word by word as the ABI encodes it, because every liquidation pays for it: the offset of the state,
+    /// its eight figures, the offset of the legs, their number, the legs.
+    function accountState(address account) external view returns (AccountState memory) {
         AccountData memory info = _accounts[account];
-        state.epoch = info.epoch;
-        state.flagged = info.flagged;
-        state.marked = info.marked;
-        state.lastRiskBlock = info.lastRiskBlock;
+        Totals memory totals;
         uint64 inUse = info.collaterals | info.debts;
-        state.legs = new Leg[](inUse.count());
-        for (uint256 i = 0; inUse != 0; inUse = inUse.withoutLowest()) {
-            Leg memory leg = _leg(account, inUse.lowest());
-            state.collateralValue += leg.collateralValue;
-            state.debtValue += leg.debtValue;
-            state.weightedCollateral += leg.collateralValue.mulDown(leg.liquidationThresholdWad);
-            state.weightedDebt += leg.debtValue.mulUp(leg.debtWeightWad);
-            state.legs[i++] = leg;
+        uint256 legs = inUse.count();
+        uint256 answer;
+        assembly ("memory-safe") {
+            answer := mload(0x40)
+            mstore(0x40, add(answer, add(HEAD_SIZE, mul(legs, LEG_SIZE))))
+        }
+        address oracle_ = _oracle;
+        for (uint256 place = answer + HEAD_SIZE; inUse != 0; place += LEG_SIZE) {
+            _writeLeg(place, account, inUse.lowest(), oracle_, totals);
+            inUse = inUse.withoutLowest();
+        }
+        assembly ("memory-safe") {
+            mstore(answer, 0x20)
+            mcopy(add(answer, 0x20), totals, 0x80)
+            mstore(add(answer, 0xa0), mload(add(info, 0x60))) // epoch
+            mstore(add(answer, 0xc0), mload(add(info, 0x80))) // flagged
+            mstore(add(answer, 0xe0), mload(add(info, 0xa0))) // marked
+            mstore(add(answer, 0x100), mload(add(info, 0x40))) // lastRiskBlock
+            mstore(add(answer, 0x120), 0x120)
+            mstore(add(answer, 0x140), legs)
+            return(answer, add(HEAD_SIZE, mul(legs, LEG_SIZE)))
         }
     }
 
@@ -78,20 +101,21 @@ abstract contract Health is Positions {
         view
         returns (uint256 counted, uint256 weightedDebt)
     {
-        AccountData memory info = _accounts[account];
+        AccountData storage info = _accounts[account];
+        address oracle_ = _oracle;
         for (uint64 inUse = info.collaterals | info.debts; inUse != 0; inUse = inUse.withoutLowest()) {
             uint8 assetId = inUse.lowest();
             AssetData storage data = _assets[assetId];
-            Position memory position = _positions[account][assetId];
-            uint256 price = _price(data);
+            Position storage position = _positions[account][assetId];
+            (uint256 held, uint256 shares) = (position.collateral, position.debtShares);
             uint256 unit = 10 ** data.decimals;
-            if (position.collateral != 0) {
+            uint256 price = _price(oracle_, data.token);
+            if (held != 0) {
                 uint256 fraction = borrowing ? data.maxLtvBps : data.liquidationThresholdBps;
-                uint256 value = uint256(position.collateral).valueDown(price, unit);
-                counted += value.mulDown(fraction * WAD_PER_BPS);
+                counted += held.valueDown(price, unit).mulDown(fraction * WAD_PER_BPS);
             }
-            if (position.debtShares != 0) {
-                uint256 value = _debtAssets(data, position.debtShares).valueUp(price, unit);
+            if (shares != 0) {
+                uint256 value = _debtAssets(data, shares).valueUp(price, unit);
                 if (assetId == borrowed) _requireWorthwhile(value);
                 weightedDebt += value.mulUp(data.debtWeightBps * WAD_PER_BPS);
             }
@@ -102,28 +126,46 @@ abstract contract Health is Positions {
         if (value < _smallestBorrow) revert BorrowTooSmall(value, _smallestBorrow);
     }
 
-    /// @dev One asset of one account, priced now, with interest up to now.
-    function _leg(address account, uint8 assetId) private view returns (Leg memory leg) {
+    /// @dev Writes one asset of one account to `at`, priced now, with interest up to now, as a `Leg` is encoded; adds
+    /// it to `totals`.
+    function _writeLeg(uint256 place, address account, uint8 assetId, address oracle_, Totals memory totals)
+        private
+        view
+    {
         AssetData storage data = _assets[assetId];
-        Position memory position = _positions[account][assetId];
-        leg.assetId = assetId;
-        leg.decimals = data.decimals;
-        leg.liquidationThresholdWad = uint64(data.liquidationThresholdBps * WAD_PER_BPS);
-        leg.debtWeightWad = uint64(data.debtWeightBps * WAD_PER_BPS);
-        leg.price = _price(data);
-        uint256 unit = 10 ** leg.decimals;
-        if (position.collateral != 0) {
-            leg.collateral = position.collateral;
-            leg.collateralValue = uint256(leg.collateral).valueDown(leg.price, unit);
+        (uint256 decimals, uint256 threshold, uint256 weight) =
+            (data.decimals, data.liquidationThresholdBps * WAD_PER_BPS, data.debtWeightBps * WAD_PER_BPS);
+        Position storage position = _positions[account][assetId];
+        (uint256 held, uint256 debt) = (position.collateral, position.debtShares);
+        uint256 price = _price(oracle_, data.token);
+        uint256 collateralValue;
+        uint256 debtValue;
+        if (held != 0) {
+            collateralValue = held.valueDown(price, 10 ** decimals);
+            totals.collateralValue += collateralValue;
+            totals.weightedCollateral += collateralValue.mulDown(threshold);
         }
-        if (position.debtShares != 0) {
-            leg.debt = _debtAssets(data, position.debtShares).toUint128();
-            leg.debtValue = uint256(leg.debt).valueUp(leg.price, unit);
+        if (debt != 0) {
+            debt = _debtAssets(data, debt).toUint128();
+            debtValue = debt.valueUp(price, 10 ** decimals);
+            totals.debtValue += debtValue;
+            totals.weightedDebt += debtValue.mulUp(weight);
+        }
+        assembly ("memory-safe") {
+            mstore(place, assetId)
+            mstore(add(place, 0x20), decimals)
+            mstore(add(place, 0x40), threshold)
+            mstore(add(place, 0x60), weight)
+            mstore(add(place, 0x80), held)
+            mstore(add(place, 0xa0), debt)
+            mstore(add(place, 0xc0), price)
+            mstore(add(place, 0xe0), collateralValue)
+            mstore(add(place, 0x100), debtValue)
         }
     }
 
-    /// @dev Price of an asset now, WAD quote units per whole token; reverts when the oracle refuses.
-    function _price(AssetData storage data) private view returns (uint256) {
-        return IPriceOracle(_oracle).price(data.token);
+    /// @dev Price of a token now, WAD quote units per whole token; reverts when the oracle refuses.
+    function _price(address oracle_, address token) private view returns (uint256) {
+        return IPriceOracle(oracle_).price(token);
     }
 }

@@ -45,7 +45,8 @@ abstract contract Interest is HouseStorage {
         view
         returns (Pool memory pool, uint256 interest, uint256 toReserve)
     {
-        pool = Pool(data.totalSupplyAssets, data.totalBorrowAssets, data.totalBorrowShares, data.reserveAssets);
+        (pool.supplied, pool.borrowed) = (data.totalSupplyAssets, data.totalBorrowAssets);
+        (pool.borrowShares, pool.reserve) = (data.totalBorrowShares, data.reserveAssets);
         interest = _interest(data, pool.supplied, pool.borrowed);
         if (interest == 0) return (pool, 0, 0);
         toReserve = interest.bpsDown(data.reserveFactorBps);
@@ -71,12 +72,8 @@ abstract contract Interest is HouseStorage {
     }
 
     /// @dev The rate model of an asset, out of its slot.
-    function _rateModel(AssetData storage data) internal view returns (IClearingHouse.RateModel memory) {
-        return IClearingHouse.RateModel({
-            baseRateBps: data.baseRateBps,
-            kinkRateBps: data.kinkRateBps,
-            fullRateBps: data.fullRateBps,
-            kinkBps: data.kinkBps
-        });
+    function _rateModel(AssetData storage data) internal view returns (IClearingHouse.RateModel memory model) {
+        (model.baseRateBps, model.kinkRateBps) = (data.baseRateBps, data.kinkRateBps);
+        (model.fullRateBps, model.kinkBps) = (data.fullRateBps, data.kinkBps);
     }
 }
