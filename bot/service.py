@@ -306,13 +306,17 @@ class KeeperService:
             _log.debug("audited", block=head.number, accounts=looked_at)
 
     async def _act(self, head: Head, snapshot: Snapshot, decisions: Decisions) -> Sequence[Execution]:
-        recorded = await self._journal.record(head, decisions.decisions)
         intents = [
-            self._intent(head, snapshot, decision.chosen, recorded.get(decision.account))
+            self._intent(head, snapshot, decision.chosen)
             for decision in decisions.decisions
             if decision.chosen is not None
         ]
-        executions = await self._executor.execute(intents, head) if intents else []
+        # Written while what was decided is simulated, and before any of it is planned.
+        recording = asyncio.ensure_future(self._journal.record(head, decisions.decisions))
+        try:
+            executions = await self._executor.execute(intents, head, recording) if intents else []
+        finally:
+            await recording
         for execution in executions:
             if execution.outcome is Outcome.SIMULATION_REVERTED and execution.simulation is not None:
                 reason = self._protocol.explain(execution.simulation.data)
@@ -334,7 +338,7 @@ class KeeperService:
         lane = Lane.URGENT if found.urgent else Lane.HOUSEKEEPING
         return Terms(lane, found.worth, deadline, found.value, found.asset, sender)
 
-    def _intent(self, head: Head, snapshot: Snapshot, chosen: Candidate, decision_id: int | None) -> Intent:
+    def _intent(self, head: Head, snapshot: Snapshot, chosen: Candidate) -> Intent:
         account = to_checksum_address(chosen.action.account)
         return Intent(
             key=f"{self._protocol.name}:{account}:{head.hash}:{chosen.action.kind.value}",
@@ -342,7 +346,6 @@ class KeeperService:
             account=account,
             call=self._protocol.call_for(chosen.action),
             expected_profit=chosen.net,
-            decision_id=decision_id,
             terms=self._terms(snapshot, chosen),
         )
 
@@ -366,7 +369,7 @@ class DecisionJournal:
         self._ledger: Final = ledger
         self._reasons: dict[bytes, object] = {}
 
-    async def record(self, head: Head, decisions: Sequence[Decision]) -> dict[bytes, int]:
+    async def record(self, head: Head, decisions: Sequence[Decision]) -> dict[str, int]:
         """Write what is new; return the ids of the entries written, by account."""
         reasons = {decision.account: _reasons(decision) for decision in decisions}
         fresh = [
@@ -377,7 +380,7 @@ class DecisionJournal:
         entries = [entry_of(self._protocol, decision) for decision in fresh]
         ids = await self._ledger.record_decisions(head, entries) if entries else []
         self._reasons = reasons
-        return {decision.account: id_ for decision, id_ in zip(fresh, ids, strict=True)}
+        return {entry.account: id_ for entry, id_ in zip(entries, ids, strict=True)}
 
 
 class RiskJournal:

@@ -10,7 +10,8 @@ are kept for it.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -100,7 +101,12 @@ class TransactionExecutor:
         sender = self._writers[0].account.address
         return await self._simulator.run([Trial(sender, call) for call in calls], head)
 
-    async def execute(self, intents: Sequence[Intent], head: Head) -> list[Execution]:
+    async def execute(
+        self,
+        intents: Sequence[Intent],
+        head: Head,
+        decisions: Awaitable[Mapping[str, int]] | None = None,
+    ) -> list[Execution]:
         """See `bot.ports.Executor.execute`."""
         async with self._turn:
             halted = await self._guard.halted()
@@ -111,7 +117,7 @@ class TransactionExecutor:
             offered = _unique(intents)
             refused = await self._refusals(offered, open_rows)
             work = self._assigned([i for i in offered if i.key not in refused], open_rows, refused)
-            results = await self._tried_and_landed(work, open_rows, head)
+            results = await self._tried_and_landed(work, open_rows, head, decisions)
         by_key = {execution.intent.key: execution for execution in results} | refused
         seen: set[str] = set()
         return [_once(intent, by_key, seen) for intent in intents]
@@ -192,7 +198,11 @@ class TransactionExecutor:
         return [writer for writer in self._writers if lane in writer.account.lanes]
 
     async def _tried_and_landed(
-        self, work: Sequence[tuple[Writer, Intent]], open_rows: Sequence[Transaction], head: Head
+        self,
+        work: Sequence[tuple[Writer, Intent]],
+        open_rows: Sequence[Transaction],
+        head: Head,
+        decisions: Awaitable[Mapping[str, int]] | None,
     ) -> list[Execution]:
         if not work:
             return []
@@ -203,9 +213,14 @@ class TransactionExecutor:
         ]
         trials = [Trial(writer.account.address, intent.call) for writer, intent in work]
         # What does not depend on each other is asked for at the same time.
-        results, standings = await together(
+        asked = together(
             self._simulator.run(trials, head, after=pending), _standings(writer for writer, _ in work)
         )
+        (results, standings), ids = await together(asked, _written(decisions))
+        work = [
+            (writer, replace(intent, decision_id=ids.get(intent.account, intent.decision_id)))
+            for writer, intent in work
+        ]
         # From here on a cancelled caller waits: a half-done step is finished, not torn.
         return await finish(self._land(work, results, standings, open_rows, head))
 
@@ -236,6 +251,11 @@ class TransactionExecutor:
                 raise part
             executions += part
         return executions
+
+
+async def _written(decisions: Awaitable[Mapping[str, int]] | None) -> Mapping[str, int]:
+    """Return the ids of decisions once they are in the ledger, where their writer sees to it."""
+    return {} if decisions is None else await asyncio.shield(decisions)
 
 
 async def _standings(writers: Iterable[Writer]) -> dict[Writer, Standing]:

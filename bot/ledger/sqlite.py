@@ -3,7 +3,7 @@
 A statement in SQLite takes microseconds; handing each to a thread and its answer back takes many times as
 long, and a transaction has a dozen such steps. Here statements run where they are called. Only what can wait
 goes to a thread of the connection's own: opening it, taking the write lock while another process holds it,
-and committing, which waits for the disk. Readers never wait in WAL mode, and a statement inside a
+and a commit that waits for the disk. Readers never wait in WAL mode, and a statement inside a
 transaction that writes has the lock already.
 
 What is given out is what SQLAlchemy's dialect for aiosqlite expects of a driver's connection
@@ -21,6 +21,8 @@ ResultT = TypeVar("ResultT")
 
 _WAITS: Final = "BEGIN IMMEDIATE"
 """The one statement that may wait, for the lock that writes need."""
+_FULL: Final = 2
+"""SQLite's ``synchronous`` from which a commit waits for the disk, in WAL mode."""
 
 
 async def connected(path: Path, pragmas: Sequence[str]) -> "SqliteConnection":
@@ -95,9 +97,9 @@ class SqliteConnection:
         self.writes = True
 
     async def commit(self) -> None:
-        """Commit; on disk when it returns. What only read has nothing to wait for."""
+        """Commit. What only read, or need not be on disk yet, has nothing to wait for."""
         connection, wrote, self.writes = self._open(), self.writes, False
-        if wrote:
+        if wrote and connection.execute("PRAGMA synchronous").fetchone()[0] >= _FULL:
             await self.waiting(connection.commit)
         else:
             connection.commit()

@@ -5,7 +5,7 @@ reads it.
 """
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from time import monotonic
 from typing import Final, TypeVar
 
@@ -260,8 +260,13 @@ class _WatchedExecutor:
     async def simulate(self, calls: Sequence[Call], head: Head) -> list[SimulationResult]:
         return await self._executor.simulate(calls, head)
 
-    async def execute(self, intents: Sequence[Intent], head: Head) -> list[Execution]:
-        executions = await self._executor.execute(intents, head)
+    async def execute(
+        self,
+        intents: Sequence[Intent],
+        head: Head,
+        decisions: Awaitable[Mapping[str, int]] | None = None,
+    ) -> list[Execution]:
+        executions = await self._executor.execute(intents, head, decisions)
         self._monitor.on_executions(executions, head)
         return executions
 

@@ -1,6 +1,6 @@
 """Calls, intents and what becomes of them, and the executor that lands them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, TypeAlias
@@ -292,10 +292,25 @@ class Executor(Protocol):
         """
         ...
 
-    async def execute(self, intents: Sequence[Intent], head: Head) -> list[Execution]:
+    async def execute(
+        self,
+        intents: Sequence[Intent],
+        head: Head,
+        decisions: Awaitable[Mapping[str, int]] | None = None,
+    ) -> list[Execution]:
         """Simulate, sign, journal and broadcast, in the order given; one result per intent.
 
         Returns when the node has answered for each. Cancelling it leaves the ledger consistent.
+
+        Parameters
+        ----------
+        intents : sequence of Intent
+            What is wanted.
+        head : Head
+            On which.
+        decisions : awaitable of mapping of str to int, optional
+            Ids of the decisions, by account, for intents that name none yet. They may be on their
+            way to the ledger still: what is planned waits for them, the simulation does not.
         """
         ...
 

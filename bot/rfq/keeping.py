@@ -1,6 +1,6 @@
 """Dealers in the keeper's loop: quotes into the snapshot, and what became of fills into the scores."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -77,10 +77,15 @@ class FillWatcher:
         """See `bot.ports.Executor.simulate`."""
         return await self._inner.simulate(calls, head)
 
-    async def execute(self, intents: Sequence[Intent], head: Head) -> list[Execution]:
+    async def execute(
+        self,
+        intents: Sequence[Intent],
+        head: Head,
+        decisions: Awaitable[Mapping[str, int]] | None = None,
+    ) -> list[Execution]:
         """See `bot.ports.Executor.execute`."""
         self._quotes.sent(intents)
-        executions = await self._inner.execute(intents, head)
+        executions = await self._inner.execute(intents, head, decisions)
         await self._quotes.settled([(done.intent.key, done.outcome) for done in executions], head)
         return executions
 

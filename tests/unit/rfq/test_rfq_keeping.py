@@ -62,7 +62,9 @@ class Landing:
     later: Outcome = Outcome.INCLUDED
     intents: list[Intent] = field(default_factory=list)
 
-    async def execute(self, intents: Sequence[Intent], head: Head) -> list[Execution]:
+    async def execute(
+        self, intents: Sequence[Intent], head: Head, decisions: object = None
+    ) -> list[Execution]:
         self.intents += intents
         return [Execution(intent, self.outcome) for intent in intents]
 

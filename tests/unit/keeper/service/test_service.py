@@ -1,7 +1,7 @@
 """The daemon's one loop, between stand-ins for everything it talks to."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -108,9 +108,15 @@ class Stage:
     async def simulate(self, calls: Sequence[Call], head: Head) -> list[SimulationResult]:
         raise AssertionError("the service leaves simulation to `execute`")
 
-    async def execute(self, intents: Sequence[Intent], head: Head) -> list[Execution]:
+    async def execute(
+        self,
+        intents: Sequence[Intent],
+        head: Head,
+        decisions: Awaitable[Mapping[str, int]] | None = None,
+    ) -> list[Execution]:
+        ids = await decisions if decisions is not None else {}
         self.script.append(("execute", head.number, len(intents)))
-        self.intents += intents
+        self.intents += [replace(intent, decision_id=ids.get(intent.account)) for intent in intents]
         trial = SimulationResult(self.outcome is not Outcome.SIMULATION_REVERTED, 1, b"\1\2")
         return [Execution(intent, self.outcome, simulation=trial) for intent in intents]
 
