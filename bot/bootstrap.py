@@ -133,7 +133,7 @@ async def run_keeper(settings: Settings, keys: Keys | None, options: RunOptions)
             acknowledger=monitor.acknowledger(await _acknowledger(settings, stack)),
             risk=_risk_journal(settings, ledger),
             leadership=leadership,
-            options=ServiceOptions(once=options.once),
+            options=ServiceOptions(once=options.once, freeze=not options.once),
         )
         health = _health(settings, monitor, ledger, leadership, service, feed)
         async with observatory.serving(health):

@@ -371,3 +371,14 @@ async def test_an_entry_holds_what_was_chosen_and_what_it_rests_on() -> None:
     assert entry.chosen["net"] == entry.chosen["revenue"]
     assert set(entry.inputs) >= {"holdings", "prices", "multipliers", "debt_value"}
     assert entry.account.startswith("0x")
+
+
+@pytest.mark.parametrize(("freeze", "times"), [(True, 1), (False, 0)])
+async def test_what_a_start_has_made_is_frozen_once_if_told_so(
+    monkeypatch: pytest.MonkeyPatch, freeze: bool, times: int
+) -> None:
+    frozen: list[bool] = []
+    monkeypatch.setattr("bot.service.gc.freeze", lambda: frozen.append(True))
+    stage = Stage(heads(7, 8, 9))
+    await stage.play(ServiceOptions(freeze=freeze))
+    assert len(frozen) == times
