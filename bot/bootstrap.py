@@ -13,6 +13,7 @@ from bot.chain.pool import EndpointPool
 from bot.config import Settings, StrategySettings
 from bot.errors import LedgerInUseError, ManifestError
 from bot.forecasting import learnt
+from bot.journals import RiskJournal
 from bot.leadership import Leadership
 from bot.ledger.address import LedgerPlace
 from bot.ledger.opening import open_patiently
@@ -38,7 +39,7 @@ from bot.protocols.sluice.manifest import Manifest, load_manifest
 from bot.rfq.desk import open_desk
 from bot.rfq.keeping import DealtQuotes, FillWatcher
 from bot.sending import Keys, executor_of, inventory_of, main_account
-from bot.service import KeeperService, RiskJournal, ServiceOptions
+from bot.service import KeeperService, ServiceOptions
 from bot.sim.recorder import Bystander, Recorder
 from bot.sim.tape import TapeWriter
 from bot.starting import PatientStart, StartOptions

@@ -17,9 +17,9 @@ from typing import Any, Final, Self, TypeVar, get_type_hints
 import structlog
 
 from bot.errors import TapeError
+from bot.journals import entry_of
 from bot.ledger.encoding import to_json
 from bot.ports import Hash32, Head
-from bot.service import entry_of
 from bot.strategy.decision import Decisions
 
 _log = structlog.get_logger(__name__)

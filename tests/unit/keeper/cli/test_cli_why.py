@@ -10,9 +10,9 @@ from eth_utils.address import to_checksum_address
 
 from bot.cli.main import app
 from bot.domain.wad import WAD
+from bot.journals import entry_of
 from bot.ledger.store import SqlLedger
 from bot.ports import Hash32, Head, Outcome, Settlement, Verdict
-from bot.service import entry_of
 from bot.strategy.decide import decide
 from bot.strategy.settings import StrategySettings
 from tests.support.keeper import KEEPER, a_head, a_receipt, a_signature, an_intent

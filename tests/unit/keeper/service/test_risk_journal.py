@@ -11,9 +11,9 @@ import pytest
 from bot.domain.volatility import Limits, LiveCovariance
 from bot.errors import ConfigFileError
 from bot.forecasting import RiskSettings, warm_files, warmed
+from bot.journals import RiskJournal, entry_of
 from bot.ledger.store import SqlLedger
 from bot.ports import Hash32, Head
-from bot.service import RiskJournal, entry_of
 from bot.strategy.decide import decide
 from bot.strategy.outlook import OutlookSettings, outlook_of
 from bot.strategy.predictions import Fate, PredictionSettings

@@ -6,8 +6,8 @@ import re
 import pytest
 
 from bot.domain.wad import WAD
+from bot.journals import entry_of
 from bot.ledger.encoding import from_json, to_json
-from bot.service import entry_of
 from bot.strategy.decide import decide
 from bot.strategy.decision import Kind, Reason
 from bot.strategy.explain import KINDS, REASONS, AssetName, Teller, money, whole
