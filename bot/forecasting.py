@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bot.chain import codec
 from bot.domain.volatility import FeedHistory, LiveCovariance
-from bot.errors import ConfigFileError
-from bot.ports import RiskMemory, Rpc
+from bot.errors import ConfigFileError, InvalidInputError
+from bot.ports import Checkpoint, RiskMemory, Rpc
 from bot.protocols.sluice.manifest import Manifest
 from bot.sim.feed import rounds_of
 from bot.sim.prices import Bars, read_bars
@@ -126,8 +126,8 @@ async def learnt(
     for checkpoint in await memory.checkpoints(protocol):
         settled = checkpoint.block_number <= newest - SETTLED_BLOCKS
         if settled and await _block_hash(rpc, checkpoint.block_number) == checkpoint.block_hash:
-            known = LiveCovariance.restored(checkpoint.state)
-            if known.fits(fresh):
+            known = _restored(checkpoint)
+            if known is not None and known.fits(fresh):
                 _log.info("covariance_resumed", block=checkpoint.block_number)
                 return known
     if not files:
@@ -135,6 +135,15 @@ async def learnt(
     deployed = codec.head(await rpc.request("eth_getBlockByNumber", (hex(manifest.block), False)))
     _log.info("covariance_warmed", assets=[symbols[index] for index in files])
     return warmed(fresh, files, deployed.timestamp, settings.feed_deviation)
+
+
+def _restored(checkpoint: Checkpoint) -> LiveCovariance | None:
+    """Return what a checkpoint holds; None if it is damaged, which is told."""
+    try:
+        return LiveCovariance.restored(checkpoint.state)
+    except InvalidInputError as error:
+        _log.warning("checkpoint_refused", block=checkpoint.block_number, reason=str(error))
+        return None
 
 
 def warm_files(folder: Path, symbols: Sequence[str]) -> dict[int, Bars]:

@@ -15,6 +15,7 @@ from dataclasses import replace
 
 import structlog
 
+from bot.execution.decoding import check_journalled
 from bot.execution.finish import finish, together
 from bot.execution.guard import Guard, Unlimited
 from bot.execution.options import ExecutorOptions
@@ -88,10 +89,12 @@ class TransactionExecutor:
             if ancestor is not None:
                 await self._undo(ancestor)
             ours = {writer.account.address for writer in self._writers}
+            found = [row for row in await self._ledger.open_transactions() if row.signer in ours]
+            check_journalled(found)
             planned = [
                 Verdict(row.id, Outcome.ABANDONED, "the keeper stopped before it was signed")
-                for row in await self._ledger.open_transactions()
-                if row.outcome is Outcome.PLANNED and row.signer in ours
+                for row in found
+                if row.outcome is Outcome.PLANNED
             ]
             abandoned = await self._ledger.conclude(planned) if planned else []
             return [*abandoned, *await self._track(head, resend_after=0)]

@@ -2,14 +2,11 @@
 
 from typing import Final
 
-from eth_account import Account
-from eth_account.typed_transactions.typed_transaction import TypedTransaction
 from eth_utils.crypto import keccak
-from hexbytes import HexBytes
-from rlp.exceptions import RLPException
 
 from bot.chain import codec
 from bot.errors import SignatureInvalidError
+from bot.execution.decoding import decoded
 from bot.execution.post import JsonRpcPost
 from bot.execution.signer import Unsigned
 from bot.ports import Address, Hash32, Json, Signed
@@ -67,10 +64,9 @@ class RemoteSigner:
     def _check(self, raw: bytes, transaction: Unsigned) -> None:
         label = self._post.label
         try:
-            said = TypedTransaction.from_bytes(HexBytes(raw)).as_dict()
-            signer = Account.recover_transaction(raw)
-        except (ValueError, TypeError, KeyError, IndexError, RLPException) as error:
-            raise SignatureInvalidError(label, f"it cannot be read ({type(error).__name__})") from None
+            said, signer = decoded(raw)
+        except ValueError as error:
+            raise SignatureInvalidError(label, str(error)) from None
         for name, wanted in _fields(transaction).items():
             if said.get(name) != wanted:
                 raise SignatureInvalidError(label, f"its {name} is {said.get(name)!r}, not {wanted!r}")

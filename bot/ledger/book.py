@@ -2,9 +2,20 @@
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, LargeBinary, PrimaryKeyConstraint, String, Table, delete, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    RowMapping,
+    String,
+    Table,
+    delete,
+    select,
+)
 
 from bot.ledger.database import Database
+from bot.ledger.rows import readable, reads
 from bot.ledger.schema import insert_into, metadata
 from bot.ports import BookCheckpoint, Hash32
 
@@ -49,9 +60,14 @@ class SqlBookMemory:
         query = select(books).where(books.c.protocol == protocol).order_by(books.c.block_number.desc())
         async with self._database.transaction() as connection:
             rows = (await connection.execute(query)).mappings().all()
-        return [BookCheckpoint(row["block_number"], Hash32(row["block_hash"]), row["blob"]) for row in rows]
+        return readable(_checkpoint, rows)  # without it the book is read from the chain
 
     async def forget_books(self, protocol: str) -> None:
         """See `bot.ports.BookMemory.forget_books`."""
         async with self._database.writing() as connection:
             await connection.execute(delete(books).where(books.c.protocol == protocol))
+
+
+@reads(books)
+def _checkpoint(row: RowMapping) -> BookCheckpoint:
+    return BookCheckpoint(row["block_number"], Hash32(row["block_hash"]), row["blob"])

@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from typing import Final
 
-from sqlalchemy import BigInteger, Column, String, Table, select
+from sqlalchemy import BigInteger, Column, RowMapping, String, Table, select
 
 from bot.ledger.database import Database
+from bot.ledger.rows import readable, reads
 from bot.ledger.schema import insert_into, metadata
 from bot.ports.rfq import DealerScore
+
+_WHOLE_BPS: Final = 10_000
 
 dealers = Table(
     "dealers",
@@ -38,7 +42,7 @@ class SqlDealerMemory:
         """See `bot.ports.rfq.DealerMemory.load`."""
         async with self._database.transaction() as connection:
             rows = (await connection.execute(select(dealers))).mappings().all()
-        return {row["dealer"]: DealerScore(**row) for row in rows}
+        return {score.dealer: score for score in readable(_score, rows)}  # else a dealer begins anew
 
     async def save(self, scores: Sequence[DealerScore]) -> None:
         """See `bot.ports.rfq.DealerMemory.save`."""
@@ -47,3 +51,12 @@ class SqlDealerMemory:
                 row = asdict(score)
                 statement = insert_into(connection, dealers).values(row)
                 await connection.execute(statement.on_conflict_do_update(index_elements=["dealer"], set_=row))
+
+
+@reads(dealers)
+def _score(row: RowMapping) -> DealerScore:
+    score = DealerScore(**row)
+    for name in ("response_bps", "fill_bps"):
+        if getattr(score, name) > _WHOLE_BPS:
+            raise ValueError(f"{name} is {getattr(score, name)}, more than {_WHOLE_BPS}")
+    return score

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.ledger import schema
 from bot.ledger.database import Database
+from bot.ledger.rows import reads
 from bot.ledger.schema import Identity, Words, heads, metadata, transactions
 from bot.ports import Address, HaltNote, Outcome, Spent, Transaction
 
@@ -35,6 +36,19 @@ halts = Table(
 _OPEN = [outcome.value for outcome in Outcome if outcome.is_open]
 _PAID_FOR = [Outcome.INCLUDED.value, Outcome.REVERTED.value]
 
+_COSTS = (
+    "id",
+    "block_number",
+    "account",
+    "stake_asset",
+    "stake",
+    "gas_used",
+    "effective_gas_price",
+    "realised_profit",
+    "outcome",
+)
+"""Columns that tell what a settled transaction cost."""
+
 _FAILURES_READ = 1_000
 """Settled transactions looked through for failures in a row: more than any limit allows."""
 
@@ -47,16 +61,7 @@ _BEFORE = (
     .limit(1)
 ).scalar_subquery()
 _SPENT = (
-    select(
-        transactions.c.block_number,
-        transactions.c.account,
-        transactions.c.stake_asset,
-        transactions.c.stake,
-        transactions.c.gas_used,
-        transactions.c.effective_gas_price,
-        transactions.c.realised_profit,
-        transactions.c.outcome,
-    )
+    select(*(transactions.c[name] for name in _COSTS))
     .where(transactions.c.outcome.in_(_PAID_FOR))
     .where(transactions.c.block_number > func.coalesce(_BEFORE, -1))
     .order_by(transactions.c.block_number, transactions.c.id)
@@ -132,9 +137,15 @@ async def _last(connection: AsyncConnection) -> HaltNote | None:
     row = (await connection.execute(_LAST_HALT)).mappings().first()
     if row is None:
         return None
+    return _note(row)
+
+
+@reads(halts)
+def _note(row: RowMapping) -> HaltNote:
     return HaltNote(row["id"], row["halted"], row["source"], row["reason"], row["block_number"])
 
 
+@reads(transactions, *_COSTS)
 def _spent(row: RowMapping) -> Spent:
     succeeded = row["outcome"] == Outcome.INCLUDED.value
     return Spent(

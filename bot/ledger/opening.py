@@ -5,7 +5,12 @@ from typing import Final
 
 import structlog
 
-from bot.errors import LedgerHalfMigratedError, LedgerNewerError, LedgerUnavailableError
+from bot.errors import (
+    LedgerCorruptError,
+    LedgerHalfMigratedError,
+    LedgerNewerError,
+    LedgerUnavailableError,
+)
 from bot.ledger.address import LedgerPlace
 from bot.ledger.store import SqlLedger
 from bot.ports import Hash32
@@ -24,7 +29,7 @@ async def open_patiently(
     keep_blocks: int = 0,
     retry_s: float = RETRY_S,
 ) -> SqlLedger:
-    """Open a ledger for writing; while it is locked, full, half migrated or newer, stay alive and say so.
+    """Open a ledger for writing; while it cannot be used, stay alive and say so.
 
     Parameters
     ----------
@@ -49,7 +54,12 @@ async def open_patiently(
             return await SqlLedger.open(
                 place, chain_id=chain_id, genesis_hash=genesis_hash, keep_blocks=keep_blocks
             )
-        except (LedgerUnavailableError, LedgerHalfMigratedError, LedgerNewerError) as error:
+        except (
+            LedgerUnavailableError,
+            LedgerHalfMigratedError,
+            LedgerNewerError,
+            LedgerCorruptError,
+        ) as error:
             if not patient:
                 raise
             _log.error("ledger_unusable", reason=str(error), retry_in_s=retry_s)

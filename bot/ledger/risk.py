@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from bot.ledger.database import Database
 from bot.ledger.encoding import from_json, to_json
-from bot.ledger.rows import reads
+from bot.ledger.rows import readable, reads
 from bot.ledger.schema import Identity, heads, insert_into, metadata
 from bot.ports import Checkpoint, Hash32, Head, PredictionRecord
 from bot.strategy.predictions import Fate, Fates, Prediction, Watched
@@ -96,7 +96,7 @@ class SqlRiskMemory:
         """See `bot.ports.RiskMemory.checkpoints`."""
         query = select(checkpoints).where(checkpoints.c.protocol == protocol)
         rows = await self._rows(query.order_by(checkpoints.c.block_number.desc()))
-        return [_checkpoint(row) for row in rows]
+        return readable(_checkpoint, rows)  # without any, what the feeds do is learnt anew
 
     async def record_predictions(
         self, protocol: str, head: Head, predictions_: Sequence[Prediction], keep: int
@@ -136,12 +136,12 @@ class SqlRiskMemory:
         pending = or_(*(predictions.c[f"{part}_fate"] == Fate.PENDING.value for part in _PARTS))
         query = select(predictions).where(predictions.c.protocol == protocol, pending)
         rows = await self._rows(query.order_by(predictions.c.id))
-        return [Watched(row["id"], _prediction(row), _fates(row)) for row in rows]
+        return readable(_watched, rows)  # one that is damaged stays unanswered
 
     async def predictions(self, limit: int) -> list[PredictionRecord]:
         """See `bot.ports.RiskMemory.predictions`."""
         rows = await self._rows(select(predictions).order_by(predictions.c.id.desc()).limit(limit))
-        return [PredictionRecord(row["id"], row["protocol"], _prediction(row), _fates(row)) for row in rows]
+        return readable(_record, rows)
 
     async def last_height(self) -> int | None:
         """See `bot.ports.RiskMemory.last_height`."""
@@ -204,6 +204,14 @@ def _prediction(row: RowMapping) -> Prediction:
 @reads(predictions)
 def _fates(row: RowMapping) -> Fates:
     return Fates(Fate(row["liquidatable_fate"]), Fate(row["insolvency_fate"]))
+
+
+def _watched(row: RowMapping) -> Watched:
+    return Watched(row["id"], _prediction(row), _fates(row))
+
+
+def _record(row: RowMapping) -> PredictionRecord:
+    return PredictionRecord(row["id"], row["protocol"], _prediction(row), _fates(row))
 
 
 @reads(checkpoints)

@@ -95,6 +95,11 @@ class Words(TypeDecorator[str]):
             return None
         return value.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
 
+    @property
+    def python_type(self) -> type[str]:
+        """What is read."""
+        return str
+
 
 metadata = MetaData()
 

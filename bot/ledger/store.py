@@ -1,6 +1,7 @@
 """The ledger: `bot.ports.Ledger` over SQLAlchemy, in SQLite or PostgreSQL."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Self
 
@@ -14,6 +15,7 @@ from bot.ledger.book import SqlBookMemory
 from bot.ledger.database import Database
 from bot.ledger.dealers import SqlDealerMemory
 from bot.ledger.history import SqlHistory
+from bot.ledger.integrity import check_words
 from bot.ledger.landing import SqlLandingMemory
 from bot.ledger.lease import SqlLease
 from bot.ledger.pruning import Pruner
@@ -65,8 +67,18 @@ class SqlLedger:
         """Open for writing; see `Database.write`.
 
         Older heads and decisions than ``keep_blocks`` are forgotten in passing; see `Pruner`.
+
+        Raises
+        ------
+        LedgerCorruptError
+            If a row says something that nobody knows.
         """
         database = await Database.write(place, chain_id=chain_id, genesis_hash=genesis_hash)
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(database.close)
+            async with database.transaction() as connection:
+                await check_words(connection)
+            stack.pop_all()
         return cls(database, keep_blocks)
 
     @classmethod
