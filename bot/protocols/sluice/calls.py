@@ -21,6 +21,8 @@ _CONTRACTS: Final = (
     "flash_taker",
     "uniswap_v3_venue",
     "price_oracle",
+    "protection",
+    "flash_protector",
 )
 _PLAIN_REVERT: Final = bytes.fromhex("08c379a0")  # Error(string)
 _TOKEN_SIZE: Final = 20
