@@ -14,6 +14,7 @@ from bot.strategy.decision import Action, Candidate, Decision, Decisions, Kind, 
 from bot.strategy.fills import fill
 from bot.strategy.outlook import Outlook, outlook_of
 from bot.strategy.pokes import pokes
+from bot.strategy.protection import deleveragings
 from bot.strategy.routes import Route, paths
 from bot.strategy.sale import Offer, Pair, swaps
 from bot.strategy.screen import Screen
@@ -48,7 +49,10 @@ def decide(snapshot: Snapshot, settings: StrategySettings) -> Decisions:
     cases.sort(key=lambda case: urgency(case, outlook, settings.gas))
     chooser = _Chooser(snapshot, settings, outlook)
     read = pokes(snapshot, cases, settings, gas_price(snapshot, settings))
-    decisions = (*read, *(chooser.decide(case) for case in cases))
+    settled = [chooser.decide(case) for case in cases]
+    price = gas_price(snapshot, settings)
+    early = deleveragings(snapshot, screen, chooser.board, settings, chooser.left, price)
+    decisions = (*read, *settled, *early)
     return Decisions(snapshot.block, len(snapshot.positions.accounts), screen.unpriced, decisions, outlook)
 
 
@@ -90,9 +94,9 @@ class _Chooser:
         self._snapshot: Final = snapshot
         self._settings: Final = settings
         self._outlook: Final = outlook
-        self._board: Final = Board(snapshot.pools)
+        self.board: Final = Board(snapshot.pools)
         self._gas_price: Final = gas_price(snapshot, settings)
-        self._left = settings.max_actions
+        self.left = settings.max_actions
 
     def decide(self, case: Case) -> Decision:
         """Return the decision on one account."""
@@ -227,7 +231,7 @@ class _Chooser:
         if not position.sold.value_down(position.collateral) or not position.balance.weighted_collateral:
             return []
         assets = range(len(self._snapshot.assets))
-        ways = paths(self._board, collateral_id, debt_id, assets, position.collateral)
+        ways = paths(self.board, collateral_id, debt_id, assets, position.collateral)
         return [self._pair(case, collateral_id, debt_id, Route.along(path), position) for path in ways]
 
     def _pair(self, case: Case, collateral_id: int, debt_id: int, route: Route, position: Position) -> Pair:
@@ -269,12 +273,12 @@ class _Chooser:
             chosen = next((offer for offer in offers if not _settles(offer)), None)
         if chosen is None:
             return None
-        if self._left == 0:
+        if self.left == 0:
             rejected.append(_lost(chosen, Reason.BLOCK_FULL, {"max_actions": self._settings.max_actions}))
             return None
-        self._left -= 1
+        self.left -= 1
         for market, quote in chosen.sold.moves if chosen.sold else ():
-            self._board.sell(market, quote)
+            self.board.sell(market, quote)
         return chosen.candidate
 
     def _best_settlement(self, offers: list[Offer], rejected: list[Rejection]) -> Offer | None:

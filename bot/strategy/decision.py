@@ -35,6 +35,8 @@ class Kind(StrEnum):
     """Have the depth of an asset's market read."""
     FILL = "fill"
     """Let a dealer buy at its firm quote, for the chip."""
+    DELEVERAGE = "deleverage"
+    """Repay a protected account's debt against collateral before it can be liquidated, for the fee."""
 
 
 class Reason(StrEnum):
@@ -80,6 +82,16 @@ class Reason(StrEnum):
     """A pool pays what the lapsed auction asked last, so that a new one loses less than ending it."""
     MARKET_GONE = "market_gone"
     """No pool pays what the lapsed auction asked last, so that a new one would only take its time."""
+    NOT_PROTECTED = "not_protected"
+    """The owner's terms have expired, or the contract is not its operator."""
+    DD_ABOVE_MIN = "dd_above_min"
+    """Neither the distance to default nor a scenario is below what the owner stated."""
+    COLLATERAL_KEPT = "collateral_kept"
+    """The owner does not let this collateral be sold."""
+    OWNERS_BOUND = "owners_bound"
+    """What the owner's bounds leave, or the target needs, is less than its least sale."""
+    FEE_BELOW_COST = "fee_below_cost"
+    """The fee does not pay for the pool and the gas."""
     BLOCK_FULL = "block_full"
     """The block's actions went to more urgent accounts."""
 
@@ -118,13 +130,13 @@ class Action:
     debt_id : int or None
         The debt repaid by a settlement.
     max_seized : int
-        Upper limit of the collateral sold.
+        Upper limit of the collateral sold; of a deleveraging, of the debt repaid.
     limit_price : int
         Per whole collateral token: lower limit of a swap's price, upper limit of a take's reserve.
     route : tuple of Way
         The pools sold through; one way through one pool for a take.
     min_profit : int
-        Least profit of a take, units of the debt asset.
+        Least profit of a take or a deleveraging, units of the debt asset.
     quote : OpenQuote or None
         What a fill is made on.
     """

@@ -26,6 +26,7 @@ KINDS: Final[Mapping[str, str]] = {
     Kind.SWAP: "let the engine sell",
     Kind.TAKE: "buy at the reserve, sell in the pool",
     Kind.FILL: "let a dealer buy at its quote",
+    Kind.DELEVERAGE: "deleverage early, as the owner asked",
 }
 """What each kind of action does."""
 
@@ -57,6 +58,13 @@ REASONS: Final[Mapping[str, str]] = {
     "smallest fill that the quote allows",
     Reason.MARKET_PAYS: "a pool still pays what the lapsed auction asked last: a new auction loses less",
     Reason.MARKET_GONE: "no pool pays what the lapsed auction asked last: a new one would only take its time",
+    Reason.NOT_PROTECTED: "the owner's terms have expired, or it took the operator's rights back",
+    Reason.DD_ABOVE_MIN: "the distance to default, and every scenario that the owner counts, is above "
+    "its bound",
+    Reason.COLLATERAL_KEPT: "the owner does not let this collateral be sold early",
+    Reason.OWNERS_BOUND: "what the target needs, or the owner's bounds leave, is less than its least sale",
+    Reason.FEE_BELOW_COST: "the fee does not pay for the pool and the gas; it rises as the account gets "
+    "nearer to its liquidation",
     Reason.BLOCK_FULL: "this block's actions all went to more urgent accounts",
 }
 """Why a candidate lost, for people who see the word for the first time."""
@@ -143,6 +151,14 @@ def _of_oracle(value: object) -> str:
     return _wad(value, "{:.4f} of the oracle price")
 
 
+def _deviations(value: object) -> str:
+    return _wad(value, "{:.4f}")
+
+
+def _part(value: object) -> str:
+    return _wad(value, "{:.4%}")
+
+
 def _count(value: object) -> str:
     number = whole(value)
     return str(value) if number is None else f"{number:,}"
@@ -199,6 +215,12 @@ _NUMBERS: Final[Mapping[str, tuple[str, Callable[[object], str]]]] = {
     "asked": ("reserve at the lapse", _of_oracle),
     "reserve_multiplier": ("reserve", _of_oracle),
     "realised_multiplier": ("pool pays on average", _of_oracle),
+    "distance": ("distance to default, deviations", _deviations),
+    "least_distance": ("the owner asks for", _deviations),
+    "worst_health": ("health in the worst scenario", _health),
+    "fee": ("fee", _part),
+    "value": ("would repay", money),
+    "least_value": ("owner's least sale", money),
     "max_actions": ("actions in a block", _count),
     "block": ("block", _count),
 }

@@ -18,7 +18,8 @@ class Inclusion(NamedTuple):
     Attributes
     ----------
     urgent : bool
-        Whether it is worth less with every block: settlements, and starts that pay.
+        Whether it is worth less with every block: settlements, and starts that pay. A deleveraging is not: it
+        must never delay a settlement.
     worth : int or None
         Wei that its gas may cost before it brings less than the operator wants; None for what earns nothing
         by itself, or where the gas asset has no price.
@@ -63,7 +64,8 @@ class Inclusions:
             return Inclusion(False, None, 0, "")
         asset = snapshot.assets[candidate.action.collateral_ids[0]]
         value = 0 if asset.price is None else -(-candidate.seized * asset.price // asset.unit)
-        return Inclusion(True, self._worth(candidate), value, asset.symbol)
+        urgent = kind is not Kind.DELEVERAGE
+        return Inclusion(urgent, self._worth(candidate), value, asset.symbol)
 
     def _worth(self, candidate: Candidate) -> int | None:
         """Return the wei whose price is what the revenue exceeds the least profit by. Rounding: DOWN."""

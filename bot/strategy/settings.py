@@ -27,6 +27,7 @@ class GasEstimates:
     poke: int = 230_000
     end: int = 300_000
     mark: int = 220_000
+    deleverage: int = 480_000
     pool: int = 130_000
 
     def of(self, kind: Kind, pools: int = 1) -> int:

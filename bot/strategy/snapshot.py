@@ -15,6 +15,7 @@ from bot.domain.engine import AssetTerms, EngineParameters, Holding, Leg, Market
 from bot.domain.lending import Market, assets_up
 from bot.domain.uint128 import UInt128Array
 from bot.domain.volatility import LiveCovariance
+from bot.strategy.protected import Protections
 from bot.strategy.quotes import OpenQuote
 
 NO_KICK: Final = 1
@@ -164,6 +165,8 @@ class Snapshot:
         Verified quotes of dealers, by account.
     poke_open : bool
         Whether the engine knows where to read depth.
+    protections : Protections or None
+        Who asked for early deleveraging; None where nobody can.
     marks : mapping of int to mapping of int to int
         Parts of debts that are marked as pending deficits, token units, by row and asset id.
     """
@@ -186,6 +189,7 @@ class Snapshot:
     quotes: Mapping[bytes, tuple[OpenQuote, ...]] = field(default_factory=dict)
     poke_open: bool = False
     marks: Mapping[int, Mapping[int, int]] = field(default_factory=dict)
+    protections: Protections | None = None
 
     @property
     def halted(self) -> bool:

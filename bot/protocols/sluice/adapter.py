@@ -1,6 +1,6 @@
 """Sluice as the keeper watches it: one ``eth_getLogs`` per head, and a book that can be rolled back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
@@ -14,6 +14,7 @@ from bot.protocols.sluice.audit import Auditor
 from bot.protocols.sluice.calls import CallBuilder, explain_revert
 from bot.protocols.sluice.loading import ChainLoader, PositionReader
 from bot.protocols.sluice.manifest import Manifest
+from bot.protocols.sluice.protections import follower_of
 from bot.protocols.sluice.reader import LogReader, answered
 from bot.protocols.sluice.realised import Payouts
 from bot.protocols.sluice.resuming import Checkpoints, with_covariance
@@ -35,6 +36,8 @@ _CHECKED: Final = (
     "flash_taker",
     "position_lens",
 )
+
+_CHECKED_IF_NAMED: Final = ("protection", "flash_protector")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,8 @@ class SluiceProtocol:
         self._options: Final = options or SyncOptions()
         self._signer: Final = raw(signer) if signer else None
         self._reader: Final = LogReader(rpc, manifest, self._options.chunk)
-        self._calls: Final = CallBuilder(manifest)
+        self._calls: Final = CallBuilder(manifest, signer)
+        self._protections: Final = follower_of(rpc, manifest, self._options.chunk)
         self._payouts: Final = Payouts(manifest, self._signer)
         self._covariance: Final = covariance
         self._auditor: Final = Auditor(rpc, manifest)
@@ -148,7 +152,8 @@ class SluiceProtocol:
         ManifestError
             If a contract is absent, or its code is not the manifest's.
         """
-        addresses = {name: str(getattr(self._manifest, name)) for name in _CHECKED}
+        optional = [name for name in _CHECKED_IF_NAMED if getattr(self._manifest, name) is not None]
+        addresses = {name: str(getattr(self._manifest, name)) for name in (*_CHECKED, *optional)}
         calls = [RpcCall("eth_getCode", (address, "latest")) for address in addresses.values()]
         answers = await self._rpc.batch(calls)
         for (name, address), answer in zip(addresses.items(), answers, strict=True):
@@ -170,6 +175,8 @@ class SluiceProtocol:
         EndpointUnreachableError, RpcError, MalformedAnswerError
             If the logs cannot be read; the book stays as it was.
         """
+        if self._protections is not None:
+            await self._protections.sync(head)
         timeline = self._timeline
         if timeline is None or timeline.tip.number > head.number:
             await self._restart(head)
@@ -246,7 +253,10 @@ class SluiceProtocol:
 
     def snapshot(self, head: Head) -> Snapshot:
         """Return a frozen picture of the book at ``head``, which was synced."""
-        return self.state.snapshot(head, self._signer)
+        snapshot = self.state.snapshot(head, self._signer)
+        if self._protections is None:
+            return snapshot
+        return replace(snapshot, protections=self._protections.view())
 
     # -------------------------------------------------------------------------- audit
 

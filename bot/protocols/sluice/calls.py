@@ -74,6 +74,8 @@ _NET: Final = Function("liquidation_engine", "net")
 _POKE: Final = Function("liquidation_engine", "poke")
 _SWAP: Final = Function("liquidation_engine", "swap")
 _TAKE: Final = Function("flash_taker", "takeAndSell")
+_DELEVERAGE: Final = Function("flash_protector", "deleverageAndSell")
+_NOBODY: Final = "0x" + "00" * 20
 
 
 def pool_path(token_in: str, fee_pips: int, token_out: str) -> bytes:
@@ -121,9 +123,13 @@ class CallBuilder:
     ----------
     manifest : Manifest
         Where the contracts are.
+    keeper : str or None
+        Who gets the profit of a deleveraging; None where nothing is sent.
     """
 
-    def __init__(self, manifest: Manifest) -> None:
+    def __init__(self, manifest: Manifest, keeper: str | None = None) -> None:
+        self._protector: Final = Address(to_checksum_address(manifest.flash_protector or _NOBODY))
+        self._keeper: Final = keeper or _NOBODY
         self._engine: Final = Address(to_checksum_address(manifest.liquidation_engine))
         self._taker: Final = Address(to_checksum_address(manifest.flash_taker))
         self._venue: Final = manifest.uniswap_v3_venue
@@ -151,6 +157,8 @@ class CallBuilder:
                 return Call(self._engine, self._swap(account, action))
             case Kind.TAKE:
                 return Call(self._taker, self._take(account, action))
+            case Kind.DELEVERAGE:
+                return Call(self._protector, self._deleverage(account, action))
             case Kind.FILL:
                 return Call(self._engine, fill_data(action))
 
@@ -167,6 +175,17 @@ class CallBuilder:
             action.limit_price,
             self._venue,
             route_data(*parts),
+        )
+
+    def _deleverage(self, account: str, action: Action) -> bytes:
+        return _DELEVERAGE.data(
+            account,
+            action.collateral_ids[0],
+            action.debt_id,
+            action.max_seized,
+            action.route[0].fees[0],
+            action.min_profit,
+            self._keeper,
         )
 
     def _take(self, account: str, action: Action) -> bytes:

@@ -11,10 +11,12 @@ from bot.protocols.sluice.manifest import Manifest
 
 _SETTLED: Final = EventDecoder(abi.load("clearing_house"), ["Settled"])
 _TAKEN: Final = EventDecoder(abi.load("flash_taker"), ["Taken"])
+_DELEVERAGED: Final = EventDecoder(abi.load("protection"), ["Deleveraged"])
+_PROTECTED: Final = EventDecoder(abi.load("flash_protector"), ["Protected"])
 
 
 class Payouts:
-    """Adds up tips, chips and the flash taker's profits.
+    """Adds up tips, chips, the flash taker's profits and the fees of deleveragings.
 
     Parameters
     ----------
@@ -27,6 +29,8 @@ class Payouts:
     def __init__(self, manifest: Manifest, signer: bytes | None) -> None:
         self._house: Final = manifest.clearing_house.lower()
         self._taker: Final = manifest.flash_taker.lower()
+        self._protection: Final = (manifest.protection or "").lower()
+        self._protector: Final = (manifest.flash_protector or "").lower()
         self._units: Final = {asset.id: 10**asset.decimals for asset in manifest.assets}
         self._signer: Final = signer
 
@@ -52,6 +56,11 @@ class Payouts:
                 earned[debt_id] = earned.get(debt_id, 0) + self._credited(settled.fields)
             elif emitter == self._taker and (taken := _TAKEN.decode(log)):
                 earned[debt_id] = earned.get(debt_id, 0) + taken.fields["profit"]
+            elif emitter == self._protection and (sold := _DELEVERAGED.decode(log)):
+                debt_id = sold.fields["debtId"]
+            elif emitter == self._protector and (kept := _PROTECTED.decode(log)):
+                ours = kept.fields["recipient"] == self._signer
+                earned[debt_id] = earned.get(debt_id, 0) + (kept.fields["profit"] if ours else 0)
         total = 0
         for asset_id, paid in earned.items():
             price = prices.get(asset_id)
