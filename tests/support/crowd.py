@@ -36,15 +36,23 @@ class Crowd:
         """Open random accounts close to their borrow limit, of mixed sizes and directions."""
         return [self._open() for _ in range(count)]
 
+    def join_owing_two(self, count: int) -> list[str]:
+        """Open accounts of one collateral that owe both other assets, so that netting leaves two debts."""
+        shuffled = [self.random.sample(list(PRICES), 3) for _ in range(count)]
+        return [self._open_at({held: 10 ** self.random.uniform(3.3, 6.0)}, owed) for held, *owed in shuffled]
+
     def _open(self) -> str:
         random = self.random
         symbols = list(PRICES)
-        collateral = {
-            symbol: self._amount(symbol, 10 ** random.uniform(2.9, 6.0))
-            for symbol in random.sample(symbols, random.choice((1, 1, 2, 3)))
-        }
-        limit = sum(LTV[symbol] * PRICES[symbol] * amount for symbol, amount in collateral.items())
+        held = random.sample(symbols, random.choice((1, 1, 2, 3)))
+        values = [10 ** random.uniform(2.9, 6.0) for _ in held]
         owed = random.sample(symbols, random.choice((1, 1, 2)))
+        return self._open_at(dict(zip(held, values, strict=True)), owed)
+
+    def _open_at(self, values: dict[str, float], owed: list[str]) -> str:
+        random = self.random
+        collateral = {symbol: self._amount(symbol, value) for symbol, value in values.items()}
+        limit = sum(LTV[symbol] * PRICES[symbol] * amount for symbol, amount in collateral.items())
         share = random.uniform(0.93, 0.999) / len(owed)
         debt = {}
         for symbol in owed:
