@@ -42,7 +42,7 @@ WINDOWS: Final[dict[ScenarioName, tuple[str, str]]] = {
     ScenarioName.BLACK_THURSDAY: ("2020-03-12T10:00", "2020-03-12T11:15"),
     ScenarioName.MAY_19: ("2021-05-19T12:00", "2021-05-19T13:15"),
     ScenarioName.PERSISTENT_CRASH: ("2021-01-01T00:30", "2021-01-01T01:45"),
-    ScenarioName.GAP_CRASH: ("2021-01-01T00:20", "2021-01-01T01:35"),
+    ScenarioName.GAP_CRASH: ("2021-01-01T00:20", "2021-01-01T01:20"),
 }
 """The hours of each crash that are played."""
 

@@ -46,10 +46,10 @@ GAP_STEP: Final = 60
 GAP: Final = (
     Stage(30, 1.0, 0.0005),
     Stage(2, 0.8, 0.002),
-    Stage(28, 0.65 / 0.8, 0.002),
-    Stage(60, 1.0, 0.001),
+    Stage(8, 0.65 / 0.8, 0.002),
+    Stage(80, 1.0, 0.001),
 )
-"""Half an hour of calm, 20 % lost in two minutes, 35 % after half an hour, an hour at the bottom."""
+"""Half an hour of calm, 20 % lost in two minutes, 35 % after ten, an hour and more at the bottom."""
 
 
 def persistent_crash() -> tuple[Bars, Bars]:
