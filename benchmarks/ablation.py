@@ -35,11 +35,14 @@ PATIENCE_S: Final = 120.0
 """Wall time for the keeper to act on a head: a busy machine must not change a cell."""
 
 DEPTHS: Final = (0.3, 0.1, 0.02)
+GAP_DEPTHS: Final = (0.1, 0.02)
+"""Of the crash that gaps: urgency is for markets that cannot take at once what comes."""
 
 WINDOWS: Final[dict[ScenarioName, tuple[str, str]]] = {
     ScenarioName.BLACK_THURSDAY: ("2020-03-12T10:00", "2020-03-12T11:15"),
     ScenarioName.MAY_19: ("2021-05-19T12:00", "2021-05-19T13:15"),
     ScenarioName.PERSISTENT_CRASH: ("2021-01-01T00:30", "2021-01-01T01:45"),
+    ScenarioName.GAP_CRASH: ("2021-01-01T00:20", "2021-01-01T01:20"),
 }
 """The hours of each crash that are played."""
 
@@ -85,7 +88,7 @@ class Plan:
 def plans() -> Iterator[Plan]:
     """Yield every cell, the variants of one scenario and depth together."""
     for scenario in WINDOWS:
-        for depth in DEPTHS:
+        for depth in GAP_DEPTHS if scenario is ScenarioName.GAP_CRASH else DEPTHS:
             for variant in Variant:
                 yield Plan(scenario, depth, variant)
 

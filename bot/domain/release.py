@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Final
 
+from bot.domain.binary_float import unpack
 from bot.domain.wad import BPS, WAD, bps_down, mul_div_up
 
 MICROS: Final = 10**6
@@ -18,6 +19,8 @@ MICROS: Final = 10**6
 WAD_PER_MICRO: Final = WAD // MICROS
 URGENT: Final = 255
 """Urgency of 1, which is kept in a byte."""
+MEAN_PRICE_MAX_AGE: Final = 60
+"""For so long, seconds, what pools paid before a poke tells where a kick may start."""
 _MILLIS: Final = 1_000
 
 
@@ -71,6 +74,9 @@ class Bucket:
         Active time: the integral of ``max(0, level) / capacity``, milliseconds.
     poked_at : int
         Unix seconds of the last poke.
+    mean_price : int
+        What pools paid for the asset in the minutes before that poke, packed as by `bot.domain.binary_float`:
+        up on the sell side, down on the buy side; zero where it is unknown.
     """
 
     level: int = 0
@@ -78,6 +84,7 @@ class Bucket:
     level_at: int = 0
     clock: int = 0
     poked_at: int = 0
+    mean_price: int = 0
 
     @property
     def load(self) -> int:
@@ -92,6 +99,10 @@ class Bucket:
     def is_fresh(self, max_age: int, time: int) -> bool:
         """Return whether a poke at most ``max_age`` seconds old stands behind the capacity."""
         return self.poked_at != 0 and time <= self.poked_at + max_age
+
+    def mean_price_at(self, time: int) -> int:
+        """Return what pools paid of late, WAD quote units per whole token; zero where it is unknown."""
+        return unpack(self.mean_price) if self.is_fresh(MEAN_PRICE_MAX_AGE, time) else 0
 
     def at(self, speed: SpeedParameters, time: int) -> "Bucket":
         """Return the bucket as it stands at ``time``, at or after ``level_at``.

@@ -9,19 +9,20 @@ from pathlib import Path
 
 from bot.errors import PriceFileError, ReplayOptionError
 from bot.sim.prices import SLOT, Bars, read_bars
-from bot.sim.synthetic import persistent_crash
+from bot.sim.synthetic import gap_crash, persistent_crash
 
 ETH_PER_BTC = 30.0
 """Where no BTC prices are given, a BTC is worth this many ETH throughout: it moves with ETH."""
 
 
 class ScenarioName(StrEnum):
-    """The crashes that the project carries: Binance spot against USDT, and one that is made up."""
+    """The crashes that the project carries: Binance spot against USDT, and two that are made up."""
 
     BLACK_THURSDAY = "black-thursday"
     MAY_19 = "may-19"
     FTX = "ftx"
     PERSISTENT_CRASH = "persistent-crash"
+    GAP_CRASH = "gap-crash"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ def bundled(name: ScenarioName) -> tuple[Bars, Bars]:
     """Return the ETH and BTC bars of a crash that the project carries."""
     if name is ScenarioName.PERSISTENT_CRASH:
         return persistent_crash()
+    if name is ScenarioName.GAP_CRASH:
+        return gap_crash()
     with as_file(files("bot.sim").joinpath("scenarios", f"{name.value}.csv")) as path:
         return read_bars(path, "eth_"), read_bars(path, "btc_")
 

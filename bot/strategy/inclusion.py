@@ -9,7 +9,7 @@ from bot.strategy.snapshot import Snapshot
 
 _WRITES_OFF: Final = (Kind.END, Kind.MARK)
 _STARTS: Final = (Kind.KICK, Kind.REDO)
-_UPKEEP: Final = (Kind.CLEAR, Kind.NET, Kind.POKE)
+_UPKEEP: Final = (Kind.CLEAR, Kind.NET)
 
 
 class Inclusion(NamedTuple):
@@ -18,8 +18,8 @@ class Inclusion(NamedTuple):
     Attributes
     ----------
     urgent : bool
-        Whether it is worth less with every block: settlements, and starts that pay. A deleveraging is not: it
-        must never delay a settlement.
+        Whether it is worth less with every block: settlements, starts that pay, and pokes, which tell the
+        starts behind them what the market pays. A deleveraging is not: it must never delay a settlement.
     worth : int or None
         Wei that its gas may cost before it brings less than the operator wants; None for what earns nothing
         by itself, or where the gas asset has no price.
@@ -58,6 +58,8 @@ class Inclusions:
         """Return what a candidate is worth; the snapshot is the one it was chosen on."""
         self.see(snapshot)
         kind = candidate.action.kind
+        if kind is Kind.POKE:
+            return Inclusion(True, None, 0, "")
         if kind in _UPKEEP or kind in _STARTS:
             return Inclusion(kind in _STARTS and candidate.net >= 0, None, 0, "")
         if kind in _WRITES_OFF:

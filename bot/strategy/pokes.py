@@ -1,14 +1,14 @@
 """When it pays to have the depth of a market read again.
 
 A release budget whose last reading is too old counts as the least there is. Where unhealthy accounts have
-more to sell than that, a poke lets sales be as large as the market takes, and lets the reserves of small lots
-start near the market. Nobody is paid for it, so it is housekeeping.
+more to sell than that, a poke lets sales be as large as the market takes; and beside a kick it lets the
+reserves of small lots start at what the pools pay. Nobody is paid for it, so it is housekeeping.
 """
 
 from collections.abc import Sequence
 
 from bot.domain.engine import UNBOUNDED
-from bot.domain.release import MICROS, WAD_PER_MICRO, Bucket, Side
+from bot.domain.release import MEAN_PRICE_MAX_AGE, MICROS, WAD_PER_MICRO, Bucket, Side
 from bot.strategy.case import Case
 from bot.strategy.decision import Action, Candidate, Decision, Kind
 from bot.strategy.settings import StrategySettings
@@ -39,15 +39,22 @@ def pokes(
     return [
         _decision(snapshot, asset_id, cost)
         for asset_id in sorted(snapshot.markets.budgeted)
-        if _is_old(snapshot, asset_id) and _binds(snapshot, cases, asset_id)
+        if _is_old(snapshot, cases, asset_id) and _binds(snapshot, cases, asset_id)
     ]
 
 
-def _is_old(snapshot: Snapshot, asset_id: int) -> bool:
-    """Return whether half of the time for which a reading counts is over."""
+def _is_old(snapshot: Snapshot, cases: Sequence[Case], asset_id: int) -> bool:
+    """Return whether half of the time for which a reading counts is over: that of prices beside a start."""
     markets = snapshot.markets
     bucket = markets.buckets.get((asset_id, Side.SELL), Bucket())
-    return not bucket.is_fresh(markets.speed.depth_max_age // 2, snapshot.timestamp)
+    starts = any(_starts(case) and asset_id in case.terms for case in cases)
+    longest = MEAN_PRICE_MAX_AGE if starts else markets.speed.depth_max_age
+    return not bucket.is_fresh(longest // 2, snapshot.timestamp)
+
+
+def _starts(case: Case) -> bool:
+    """Return whether an account's auction is to start now."""
+    return not case.healthy and not case.cooling_off and (not case.flagged or case.lapsed)
 
 
 def _binds(snapshot: Snapshot, cases: Sequence[Case], asset_id: int) -> bool:

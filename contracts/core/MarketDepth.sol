@@ -5,13 +5,15 @@ import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManage
 import {IERC20Metadata} from "@openzeppelin/contracts/interfaces/IERC20Metadata.sol";
 import {IUniswapV3Factory} from "@uniswap/v3-core/contracts/interfaces/IUniswapV3Factory.sol";
 import {IUniswapV3Pool} from "@uniswap/v3-core/contracts/interfaces/IUniswapV3Pool.sol";
+import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 
 import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
 import {IMarketDepth} from "../interfaces/IMarketDepth.sol";
 import {IPriceOracle} from "../interfaces/IPriceOracle.sol";
 import {DepthMath} from "../libraries/DepthMath.sol";
+import {Parameters} from "../libraries/Parameters.sol";
 import {UniswapV3History} from "../libraries/UniswapV3History.sol";
-import {BPS, WadMath} from "../libraries/WadMath.sol";
+import {BPS, WAD, WAD_PER_BPS, WadMath} from "../libraries/WadMath.sol";
 
 /// @title How much of an asset the market takes
 /// @notice See `IMarketDepth` for what it measures, `DepthMath` for the formulas.
@@ -30,8 +32,15 @@ contract MarketDepth is IMarketDepth, AccessManaged {
 
     /// @dev A token's worth: WAD quote units per `unit` token units.
     struct Worth {
+        address token;
         uint256 price;
         uint256 unit;
+    }
+
+    /// @dev What a pool, a path or a market is: its depth K, and its mean of ln(pool price / oracle price), WAD.
+    struct Reading {
+        uint256 depth;
+        int256 premium;
     }
 
     uint256 internal constant MAX_PATHS = 4;
@@ -39,6 +48,8 @@ contract MarketDepth is IMarketDepth, AccessManaged {
     /// @dev Below, a block of moved liquidity would weigh too much; above, pools do not keep their record.
     uint32 private constant WINDOW_MIN = 5 minutes;
     uint32 private constant WINDOW_MAX = 4 hours;
+    /// @dev Of a path, WAD, as a logarithm.
+    int256 private constant PREMIUM_MAX = int256(Parameters.TWAP_TOLERANCE_BPS * WAD_PER_BPS);
 
     IClearingHouse public immutable clearingHouse;
     IUniswapV3Factory public immutable factory;
@@ -86,15 +97,40 @@ contract MarketDepth is IMarketDepth, AccessManaged {
     }
 
     /// @inheritdoc IMarketDepth
+    function survey(uint8 assetId, uint256 bps)
+        external
+        view
+        returns (uint256 sold, uint256 bought, uint256 meanPrice)
+    {
+        if (bps == 0 || bps >= BPS) {
+            revert MoveOutOfBounds(bps);
+        }
+        (Reading memory market, uint256 price) = _read(assetId);
+        sold = DepthMath.moved(market.depth, true, bps);
+        bought = DepthMath.moved(market.depth, false, bps);
+        if (market.depth != 0) meanPrice = price.mulDown(uint256(FixedPointMathLib.expWad(market.premium)));
+    }
+
+    /// @inheritdoc IMarketDepth
     function virtualDepth(uint8 assetId) public view returns (uint256 value) {
+        (Reading memory market,) = _read(assetId);
+        return market.depth;
+    }
+
+    /// @dev All paths of an asset, the premium weighted by depth, and the asset's price.
+    function _read(uint8 assetId) private view returns (Reading memory market, uint256 price) {
         PathData[] storage data = _paths[assetId];
         if (data.length == 0) revert PathsMissing(assetId);
         IPriceOracle oracle = IPriceOracle(clearingHouse.oracle());
         (address token, uint8 decimals) = clearingHouse.asset(assetId);
         Worth memory asset = _worth(oracle, token, decimals);
+        price = asset.price;
         for (uint256 i = 0; i < data.length; ++i) {
-            value += _alongPath(oracle, asset, data[i]);
+            Reading memory path = _alongPath(oracle, asset, data[i]);
+            market.depth += path.depth;
+            market.premium += int256(path.depth) * FixedPointMathLib.clamp(path.premium, -PREMIUM_MAX, PREMIUM_MAX);
         }
+        if (market.depth != 0) market.premium /= int256(market.depth);
     }
 
     /// @inheritdoc IMarketDepth
@@ -106,22 +142,32 @@ contract MarketDepth is IMarketDepth, AccessManaged {
         }
     }
 
-    /// @dev K of one path.
-    function _alongPath(IPriceOracle oracle, Worth memory asset, PathData memory path) private view returns (uint256) {
+    /// @dev One path: what two pools pay multiplies, so its logarithms add up.
+    function _alongPath(IPriceOracle oracle, Worth memory asset, PathData memory path)
+        private
+        view
+        returns (Reading memory reading)
+    {
         Worth memory middle = _worth(oracle, path.middle, path.middleDecimals);
-        uint256 first = _ofPool(path.first, asset, middle);
-        if (path.second == address(0)) return first;
-        return DepthMath.behind(first, _ofPool(path.second, middle, _worth(oracle, path.end, path.endDecimals)));
+        reading = _ofPool(path.first, asset, middle);
+        if (path.second == address(0)) return reading;
+        Reading memory second = _ofPool(path.second, middle, _worth(oracle, path.end, path.endDecimals));
+        reading.depth = DepthMath.behind(reading.depth, second.depth);
+        reading.premium += second.premium;
     }
 
-    /// @dev K of one pool; zero where its record does not reach back over the window.
-    function _ofPool(address pool, Worth memory a, Worth memory b) private view returns (uint256) {
-        (bool known,, uint256 liquidity) = UniswapV3History.means(pool, window);
-        return known ? DepthMath.ofLiquidity(liquidity, a.price, a.unit, b.price, b.unit) : 0;
+    /// @dev One pool, in which `a` is sold for `b`; nothing where its record does not reach back over the window.
+    function _ofPool(address pool, Worth memory a, Worth memory b) private view returns (Reading memory reading) {
+        (bool known, uint256 liquidity, int256 logPrice) =
+            UniswapV3History.liquidityAndPrice(pool, window, Parameters.TWAP_WINDOW);
+        if (!known) return reading;
+        reading.depth = DepthMath.ofLiquidity(liquidity, a.price, a.unit, b.price, b.unit);
+        reading.premium =
+            (a.token < b.token ? logPrice : -logPrice) - DepthMath.logRatio(a.price * b.unit, b.price * a.unit);
     }
 
     function _worth(IPriceOracle oracle, address token, uint8 decimals) private view returns (Worth memory) {
-        return Worth(oracle.price(token), 10 ** decimals);
+        return Worth(token, oracle.price(token), 10 ** decimals);
     }
 
     // ------------------------------------------------------------------ checks

@@ -74,17 +74,21 @@ interface ILiquidationEngine {
     }
 
     /// @notice Release budget of one side of one asset, as of `levelAt`.
+    /// @dev One slot. Times of 32 bits last until the year 2106.
     /// @param level What may be released, micro quote units (1e-6); negative when overdrawn, at most by `capacity`.
     /// @param capacity Level when full, micro quote units.
     /// @param levelAt Unix seconds; zero where nothing was ever drawn or poked.
     /// @param clock Active time: the integral of `max(0, level) / capacity`, milliseconds; Unix time at the first draw.
     /// @param pokedAt Unix seconds of the last poke.
+    /// @param meanPrice What pools paid for the asset in the minutes before that poke, WAD quote units per whole token
+    /// as `BinaryFloat`, on the sell side rounded UP and on the buy side DOWN; zero where it is unknown.
     struct Bucket {
-        int64 level;
-        uint64 capacity;
-        uint40 levelAt;
+        int56 level;
+        uint56 capacity;
+        uint32 levelAt;
         uint48 clock;
-        uint40 pokedAt;
+        uint32 pokedAt;
+        uint32 meanPrice;
     }
 
     /// @notice A dealer's firm offer (EIP-712; domain "Sluice Liquidation Engine", version "1").
@@ -182,8 +186,9 @@ interface ILiquidationEngine {
     event BudgetedSet(uint8 indexed assetId, bool budgeted);
     /// @notice Where depth is read was set.
     event MarketDepthSet(address indexed marketDepth);
-    /// @notice Depth was read: `depth` in WAD quote units at the slippage limit, `capacity` in micro quote units.
-    event Poked(uint8 indexed assetId, Side indexed side, uint64 capacity, uint256 depth);
+    /// @notice Depth was read: `depth` in WAD quote units at the slippage limit, `capacity` in micro quote units; and
+    /// what pools paid of late, WAD quote units per whole token, zero where it is unknown.
+    event Poked(uint8 indexed assetId, Side indexed side, uint56 capacity, uint256 depth, uint256 meanPrice);
     /// @notice A venue was allowed or refused.
     event VenueSet(address indexed venue, bool allowed);
     /// @notice The breaker was set. Level 1 stops kicks, 2 redos too, 3 settlements too, each until `until`. Auctions
@@ -295,7 +300,8 @@ interface ILiquidationEngine {
     /// @return pending Value expected to be lost, WAD quote units.
     function mark(address account) external returns (uint256 pending);
 
-    /// @notice Reads the depth of an asset's market and sets the capacity of its buckets. Anyone may.
+    /// @notice Reads the depth of an asset's market and sets the capacity of its buckets, and notes what its pools paid
+    /// of late, which a kick within the next minute may start from. Anyone may.
     function poke(uint8 assetId) external;
 
     /// @notice Stops settlements for 30 minutes after a round in which a price fell beyond tolerance. Anyone may.
@@ -386,10 +392,11 @@ interface ILiquidationEngine {
     function auctionLeg(address account, uint8 assetId) external view returns (AuctionLeg memory);
     /// @notice Parameters of the engine.
     function parameters() external view returns (EngineParameters memory);
-    /// @notice Lowest curve that a kick gives a collateral: that of a lot within the near depth. Every check against an
+    /// @notice Lowest curve that a kick gives a collateral: that of a lot within the near depth whose pools pay no more
+    /// than the oracle. Every check against an
     /// asset's threshold is made with it. Follows from the defaults until inputs are set.
     function curve(uint8 assetId) external view returns (Curve memory);
-    /// @notice Curve of a lot larger than the near depth.
+    /// @notice Curve of a lot larger than the near depth, or of an unknown market, whose pools pay no more than that.
     function farCurve(uint8 assetId) external view returns (Curve memory);
     /// @notice What the curves of an asset follow from; the default until set.
     function curveInputs(uint8 assetId) external view returns (CurveInputs memory);

@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 /// @title How much of an asset the market takes
 /// @notice Depth of an asset's Uniswap V3 pools in quote value, from the harmonic mean of their liquidity over a
-/// window, so that liquidity moved inside one block counts for nothing.
+/// window, so that liquidity moved inside one block counts for nothing; and what they paid for it of late.
 /// @dev A pool of liquidity L between assets that are worth v and w per token unit behaves around its price as if it
 /// held K = L * sqrt(v * w) of value on each side. Paths add up; two pools one behind the other are as deep as
 /// 1 / (1/K1 + 1/K2). Values come from the oracle, never from a pool's price of the moment.
@@ -48,6 +48,19 @@ interface IMarketDepth {
     /// @param bps Move of the marginal price, basis points.
     /// @return value WAD quote units.
     function depth(uint8 assetId, uint8 side, uint256 bps) external view returns (uint256 value);
+
+    /// @notice Depth on both sides, as `depth`, and the mean price that the pools paid for the asset over the last
+    /// `Parameters.TWAP_WINDOW`, all from one look at each pool.
+    /// @dev meanPrice = price * exp(sum K_i * x_i / sum K_i) over the paths, x_i the mean of ln(pool price / oracle
+    /// price) along path i, no farther from zero than `Parameters.TWAP_TOLERANCE_BPS`: a pool that nobody trades in
+    /// moves it by that times its share of the depth at most. It is a mean over time, so nothing done inside a block
+    /// moves it. Rounding: DOWN.
+    /// @param assetId Index of the asset.
+    /// @param bps Move of the marginal price, basis points.
+    /// @return sold Depth where the asset is sold, WAD quote units.
+    /// @return bought Depth where it is bought, WAD quote units.
+    /// @return meanPrice WAD quote units per whole token; zero where there is no depth.
+    function survey(uint8 assetId, uint256 bps) external view returns (uint256 sold, uint256 bought, uint256 meanPrice);
 
     /// @notice The sum K of an asset's paths, WAD quote units: what `depth` is proportional to. Reverts with
     /// `UniswapV3History.PoolUnreadable` where a pool does not answer, as where a caller gives it too little gas.

@@ -27,6 +27,11 @@ library DepthMath {
         return liquidity.mulDivDown(FixedPointMathLib.sqrt(square), 1 << FRACTION_BITS);
     }
 
+    /// @dev ln(x / y), WAD, of positive numbers below 2^196, to 1e-18 of itself and of the quotient that is at least 1.
+    function logRatio(uint256 x, uint256 y) internal pure returns (int256) {
+        return x < y ? -FixedPointMathLib.lnWad(int256(y.divDown(x))) : FixedPointMathLib.lnWad(int256(x.divDown(y)));
+    }
+
     /// @dev K of two pools one behind the other: their moves multiply, (1 + s/K1) * (1 + s'/K2) = 1 + s * (1/K1 + 1/K2)
     /// for the s' = s / (1 + s/K1) that the first pays to the second. So 1/K = 1/K1 + 1/K2.
     function behind(uint256 first, uint256 second) internal pure returns (uint256) {

@@ -78,6 +78,11 @@ library Parameters {
     /// @dev Window of a pool's time-weighted price, seconds, and how far it may be from the oracle's.
     uint32 internal constant TWAP_WINDOW = 3 minutes;
     uint256 internal constant TWAP_TOLERANCE_BPS = 300;
+    /// @dev For so long, seconds, what pools paid before a poke tells where a kick may start.
+    uint256 internal constant MEAN_PRICE_MAX_AGE = 1 minutes;
+    /// @dev Highest near start, however much pools pay: whoever holds their mean price up delays a sale by the time in
+    /// which a reserve falls from here to the lowest start, some five minutes by default.
+    uint256 internal constant NEAR_START_MAX_WAD = 1.03e18;
 
     // ------------------------------------------------------------------ prices
 

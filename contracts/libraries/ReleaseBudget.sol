@@ -2,6 +2,8 @@
 pragma solidity ^0.8.28;
 
 import {ILiquidationEngine} from "../interfaces/ILiquidationEngine.sol";
+import {BinaryFloat} from "./BinaryFloat.sol";
+import {Parameters} from "./Parameters.sol";
 import {BPS, WadMath} from "./WadMath.sol";
 
 /// @title How much may be released into a market, and how fast its reserves may fall
@@ -33,12 +35,14 @@ library ReleaseBudget {
         ILiquidationEngine.SpeedParameters memory speed,
         uint256 time
     ) internal pure returns (ILiquidationEngine.Bucket memory bucket) {
-        uint64 least = uint64(speed.minCapacity * MICROS);
+        uint56 least = uint56(speed.minCapacity * MICROS);
         if (stored.levelAt == 0) {
             // forge-lint: disable-next-line(unsafe-typecast) -- 32 bits of quote units
-            return ILiquidationEngine.Bucket(int64(least), least, uint40(time), uint48(time * MILLIS), 0);
+            return ILiquidationEngine.Bucket(int56(least), least, uint32(time), uint48(time * MILLIS), 0, 0);
         }
-        bucket = ILiquidationEngine.Bucket(stored.level, stored.capacity, stored.levelAt, stored.clock, stored.pokedAt);
+        bucket = ILiquidationEngine.Bucket(
+            stored.level, stored.capacity, stored.levelAt, stored.clock, stored.pokedAt, stored.meanPrice
+        );
         _roll(bucket, speed.recovery, time);
         if (!isFresh(bucket, speed.depthMaxAge, time)) resize(bucket, least);
     }
@@ -52,6 +56,12 @@ library ReleaseBudget {
         return bucket.pokedAt != 0 && time <= bucket.pokedAt + maxAge;
     }
 
+    /// @dev What pools paid for the asset in the minutes before the last poke, WAD quote units per whole token; zero
+    /// where there was nothing to see, or the poke is older than `MEAN_PRICE_MAX_AGE`.
+    function meanPrice(ILiquidationEngine.Bucket memory bucket, uint256 time) internal pure returns (uint256) {
+        return isFresh(bucket, Parameters.MEAN_PRICE_MAX_AGE, time) ? BinaryFloat.unpack(bucket.meanPrice) : 0;
+    }
+
     /// @dev Runs level and clock on to `time`.
     /// level' = min(capacity, level + capacity * elapsed / recovery), the refill rounded DOWN.
     function _roll(ILiquidationEngine.Bucket memory bucket, uint256 recovery, uint256 time) private pure {
@@ -62,8 +72,8 @@ library ReleaseBudget {
         uint256 refill = (capacity * elapsed / recovery).min(missing);
         bucket.clock += uint48(_active(capacity, missing, missing - refill, elapsed, recovery));
         // forge-lint: disable-next-line(unsafe-typecast) -- at most twice the capacity
-        bucket.level += int64(uint64(refill));
-        bucket.levelAt = uint40(time);
+        bucket.level += int56(uint56(refill));
+        bucket.levelAt = uint32(time);
     }
 
     /// @dev The integral of max(0, level) / capacity over `elapsed` seconds in which the load falls from `before` to
@@ -92,17 +102,17 @@ library ReleaseBudget {
 
     /// @dev Gives a bucket another capacity. The load stays, so that neither a deeper nor a shallower market forgets
     /// what was sold into it; it is at most twice the capacity, as after an overdraft.
-    function resize(ILiquidationEngine.Bucket memory bucket, uint64 capacity) internal pure {
+    function resize(ILiquidationEngine.Bucket memory bucket, uint56 capacity) internal pure {
         uint256 loaded = load(bucket).min(2 * uint256(capacity));
         bucket.capacity = capacity;
         // forge-lint: disable-next-line(unsafe-typecast) -- between -capacity and capacity
-        bucket.level = int64(int256(uint256(capacity)) - int256(loaded));
+        bucket.level = int56(int256(uint256(capacity)) - int256(loaded));
     }
 
     /// @dev clamp(shape * depth, B_min, B_max), rounded DOWN to a micro unit; `depth` in WAD quote units.
-    function capacityOf(uint256 depth, ILiquidationEngine.SpeedParameters memory speed) internal pure returns (uint64) {
+    function capacityOf(uint256 depth, ILiquidationEngine.SpeedParameters memory speed) internal pure returns (uint56) {
         uint256 shaped = depth.bpsDown(speed.shapeBps) / WAD_PER_MICRO;
-        return uint64(shaped.max(speed.minCapacity * MICROS).min(speed.maxCapacity * MICROS));
+        return uint56(shaped.max(speed.minCapacity * MICROS).min(speed.maxCapacity * MICROS));
     }
 
     /// @dev Depth at the slippage limit behind a bucket: capacity / shape, WAD quote units, rounded DOWN.
@@ -129,6 +139,6 @@ library ReleaseBudget {
         uint256 drawn = value.mulDivUp(1, WAD_PER_MICRO);
         uint256 loaded = (load(bucket) + drawn).min(2 * uint256(bucket.capacity));
         // forge-lint: disable-next-line(unsafe-typecast) -- between -capacity and capacity
-        bucket.level = int64(int256(uint256(bucket.capacity)) - int256(loaded));
+        bucket.level = int56(int256(uint256(bucket.capacity)) - int256(loaded));
     }
 }

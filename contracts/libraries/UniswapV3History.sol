@@ -18,15 +18,43 @@ library UniswapV3History {
     /// @notice Thrown when a pool does not answer at all: it has no code, or the caller gave too little gas.
     error PoolUnreadable(address pool);
 
-    /// @dev The mean tick, rounded towards minus infinity, and the harmonic mean of the liquidity in range, rounded
-    /// DOWN, of the last `window` seconds. `known` is false where the pool says that its record is shorter; a pool
-    /// that says nothing reverts, so that a caller cannot blind anyone by starving it of gas.
-    function means(address pool, uint32 window) internal view returns (bool known, int24 tick, uint256 liquidity) {
-        if (window == 0) return (false, 0, 0);
+    /// @dev The mean tick of the last `window` seconds, rounded towards minus infinity. `known` is false where the
+    /// pool says that its record is shorter; a pool that says nothing reverts, so that a caller cannot blind anyone by
+    /// starving it of gas.
+    function meanTick(address pool, uint32 window) internal view returns (bool known, int24 tick) {
+        if (window == 0) return (false, 0);
         uint32[] memory ago = new uint32[](2);
         ago[0] = window;
-        try IUniswapV3Pool(pool).observe(ago) returns (int56[] memory ticks, uint160[] memory seconds_) {
-            return (true, _meanTick(ticks[1] - ticks[0], window), _meanLiquidity(seconds_, window));
+        int56[] memory ticks;
+        (known, ticks,) = _observed(pool, ago);
+        if (known) tick = _meanTick(ticks[1] - ticks[0], window);
+    }
+
+    /// @dev The harmonic mean of the liquidity in range of the last `window` seconds, rounded DOWN, and the logarithm
+    /// of the geometric mean price, token1 per token0 in token units, of the last `recent`, WAD, rounded toward zero:
+    /// one call for both. `recent` is above zero and at most `window`; `known` as above.
+    function liquidityAndPrice(address pool, uint32 window, uint32 recent)
+        internal
+        view
+        returns (bool known, uint256 liquidity, int256 logPrice)
+    {
+        uint32[] memory ago = new uint32[](3);
+        (ago[0], ago[1]) = (window, recent);
+        int56[] memory ticks;
+        uint160[] memory seconds_;
+        (known, ticks, seconds_) = _observed(pool, ago);
+        if (!known) return (false, 0, 0);
+        liquidity = _meanLiquidity(seconds_[0], seconds_[2], window);
+        logPrice = int256(ticks[2] - ticks[1]) * LN_TICK_WAD / int256(uint256(recent));
+    }
+
+    function _observed(address pool, uint32[] memory ago)
+        private
+        view
+        returns (bool known, int56[] memory ticks, uint160[] memory seconds_)
+    {
+        try IUniswapV3Pool(pool).observe(ago) returns (int56[] memory ticks_, uint160[] memory sums) {
+            return (true, ticks_, sums);
         } catch (bytes memory reason) {
             if (reason.length == 0) revert PoolUnreadable(pool);
         }
@@ -48,9 +76,9 @@ library UniswapV3History {
     }
 
     /// @dev window * 2^128 / (growth of seconds per liquidity in 128.128). The sums wrap around by design.
-    function _meanLiquidity(uint160[] memory sums, uint32 window) private pure returns (uint256) {
+    function _meanLiquidity(uint160 first, uint160 last, uint32 window) private pure returns (uint256) {
         unchecked {
-            return (uint256(window) << 128) / uint256(sums[1] - sums[0]);
+            return (uint256(window) << 128) / uint256(last - first);
         }
     }
 }

@@ -119,7 +119,7 @@ contract UniswapV3Venue is IVenue, UniswapV3Seller {
         for (uint256 hop = 0; hop < hops; ++hop) {
             (address tokenIn, uint24 feePips, address tokenOut) = path.hopAt(hop);
             address pool = _pool(path, tokenIn, feePips, tokenOut);
-            (bool known, int24 tick,) = UniswapV3History.means(pool, window);
+            (bool known, int24 tick) = UniswapV3History.meanTick(pool, window);
             if (!known) revert HistoryMissing(pool, window);
             amount = UniswapV3History.quoteDown(amount, tick, tokenIn < tokenOut);
         }

@@ -1,5 +1,7 @@
 """Depth of the real pools, and what it lets the engine release."""
 
+from math import exp
+
 import pytest
 
 WAD = 10**18
@@ -38,4 +40,22 @@ def test_a_lot_within_the_depth_starts_near_the_market(seasoned, borrower, kicke
     seasoned.publish(WETH=185)
     seasoned.kick(borrower, "WETH", sender=kicker)
     reserve = seasoned.engine.reservePrice(borrower, seasoned.id("WETH")) / WAD
-    assert reserve == pytest.approx(185 * (1 - 0.0005 - 0.003), rel=1e-3)
+    assert reserve == pytest.approx(
+        185 * 1.03, rel=1e-6
+    )  # the pool still pays 200: as high as a near start may
+
+
+def test_a_pool_counts_no_more_than_3_per_cent_from_the_oracle(seasoned, borrower, kicker, stranger):
+    engine, weth = seasoned.engine, seasoned.id("WETH")
+    seasoned.open(borrower, ("WETH", 100), ("USDC", 15_990))
+    seasoned.publish(WETH=192)
+    engine.poke(weth, sender=stranger)
+    sold, bought, mean = seasoned.market_depth.survey(weth, 200)
+    assert mean / WAD == pytest.approx(192 * exp(0.03), rel=1e-9)
+    assert (sold, bought) == (
+        seasoned.market_depth.depth(weth, SELL, 200),
+        seasoned.market_depth.depth(weth, BUY, 200),
+    )
+    seasoned.kick(borrower, "WETH", sender=kicker)
+    start = engine.auctionLeg(borrower, weth).startMultiplierWad
+    assert start / WAD == pytest.approx(exp(0.03) * (1 - 0.0005 - 0.003), rel=1e-6)

@@ -10,6 +10,7 @@ import pytest
 from bot import abi
 from bot.domain import engine
 from bot.domain.engine import Position, Terms
+from bot.domain.engine.starts import NEAR_START_MAX
 from bot.domain.incentives import chip_part_of, incentives
 from bot.domain.lending import Market, assets_down, shares_down, shares_up
 from bot.domain.release import Side
@@ -20,12 +21,13 @@ from bot.protocols.sluice.calls import Function, pool_path, route_data
 from bot.strategy.board import Board
 from bot.strategy.case import Case
 from tests.support.anvil import RpcError
-from tests.support.crowd import Crowd, fields_of
+from tests.support.crowd import Crowd, fields_of, logs_of
 from tests.support.world import KEEPER, World, world
 
 pytestmark = [pytest.mark.node]
 
 SETTLED = EventDecoder(abi.load("clearing_house"), ["Settled"])
+LEG_STARTED = EventDecoder(abi.load("liquidation_engine"), ["LegStarted"])
 TAKE = Function("liquidation_engine", "take")
 SWAP = Function("liquidation_engine", "swap")
 ALL = 2**256 - 1
@@ -173,6 +175,73 @@ def compare_buckets(here: World, crowd: Crowd, head: Head) -> None:
         for side in Side:
             (kept,) = here.read("liquidation_engine", "bucketNow", asset_id, side)
             assert astuple(markets.bucket(asset_id, side, head.timestamp)) == tuple(kept)
+
+
+async def test_curves_start_as_the_twin_says(here: World) -> None:
+    kinds: Counter[str] = Counter()
+    for seed in range(400, 444):
+        with here.scratch():
+            crowd = Crowd.of(here, seed)
+            here.advance(2_000)  # the pools' record is then as long as the window of their depth
+            crowd.shock()
+            here.refresh()
+            for index, symbol in enumerate(("WETH", "WBTC")):
+                here.provide(index, 10 ** crowd.random.uniform(4, 8), 0.9)
+                here.follow_oracle(symbol)
+            here.refresh()
+            for symbol in ("WETH", "WBTC"):
+                # pools stay behind; a start depends on by how much, and on who told the engine
+                answer = oracle_price(here, symbol) * crowd.random.uniform(0.955, 1.03)
+                here.publish(symbol, round(answer, 2))
+                if crowd.random.random() < 0.8:
+                    here.act(KEEPER, "liquidation_engine", "poke", here.manifest.asset(symbol).id)
+            kinds += await compare_starts(here, crowd)
+    assert kinds["far"] >= 20
+    assert kinds["lowest"] >= 20
+    assert kinds["highest"] >= 5
+    assert kinds["between"] >= 20
+
+
+def oracle_price(here: World, symbol: str) -> float:
+    """Return what the oracle says a whole token is worth."""
+    (price,) = here.read("price_oracle", "price", here.manifest.asset(symbol).token)
+    return float(price / WAD)
+
+
+async def compare_starts(here: World, crowd: Crowd) -> Counter[str]:
+    """Kick every unhealthy account a few blocks later and compare its curves; count which start they got."""
+    kinds: Counter[str] = Counter()
+    for suspect in crowd.suspects(await crowd.see()):
+        head = await crowd.next_block(crowd.random.randrange(1, 30))
+        case = next((found for found in crowd.suspects(head) if found.account == suspect.account), None)
+        if case is None or case.flagged or case.doubled:
+            continue
+        account, ids = "0x" + case.account.hex(), case.collateral_ids
+        receipt = here.act(KEEPER, "liquidation_engine", "kick", account, ids)
+        kinds += compare_curves(here, case, receipt)
+    return kinds
+
+
+def compare_curves(here: World, case: Case, receipt: dict[str, Any]) -> Counter[str]:
+    """Compare the curves that a kick gave with the twin's."""
+    snapshot, kinds = case.snapshot, Counter[str]()
+    opening = engine.Opening(
+        snapshot.markets, snapshot.engine, case.holdings, case.terms, case.balance, snapshot.timestamp
+    )
+    for log in logs_of(receipt):
+        event = LEG_STARTED.decode(log)
+        if event is None:
+            continue
+        asset_id = event.fields["assetId"]
+        (fields,) = here.read("liquidation_engine", "curveInputs", asset_id)
+        inputs = engine.CurveInputs(*fields)
+        found = opening.curve(asset_id, inputs)
+        told = event.fields["startMultiplierWad"], event.fields["decayPerSecondWad"]
+        assert tuple(found) == told
+        lowest = inputs.lowest_near_start(snapshot.markets.speed.near_slippage_bps)
+        named = {inputs.far_start: "far", lowest: "lowest", NEAR_START_MAX: "highest"}
+        kinds[named.get(found.start_multiplier, "between")] += 1
+    return kinds
 
 
 async def test_takes_are_booked_as_the_twin_says(here: World) -> None:

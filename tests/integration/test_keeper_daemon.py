@@ -81,7 +81,7 @@ def test_the_keeper_earns_what_it_expected(here: World, tmp_path: Path) -> None:
         rows = ledger.execute(query + "transactions order by id").fetchall()
     assert [row[0] for row in rows] == ["included"] * len(rows)
     kinds = [row[1].rpartition(":")[2] for row in rows]
-    assert kinds[:2] == ["kick", "poke"]
+    assert kinds[:2] == ["poke", "kick"]  # the kick starts from what the poke reads
     assert set(kinds[2:]) == {"take"}
     takes = [[int(value) for value in row[2:]] for row in rows[2:]]
     expected = sum(profit for profit, *_ in takes)

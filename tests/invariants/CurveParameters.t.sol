@@ -20,6 +20,26 @@ contract CurveParametersTest is Test {
         assertEq(CurveParameters.nearStart(10_000, 500), 0.94e18);
     }
 
+    function test_a_near_start_rises_with_what_pools_pay_and_is_rounded_up() external pure {
+        assertEq(CurveParameters.raisedUp(0.9965e18, 1.01e18), 1.006465e18);
+        assertEq(CurveParameters.raisedUp(0.9965e18, 1e18 + 1), 0.9965e18 + 1);
+        assertEq(CurveParameters.raisedUp(0.9965e18, 0.9e18), 0.9965e18, "never below the lowest");
+        assertEq(CurveParameters.raisedUp(0.9965e18, 0), 0.9965e18);
+        assertEq(CurveParameters.raisedUp(0.9965e18, 1.05e18), 1.03e18, "nor beyond the highest");
+    }
+
+    function test_a_near_start_follows_the_premium_between_its_bounds(uint256 lowest, uint256 premium) external pure {
+        lowest = bound(lowest, Parameters.START_MULTIPLIER_MIN_WAD, 1e18);
+        premium = bound(premium, 0, 2 ** 150);
+        uint256 start = CurveParameters.raisedUp(lowest, premium);
+        assertGe(start, lowest);
+        assertLe(start, Parameters.NEAR_START_MAX_WAD);
+        assertLe(Parameters.NEAR_START_MAX_WAD, Parameters.START_MULTIPLIER_MAX_WAD);
+        if (start > lowest) assertLe(start * 1e18, lowest * premium + 1e18 - 1, "no higher than the market");
+        if (start < Parameters.NEAR_START_MAX_WAD) assertGe(start * 1e18, lowest * premium, "nor lower");
+        assertGe(CurveParameters.raisedUp(lowest, premium + 1), start);
+    }
+
     function test_at_80_per_cent_a_year_the_reserve_loses_one_per_cent_in_89_seconds() external pure {
         uint256 decay = CurveParameters.decayDown(8_000);
         assertEq(decay, 112_116_696_187_555);

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {ILiquidationEngine} from "../../contracts/interfaces/ILiquidationEngine.sol";
+import {BinaryFloat} from "../../contracts/libraries/BinaryFloat.sol";
 import {ReserveCurve} from "../../contracts/libraries/ReserveCurve.sol";
 import {EngineFixture} from "../support/forge/EngineFixture.sol";
 import {DepthDouble} from "./support/DepthDouble.sol";
@@ -28,10 +29,11 @@ contract LiquidationEngineBudgetTest is EngineFixture {
     function test_poke_sets_the_capacity_of_both_sides_and_tells_it() external {
         _depth.set(WETH, 0, 400_000e18);
         _depth.set(WETH, 1, 300_000e18);
+        _depth.setMeanPrice(WETH, 2_000e18 / uint256(3));
         vm.expectEmit(address(engine));
-        emit ILiquidationEngine.Poked(WETH, SELL, 200_000e6, 400_000e18);
+        emit ILiquidationEngine.Poked(WETH, SELL, 200_000e6, 400_000e18, 2_000e18 / uint256(3));
         vm.expectEmit(address(engine));
-        emit ILiquidationEngine.Poked(WETH, BUY, 150_000e6, 300_000e18);
+        emit ILiquidationEngine.Poked(WETH, BUY, 150_000e6, 300_000e18, 2_000e18 / uint256(3));
         vm.prank(taker);
         engine.poke(WETH);
         ILiquidationEngine.Bucket memory bucket = engine.bucket(WETH, SELL);
@@ -39,6 +41,8 @@ contract LiquidationEngineBudgetTest is EngineFixture {
         assertEq(int256(bucket.level), int256(200_000e6));
         assertEq(bucket.pokedAt, vm.getBlockTimestamp());
         assertEq(bucket.clock, vm.getBlockTimestamp() * 1_000);
+        assertEq(bucket.meanPrice, BinaryFloat.packUp(2_000e18 / uint256(3)), "up where it is sold");
+        assertEq(engine.bucket(WETH, BUY).meanPrice, BinaryFloat.packDown(2_000e18 / uint256(3)), "down where bought");
     }
 
     function test_a_depth_that_collapses_leaves_the_least_capacity() external {
@@ -192,33 +196,114 @@ contract LiquidationEngineBudgetTest is EngineFixture {
     function test_a_lot_within_the_near_depth_starts_near_the_market() external {
         _openLong();
         _publish(WETH, 1_900e8); // a lot of some 4,500
-        _depth.set(WETH, 0, 100_000e18); // 15,000 within 0.3 %
-        engine.poke(WETH);
+        _pokeNear(WETH, 100_000e18, 1_890e18); // 15,000 within 0.3 %
         _kick(borrower, _ids(WETH));
-        assertEq(engine.reservePrice(borrower, WETH), 1_900 * 0.9965e18);
+        assertEq(engine.reservePrice(borrower, WETH), 1_900 * 0.9965e18, "and no lower where pools pay less");
     }
 
-    function test_a_larger_lot_and_an_old_poke_start_far() external {
+    function test_it_starts_higher_by_what_the_pools_pay_above_the_oracle() external {
         _openLong();
         _publish(WETH, 1_900e8);
-        _depth.set(WETH, 0, 25_000e18); // 3,750 within 0.3 %
-        engine.poke(WETH);
+        _pokeNear(WETH, 100_000e18, 1_919e18); // 1 % above
+        _kick(borrower, _ids(WETH));
+        uint256 start = engine.auctionLeg(borrower, WETH).startMultiplierWad;
+        assertEq(start, _expected(1_919e18, 1_900e18));
+        assertApproxEqRel(start, 0.9965e18 * 1.01, 1e11);
+        assertGe(start, 0.9965e18 * 1.01, "in favour of the account");
+    }
+
+    function test_what_pools_paid_is_held_against_the_oracle_of_the_kick() external {
+        _openLong();
+        _pokeNear(WETH, 100_000e18, 1_920e18);
+        _publish(WETH, 1_900e8);
+        _kick(borrower, _ids(WETH));
+        assertEq(engine.auctionLeg(borrower, WETH).startMultiplierWad, _expected(1_920e18, 1_900e18));
+        assertGt(engine.reservePrice(borrower, WETH), 1_913e18);
+    }
+
+    function test_no_mean_lifts_a_near_start_beyond_its_bound(uint256 meanPrice, uint256 price) external {
+        price = bound(price, 1_700e8, 1_910e8);
+        meanPrice = bound(meanPrice, 1, 1e27);
+        _openLong();
+        _publish(WETH, int256(price));
+        _pokeNear(WETH, 10_000_000e18, meanPrice);
+        _kick(borrower, _ids(WETH));
+        uint256 start = engine.auctionLeg(borrower, WETH).startMultiplierWad;
+        assertGe(start, 0.9965e18);
+        assertLe(start, 1.03e18);
+        assertEq(start, _expected(meanPrice, price * 1e10));
+    }
+
+    function test_a_short_starts_higher_where_its_debt_is_cheap_in_the_pools() external {
+        _deposit(borrower, USDC, 20_000 * ONE_USDC);
+        _borrow(borrower, WETH, 8 * ONE_WETH);
+        skip(12);
+        _publish(WETH, 2_150e8);
+        _pokeNear(WETH, 1_000_000e18, 2_128.5e18); // 1 % below
+        _kick(borrower, _ids(USDC));
+        uint256 start = engine.auctionLeg(borrower, USDC).startMultiplierWad;
+        assertApproxEqRel(start, 0.9965e20 / uint256(99), 1e12);
+        assertGe(start * 99, 0.9965e20);
+    }
+
+    function test_of_several_debts_the_one_that_pools_sell_cheapest_counts() external {
+        _deposit(borrower, WBTC, ONE_WBTC);
+        _borrow(borrower, WETH, 10 * ONE_WETH);
+        _borrow(borrower, USDC, 20_000 * ONE_USDC);
+        skip(12);
+        _publish(WBTC, 52_000e8);
+        _pokeNear(WBTC, 10_000_000e18, 52_260e18); // 0.5 % above
+        _pokeNear(WETH, 10_000_000e18, 2_020e18); // dearer than USDC, which has no bucket
+        _kick(borrower, _ids(WBTC));
+        assertApproxEqRel(engine.auctionLeg(borrower, WBTC).startMultiplierWad, 0.9965e18 * 1.005, 1e11);
+    }
+
+    function test_a_larger_lot_starts_far() external {
+        _openLong();
+        _publish(WETH, 1_900e8);
+        _pokeNear(WETH, 25_000e18, 1_900e18); // 3,750 within 0.3 %
         uint256 snapshot = vm.snapshotState();
         _kick(borrower, _ids(WETH));
-        assertGt(engine.reservePrice(borrower, WETH), 1_900e18);
+        assertEq(_start(), engine.farCurve(WETH).startMultiplierWad);
         vm.revertToState(snapshot);
-        _depth.set(WETH, 0, 100_000e18);
-        engine.poke(WETH);
-        skip(1_801);
+        _pokeNear(WETH, 25_000e18, 1_938e18);
         _kick(borrower, _ids(WETH));
-        assertGt(engine.reservePrice(borrower, WETH), 1_900e18);
+        assertEq(_start(), _expected(1_938e18, 1_900e18), "and no lower than the pools pay");
+    }
+
+    function test_where_nobody_knows_what_pools_pay_a_lot_starts_far() external {
+        _openLong();
+        _publish(WETH, 1_900e8);
+        _pokeNear(WETH, 100_000e18, 1_890e18);
+        skip(60);
+        uint256 snapshot = vm.snapshotState();
+        _kick(borrower, _ids(WETH));
+        assertEq(_start(), 0.9965e18, "a minute old");
+        vm.revertToState(snapshot);
+        skip(1);
+        _kick(borrower, _ids(WETH));
+        assertEq(_start(), engine.farCurve(WETH).startMultiplierWad, "older");
+        vm.revertToState(snapshot);
+        _pokeNear(WETH, 100_000e18, 0);
+        _kick(borrower, _ids(WETH));
+        assertEq(_start(), engine.farCurve(WETH).startMultiplierWad, "no pool with a record");
+    }
+
+    function test_a_debt_of_which_nothing_is_known_starts_far() external {
+        _deposit(borrower, WBTC, ONE_WBTC);
+        _borrow(borrower, WETH, 20 * ONE_WETH);
+        skip(12);
+        _publish(WBTC, 50_000e8);
+        _pokeNear(WBTC, 10_000_000e18, 50_000e18);
+        _kick(borrower, _ids(WBTC));
+        assertEq(engine.auctionLeg(borrower, WBTC).startMultiplierWad, engine.farCurve(WBTC).startMultiplierWad);
     }
 
     function test_a_small_lot_is_kicked_and_swapped_in_one_call() external {
         _openLong();
         _publish(WETH, 1_900e8);
         _pool(WETH, 1_900e18, 200_000_000);
-        _poke(WETH, 10_000_000e18);
+        _pokeNear(WETH, 10_000_000e18, 1_900e18);
         bytes[] memory calls = new bytes[](2);
         calls[0] = abi.encodeCall(engine.kick, (borrower, _ids(WETH)));
         calls[1] = abi.encodeCall(engine.swap, (borrower, WETH, USDC, NO_LIMIT, 0, address(venue), _route(WETH, USDC)));
@@ -329,6 +414,23 @@ contract LiquidationEngineBudgetTest is EngineFixture {
         _depth.set(assetId, 0, depth);
         _depth.set(assetId, 1, depth);
         engine.poke(assetId);
+    }
+
+    function _pokeNear(uint8 assetId, uint256 depth, uint256 meanPrice) private {
+        _depth.setMeanPrice(assetId, meanPrice);
+        _poke(assetId, depth);
+    }
+
+    function _start() private view returns (uint256) {
+        return engine.auctionLeg(borrower, WETH).startMultiplierWad;
+    }
+
+    /// @dev m0 of a near lot against USDC.
+    function _expected(uint256 meanPrice, uint256 price) private pure returns (uint256) {
+        uint256 kept = BinaryFloat.unpack(BinaryFloat.packUp(meanPrice));
+        uint256 premium = (kept * 1e18 + price - 1) / price;
+        uint256 start = (premium * 0.9965e18 + 1e18 - 1) / 1e18;
+        return start > 1.03e18 ? 1.03e18 : start < 0.9965e18 ? 0.9965e18 : start;
     }
 
     /// @dev The multiplier of the borrower's leg after its clock has run for so long.

@@ -24,6 +24,7 @@ contract LiquidationEngineGasTest is EngineFixture {
         DepthDouble depth = new DepthDouble();
         depth.set(WETH, 0, 10_000_000e18);
         depth.set(WETH, 1, 10_000_000e18);
+        depth.setMeanPrice(WETH, 1_880e18);
         engine.setMarketDepth(address(depth));
         engine.setBudgeted(WETH, true);
         engine.setCurveInputs(WETH, ILiquidationEngine.CurveInputs(8_000, 50, FEE_PIPS));
@@ -105,6 +106,7 @@ contract LiquidationEngineGasTest is EngineFixture {
         engine.clear(borrower);
         pools.moveTo(tokens[WETH], tokens[USDC], FEE_PIPS, 1_890e18);
         skip(300);
+        engine.poke(WETH);
     }
 
     function _report(string memory name, uint256 limit) private {

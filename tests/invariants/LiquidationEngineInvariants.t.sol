@@ -289,6 +289,7 @@ contract LiquidationEngineInvariantsTest is EngineReadings, OutcomeLog {
         uint8 assetId = uint8(who % 2);
         _depth.set(assetId, 0, bound(value, 0, 3_000_000e18));
         _depth.set(assetId, 1, bound(value / 3, 0, 3_000_000e18));
+        _depth.setMeanPrice(assetId, _price(assetId) * bound(value / 7, 0, 200) / 100);
         _try(taker, address(engine), abi.encodeCall(engine.poke, (assetId)), "poke");
         address account = _unhealthy(who, health);
         if (account == address(0)) return;

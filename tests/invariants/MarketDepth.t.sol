@@ -243,6 +243,115 @@ contract MarketDepthTest is MarketDepthFixture {
         assertApproxEqRel(market.virtualDepth(WETH), expected, 1e10);
     }
 
+    // ------------------------------------------------------------------ what pools paid of late
+
+    function _mean(uint8 assetId) private view returns (uint256 meanPrice) {
+        (,, meanPrice) = market.survey(assetId, 200);
+    }
+
+    function test_a_survey_is_both_depths_and_the_mean_price() external {
+        _set(WETH, _pool(weth, usdc, 500, 2_020e18, 10_000_000), address(0));
+        skip(WINDOW);
+        (uint256 sold, uint256 bought, uint256 meanPrice) = market.survey(WETH, 200);
+        assertEq(sold, market.depth(WETH, SELL, 200));
+        assertEq(bought, market.depth(WETH, BUY, 200));
+        assertApproxEqRel(meanPrice, 2_020e18, 0.0001e18, "to a tick");
+        vm.expectRevert(abi.encodeWithSelector(IMarketDepth.MoveOutOfBounds.selector, 0));
+        market.survey(WETH, 0);
+    }
+
+    function test_the_mean_price_is_the_pools_whatever_the_order_of_tokens(uint256 price, uint256 off) external {
+        price = bound(price, 1e18, 100_000e18);
+        off = bound(off, 9_800, 10_200);
+        listing.setPrice(weth, price);
+        listing.setPrice(wbtc, 1e18);
+        _set(WETH, _pool(weth, wbtc, 500, price * off / 10_000, 10_000_000), address(0));
+        _set(WBTC, _pool(wbtc, weth, 3_000, 1e36 / (price * off / 10_000), 10_000_000), address(0));
+        skip(WINDOW);
+        assertApproxEqRel(_mean(WETH), price * off / 10_000, 0.0001e18);
+        assertApproxEqRel(_mean(WBTC), 1e18 * 10_000 / off, 0.0001e18);
+    }
+
+    function test_two_pools_one_behind_the_other_pay_the_product() external {
+        address first = _pool(wbtc, weth, 500, 30.3e18, 10_000);
+        _set(WBTC, first, _pool(weth, usdc, 500, 2_010e18, 20_000_000));
+        skip(WINDOW);
+        assertApproxEqRel(_mean(WBTC), 60_000e18 * 1.01 * 1.005, 0.0002e18);
+    }
+
+    function test_pools_weigh_by_their_depth() external {
+        IMarketDepth.Path[] memory paths = new IMarketDepth.Path[](2);
+        paths[0] = IMarketDepth.Path(_pool(weth, usdc, 500, 2_020e18, 30_000_000), address(0));
+        paths[1] = IMarketDepth.Path(_pool(weth, usdc, 3_000, 2_000e18, 10_000_000), address(0));
+        market.setPaths(WETH, paths);
+        skip(WINDOW);
+        assertApproxEqRel(_mean(WETH), 2_015e18, 0.0001e18);
+    }
+
+    /// @dev Liquidity beside the price is no depth at it: a pool without any in range cannot speak for the market.
+    function test_a_pool_without_depth_does_not_count() external {
+        IUniswapV3Pool thin = IUniswapV3Pool(_pool(weth, usdc, 3_000, 2_050e18, 10_000_000));
+        IMarketDepth.Path[] memory paths = new IMarketDepth.Path[](2);
+        paths[0] = IMarketDepth.Path(_pool(weth, usdc, 500, 2_000e18, 10_000_000), address(0));
+        paths[1] = IMarketDepth.Path(address(thin), address(0));
+        market.setPaths(WETH, paths);
+        pools.remove(thin, thin.liquidity());
+        skip(WINDOW);
+        assertApproxEqRel(_mean(WETH), 2_000e18, 0.0001e18);
+    }
+
+    /// @dev A pool that nobody trades in moves the mean by 3 % of its share of the depth, whatever it says.
+    function test_a_dead_pool_moves_the_mean_by_a_bounded_part() external {
+        IMarketDepth.Path[] memory paths = new IMarketDepth.Path[](2);
+        paths[0] = IMarketDepth.Path(_pool(weth, usdc, 500, 2_000e18, 30_000_000), address(0));
+        paths[1] = IMarketDepth.Path(_pool(weth, usdc, 3_000, 20e18, 10_000_000), address(0));
+        market.setPaths(WETH, paths);
+        skip(WINDOW);
+        uint256 least = 2_000e18 * 0.97;
+        assertGe(_mean(WETH), least);
+        assertLe(_mean(WETH), 2_000e18);
+    }
+
+    function test_the_mean_is_of_three_minutes() external {
+        _set(WETH, _pool(weth, usdc, 500, 2_000e18, 10_000_000), address(0));
+        skip(WINDOW);
+        pools.moveTo(weth, usdc, 500, 2_020e18);
+        skip(90);
+        assertApproxEqRel(_mean(WETH), 2_010e18, 0.0001e18);
+        skip(90);
+        assertApproxEqRel(_mean(WETH), 2_020e18, 0.0001e18);
+    }
+
+    function test_a_price_moved_in_a_block_moves_no_mean(uint256 price) external {
+        _set(WETH, _pool(weth, usdc, 500, 2_000e18, 10_000_000), address(0));
+        skip(WINDOW);
+        uint256 before = _mean(WETH);
+        pools.moveTo(weth, usdc, 500, bound(price, 500e18, 8_000e18));
+        assertEq(_mean(WETH), before, "while it is moved");
+        pools.moveTo(weth, usdc, 500, 2_000e18);
+        skip(12);
+        assertApproxEqRel(_mean(WETH), before, 0.00001e18, "and when it is back");
+    }
+
+    /// @dev Who holds a price 30 % up for a block of 12 seconds lifts the mean by less than 1.8 %: a fifteenth, in
+    /// logarithms.
+    function test_a_price_held_for_a_block_counts_for_its_share_of_time() external {
+        _set(WETH, _pool(weth, usdc, 500, 2_000e18, 10_000_000), address(0));
+        skip(WINDOW);
+        pools.moveTo(weth, usdc, 500, 2_600e18);
+        skip(12);
+        pools.moveTo(weth, usdc, 500, 2_000e18);
+        assertGt(_mean(WETH), 2_000e18 * 1.017);
+        assertLt(_mean(WETH), 2_000e18 * 1.018);
+    }
+
+    function test_without_a_record_no_price_is_known() external {
+        _set(WETH, _pool(weth, usdc, 500, 2_000e18, 10_000_000), address(0));
+        skip(WINDOW - 1);
+        (uint256 sold, uint256 bought, uint256 meanPrice) = market.survey(WETH, 200);
+        assertEq(sold + bought + meanPrice, 0);
+    }
+
     // ------------------------------------------------------------------ records that are short, pools that are mute
 
     function test_a_pool_without_a_long_record_counts_nothing() external {
@@ -406,6 +515,16 @@ contract DepthMathTest is Test {
         uint256 bought = DepthMath.moved(1e36, false, bps);
         assertGe((1e36 - bought) / 1e18 * ((1e36 - bought) / 1e18) / 1e18 * (10_000 + bps) / 10_000 + 3, 1e18);
         assertLt(bought, sold);
+    }
+
+    function test_a_ratio_and_its_inverse_have_opposite_logarithms(uint256 x, uint256 y) external pure {
+        (x, y) = (bound(x, 1, 1e45), bound(y, 1, 1e45));
+        int256 log = DepthMath.logRatio(x, y);
+        assertEq(DepthMath.logRatio(y, x), -log);
+        if (x > y) assertGe(log, 0);
+        if (x > y + y / 1e17) assertGt(log, 0, "unless they are equal to the last place");
+        assertEq(DepthMath.logRatio(x, x), 0);
+        assertEq(DepthMath.logRatio(2 * x, x), 693_147_180_559_945_309);
     }
 
     function test_nothing_behind_something_is_nothing() external pure {

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {ILiquidationEngine} from "../../contracts/interfaces/ILiquidationEngine.sol";
+import {BinaryFloat} from "../../contracts/libraries/BinaryFloat.sol";
 import {Parameters} from "../../contracts/libraries/Parameters.sol";
 import {ReleaseBudget} from "../../contracts/libraries/ReleaseBudget.sol";
 import {Test} from "../support/forge/Test.sol";
@@ -128,20 +129,20 @@ contract ReleaseBudgetTest is Test {
 
     function test_a_new_capacity_keeps_the_load() external pure {
         ILiquidationEngine.Bucket memory bucket = _bucket(60_000e6, 100_000 * MICRO); // 40,000 loaded
-        ReleaseBudget.resize(bucket, uint64(500_000 * MICRO));
+        ReleaseBudget.resize(bucket, uint56(500_000 * MICRO));
         assertEq(int256(bucket.level), int256(460_000 * MICRO));
-        ReleaseBudget.resize(bucket, uint64(30_000 * MICRO));
+        ReleaseBudget.resize(bucket, uint56(30_000 * MICRO));
         assertEq(int256(bucket.level), -int256(10_000 * MICRO));
-        ReleaseBudget.resize(bucket, uint64(10_000 * MICRO));
+        ReleaseBudget.resize(bucket, uint56(10_000 * MICRO));
         assertEq(int256(bucket.level), -int256(10_000 * MICRO), "overdrawn at most by its capacity");
     }
 
     function test_an_old_poke_counts_as_the_least_capacity_and_keeps_the_load() external pure {
         ILiquidationEngine.Bucket memory bucket = _bucket(496_000e6, 500_000 * MICRO);
-        bucket.levelAt = uint40(NOW + 1_800);
+        bucket.levelAt = uint32(NOW + 1_800);
         ILiquidationEngine.Bucket memory fresh = ReleaseBudget.current(bucket, _speed(), NOW + 1_800);
         assertEq(fresh.capacity, 500_000 * MICRO);
-        bucket.levelAt = uint40(NOW + 1_801);
+        bucket.levelAt = uint32(NOW + 1_801);
         ILiquidationEngine.Bucket memory stale = ReleaseBudget.current(bucket, _speed(), NOW + 1_801);
         assertEq(stale.capacity, 10_000 * MICRO);
         assertEq(int256(stale.level), int256(6_000 * MICRO));
@@ -195,6 +196,36 @@ contract ReleaseBudgetTest is Test {
         assertEq(ReleaseBudget.depthOf(_bucket(0, 100_000 * MICRO), 5_000), 200_000e18);
     }
 
+    // ------------------------------------------------------------------ what pools paid
+
+    function test_what_pools_paid_is_known_for_a_minute() external pure {
+        ILiquidationEngine.Bucket memory bucket = _bucket(0, 100_000 * MICRO);
+        bucket.meanPrice = BinaryFloat.packUp(2_000e18);
+        uint256 price = BinaryFloat.unpack(bucket.meanPrice);
+        assertEq(ReleaseBudget.meanPrice(bucket, NOW), price);
+        assertEq(ReleaseBudget.meanPrice(bucket, NOW + 60), price);
+        assertEq(ReleaseBudget.meanPrice(bucket, NOW + 61), 0);
+        bucket.pokedAt = 0;
+        assertEq(ReleaseBudget.meanPrice(bucket, NOW), 0);
+    }
+
+    function test_a_price_is_kept_to_one_part_in_sixteen_million(uint256 price) external pure {
+        price = bound(price, 0, 2 ** 152 - 2 ** 128);
+        uint256 low = BinaryFloat.unpack(BinaryFloat.packDown(price));
+        uint256 high = BinaryFloat.unpack(BinaryFloat.packUp(price));
+        assertLe(low, price);
+        assertGe(high, price);
+        assertLe(high - low, price >> 24);
+        if (price < 2 ** 25) assertEq(high, low, "small numbers are exact");
+        assertEq(BinaryFloat.unpack(BinaryFloat.packUp(high)), high, "what was packed packs to itself");
+    }
+
+    function test_a_mantissa_that_overflows_carries_into_the_exponent() external pure {
+        assertEq(BinaryFloat.unpack(BinaryFloat.packUp(2 ** 90 - 1)), 2 ** 90);
+        assertEq(BinaryFloat.unpack(BinaryFloat.packDown(2 ** 90 - 1)), 2 ** 90 - 2 ** 65);
+        assertEq(BinaryFloat.unpack(BinaryFloat.packUp(2 ** 65 * (2 ** 24 + 3))), 2 ** 65 * (2 ** 24 + 3));
+    }
+
     // ------------------------------------------------------------------ figures
 
     function _speed() private pure returns (ILiquidationEngine.SpeedParameters memory) {
@@ -213,14 +244,14 @@ contract ReleaseBudgetTest is Test {
     }
 
     /// @dev Poked and drawn now.
-    function _bucket(int64 level, uint256 capacity) private pure returns (ILiquidationEngine.Bucket memory) {
-        return ILiquidationEngine.Bucket(level, uint64(capacity), uint40(NOW), uint48(NOW * 1_000), uint40(NOW));
+    function _bucket(int56 level, uint256 capacity) private pure returns (ILiquidationEngine.Bucket memory) {
+        return ILiquidationEngine.Bucket(level, uint56(capacity), uint32(NOW), uint48(NOW * 1_000), uint32(NOW), 0);
     }
 
     /// @dev Any level that its capacity allows.
     function _drawn(uint256 level, uint256 capacity) private pure returns (ILiquidationEngine.Bucket memory) {
         capacity = bound(capacity, 1_000 * MICRO, 1_000_000_000 * MICRO);
-        return _bucket(int64(int256(bound(level, 0, 2 * capacity)) - int256(capacity)), capacity);
+        return _bucket(int56(int256(bound(level, 0, 2 * capacity)) - int256(capacity)), capacity);
     }
 
     /// @dev The bucket later, its poke as fresh as it was.
@@ -230,7 +261,7 @@ contract ReleaseBudgetTest is Test {
         returns (ILiquidationEngine.Bucket memory later)
     {
         uint256 time = bucket.levelAt + elapsed;
-        bucket.pokedAt = uint40(time);
+        bucket.pokedAt = uint32(time);
         later = ReleaseBudget.current(bucket, _speed(), time);
     }
 

@@ -357,24 +357,32 @@ contract UniswapV3VenueRoutesTest is Test {
 contract UniswapV3HistoryTest is Test {
     address private immutable _pool = makeAddr("pool");
 
-    function means(uint32 window) external view returns (bool known, int24 tick, uint256 liquidity) {
-        return UniswapV3History.means(_pool, window);
+    function meanTick(uint32 window) external view returns (bool known, int24 tick) {
+        return UniswapV3History.meanTick(_pool, window);
     }
 
-    /// @dev Lets the pool's sums of ticks, and of seconds per liquidity, grow by so much.
-    function _growth(int56 ticks, uint160 from, uint160 to) private {
-        (int56[] memory tickSums, uint160[] memory secondSums) = (new int56[](2), new uint160[](2));
-        (tickSums[1], secondSums[0], secondSums[1]) = (ticks, from, to);
+    function liquidityAndPrice(uint32 window, uint32 recent)
+        external
+        view
+        returns (bool known, uint256 liquidity, int256 logPrice)
+    {
+        return UniswapV3History.liquidityAndPrice(_pool, window, recent);
+    }
+
+    /// @dev Lets the pool's sums of ticks, and of seconds per liquidity, stand at these.
+    function _says(int56[] memory ticks, uint160[] memory seconds_) private {
         vm.etch(_pool, hex"00");
-        vm.mockCall(_pool, abi.encodePacked(IUniswapV3Pool(_pool).observe.selector), abi.encode(tickSums, secondSums));
+        vm.mockCall(_pool, abi.encodePacked(IUniswapV3Pool(_pool).observe.selector), abi.encode(ticks, seconds_));
     }
 
     function test_the_mean_tick_is_rounded_towards_minus_infinity() external {
         int24[6] memory expected = [int24(-2), -1, -1, 0, 0, 1];
         int56[6] memory sums = [int56(-181), -180, -1, 0, 179, 180];
+        int56[] memory ticks = new int56[](2);
         for (uint256 i = 0; i < sums.length; ++i) {
-            _growth(sums[i], 0, 1);
-            (bool known, int24 tick,) = this.means(180);
+            ticks[1] = sums[i];
+            _says(ticks, new uint160[](2));
+            (bool known, int24 tick) = this.meanTick(180);
             assertTrue(known);
             assertEq(int256(tick), int256(expected[i]));
         }
@@ -382,12 +390,32 @@ contract UniswapV3HistoryTest is Test {
 
     function test_the_mean_liquidity_is_rounded_down_and_sums_may_wrap_around() external {
         uint160 last = type(uint160).max;
-        _growth(0, last - 1, uint160(180 << 128) / 7 - 1); // grown by window / 7, and a unit, past the end
-        (,, uint256 liquidity) = this.means(180);
-        assertEq(liquidity, 6, "a hair below 7");
-        _growth(0, last, uint160(180 << 128) / 8 - 1);
-        (,, liquidity) = this.means(180);
-        assertEq(liquidity, 8);
+        assertEq(_liquidity(last - 1, uint160(1_800 << 128) / 7 - 1), 6, "a hair below 7"); // window / 7, and a unit
+        assertEq(_liquidity(last, uint160(1_800 << 128) / 8 - 1), 8);
+    }
+
+    function _liquidity(uint160 from, uint160 to) private returns (uint256 liquidity) {
+        uint160[] memory sums = new uint160[](3);
+        (sums[0], sums[1], sums[2]) = (from, 7, to);
+        _says(new int56[](3), sums);
+        (, liquidity,) = this.liquidityAndPrice(1_800, 180);
+    }
+
+    function test_the_mean_price_is_of_the_recent_part_alone_and_not_rounded_to_ticks() external {
+        int56[] memory ticks = new int56[](3);
+        (ticks[0], ticks[1], ticks[2]) = (5_000_000, 1_000_000, 1_000_090);
+        uint160[] memory sums = new uint160[](3);
+        sums[2] = 1;
+        _says(ticks, sums);
+        (,, int256 logPrice) = this.liquidityAndPrice(1_800, 180);
+        assertEq(logPrice, 49_997_500_166_654, "half a tick");
+        vm.expectCall(_pool, abi.encodeCall(IUniswapV3Pool(_pool).observe, (_ago(1_800, 180))));
+        this.liquidityAndPrice(1_800, 180);
+    }
+
+    function _ago(uint32 window, uint32 recent) private pure returns (uint32[] memory ago) {
+        ago = new uint32[](3);
+        (ago[0], ago[1]) = (window, recent);
     }
 
     function test_a_pool_that_says_why_is_unknown_and_one_that_says_nothing_is_unreadable() external {
@@ -395,11 +423,15 @@ contract UniswapV3HistoryTest is Test {
         vm.mockCallRevert(
             _pool, abi.encodePacked(IUniswapV3Pool(_pool).observe.selector), abi.encodeWithSignature("E()")
         );
-        (bool known,,) = this.means(180);
+        (bool known,) = this.meanTick(180);
+        assertFalse(known);
+        (known,,) = this.liquidityAndPrice(1_800, 180);
         assertFalse(known);
         vm.clearMockedCalls();
         vm.etch(_pool, hex"5f5ffd"); // reverts with nothing, as where gas runs out
         vm.expectRevert(abi.encodeWithSelector(UniswapV3History.PoolUnreadable.selector, _pool));
-        this.means(180);
+        this.meanTick(180);
+        vm.expectRevert(abi.encodeWithSelector(UniswapV3History.PoolUnreadable.selector, _pool));
+        this.liquidityAndPrice(1_800, 180);
     }
 }

@@ -1,4 +1,4 @@
-"""The liquidation engine's arithmetic in exact integers: ``Sizing``, ``ReserveCurve`` and ``Clocks``.
+"""The liquidation engine's arithmetic in exact integers: ``Sizing``, ``CurveParameters`` and ``Clocks``.
 
 Symbols, as in docs/mechanism.md: for one account, V and D value of collateral and debt, A and D_w the
 weighted ones, HF = A / D_w; for the collateral sold k its liquidation threshold and m the multiplier over
@@ -30,16 +30,20 @@ from bot.domain.engine.sizing import (
     sale_size,
     terms_at,
 )
+from bot.domain.engine.starts import Curve, CurveInputs, Opening
 
 __all__ = [
     "UNBOUNDED",
     "AssetTerms",
     "Balance",
+    "Curve",
+    "CurveInputs",
     "Dearer",
     "EngineParameters",
     "Holding",
     "Leg",
     "Markets",
+    "Opening",
     "Pace",
     "Position",
     "Rival",

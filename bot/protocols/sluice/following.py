@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
+from bot.domain.binary_float import pack_down, pack_up
 from bot.domain.engine import EngineParameters, Leg
 from bot.domain.incentives import TIP_STEPS, tip_left
 from bot.domain.release import Side, SpeedParameters
@@ -260,7 +261,8 @@ def _poked(state: State, event: Event, place: _Place) -> None:
     fields = event.fields
     key = fields["assetId"], Side(fields["side"])
     bucket = state.markets.bucket(*key, place.timestamp).resized(fields["capacity"])
-    state.buckets[key] = replace(bucket, poked_at=place.timestamp)
+    pack = pack_up if key[1] is Side.SELL else pack_down
+    state.buckets[key] = replace(bucket, poked_at=place.timestamp, mean_price=pack(fields["meanPrice"]))
 
 
 def _feed_set(state: State, event: Event, place: _Place) -> None:

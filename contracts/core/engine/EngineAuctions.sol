@@ -6,10 +6,11 @@ import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManage
 import {IClearingHouse} from "../../interfaces/IClearingHouse.sol";
 import {ILiquidationEngine} from "../../interfaces/ILiquidationEngine.sol";
 import {AssetBitmap} from "../../libraries/AssetBitmap.sol";
+import {CurveParameters} from "../../libraries/CurveParameters.sol";
 import {Parameters} from "../../libraries/Parameters.sol";
 import {ReleaseBudget} from "../../libraries/ReleaseBudget.sol";
 import {Sizing} from "../../libraries/Sizing.sol";
-import {WAD, WadMath} from "../../libraries/WadMath.sol";
+import {WAD, WAD_PER_BPS, WadMath} from "../../libraries/WadMath.sol";
 import {Clocks} from "./Clocks.sol";
 import {EngineStorage} from "./EngineStorage.sol";
 
@@ -26,13 +27,19 @@ contract EngineAuctions is Clocks {
     /// @dev What the legs of one kick share.
     /// @param nearDepth Value that the debts' markets take within the near slippage; the largest integer where none of
     /// them has a bucket.
+    /// @param debtPremium What pools paid for the debt that they sold cheapest, over the oracle's price, WAD; 1 for one
+    /// without a bucket.
     struct Opening {
         ILiquidationEngine.SpeedParameters speed;
         uint64 budgeted;
         uint256 urgency;
         uint256 nearDepth;
+        uint256 debtPremium;
         Sizing.Rules rules;
     }
+
+    /// @dev A debt counts no cheaper than a venue may be off the oracle: the divisor of a start is never near zero.
+    uint256 private constant DEBT_PREMIUM_MIN = WAD - Parameters.TWAP_TOLERANCE_BPS * WAD_PER_BPS;
 
     /// @param house The clearing house. The engine's authority is in the engine's storage.
     constructor(address house) AccessManaged(address(0)) EngineStorage(house) {}
@@ -230,7 +237,8 @@ contract EngineAuctions is Clocks {
         if (!started) revert ILiquidationEngine.NothingToKick(account);
     }
 
-    /// @dev A fresh leg: near the market where the lot fits there, else where the oracle may at most be behind.
+    /// @dev A fresh leg: at what the market pays where the lot fits there, else where the oracle may at most be behind,
+    /// and no lower than the market pays either.
     function _startLeg(
         address account,
         uint32 epoch,
@@ -239,17 +247,23 @@ contract EngineAuctions is Clocks {
         IClearingHouse.AccountState memory state
     ) private {
         CurveData memory data = _curveData(assetId);
-        uint256 nearDepth = opening.nearDepth;
+        IClearingHouse.Leg memory held = _legOf(state, assetId);
+        (uint256 nearDepth, uint256 premium) = (opening.nearDepth, WAD);
         uint48 clockAt;
         if (opening.budgeted.has(assetId)) {
             ILiquidationEngine.Bucket memory sells = _bucketNow(assetId, ILiquidationEngine.Side.SELL, opening.speed);
             nearDepth = nearDepth.min(_nearDepth(sells, opening.speed));
+            premium = ReleaseBudget.meanPrice(sells, block.timestamp).divUp(held.price);
             clockAt = sells.clock;
         }
         ILiquidationEngine.Curve memory curve_ = _nearCurve(data, opening.speed.nearSlippageBps);
-        uint256 lot = _lot(assetId, opening.rules, state, curve_.startMultiplierWad);
+        curve_.startMultiplierWad =
+            CurveParameters.raisedUp(curve_.startMultiplierWad, premium.divUp(opening.debtPremium));
+        uint256 lot = _lot(held, opening.rules, state, curve_.startMultiplierWad);
         // without any bucket nothing is known of the market, hence nothing of the lot
-        if (nearDepth == type(uint256).max || lot > nearDepth) curve_ = _farCurve(data);
+        if (nearDepth == type(uint256).max || lot > nearDepth) {
+            curve_.startMultiplierWad = uint64(uint256(data.farStartMultiplierWad).max(curve_.startMultiplierWad));
+        }
         _legs[account][assetId] = ILiquidationEngine.AuctionLeg({
             startMultiplierWad: curve_.startMultiplierWad,
             decayPerSecondWad: curve_.decayPerSecondWad,
@@ -270,12 +284,17 @@ contract EngineAuctions is Clocks {
         opening.budgeted = _speed.budgeted;
         opening.urgency = _urgency(state, settings.penaltyBps, opening.speed);
         opening.rules = _rules(settings);
-        opening.nearDepth = type(uint256).max;
+        (opening.nearDepth, opening.debtPremium) = (type(uint256).max, WAD);
         for (uint256 i = 0; opening.budgeted != 0 && i < state.legs.length; ++i) {
             uint8 assetId = state.legs[i].assetId;
             if (state.legs[i].debt == 0 || !opening.budgeted.has(assetId)) continue;
             ILiquidationEngine.Bucket memory buys = _bucketNow(assetId, ILiquidationEngine.Side.BUY, opening.speed);
             opening.nearDepth = opening.nearDepth.min(_nearDepth(buys, opening.speed));
+            uint256 meanPrice = ReleaseBudget.meanPrice(buys, block.timestamp);
+            if (meanPrice != 0) {
+                uint256 premium = meanPrice.divDown(state.legs[i].price).max(DEBT_PREMIUM_MIN);
+                opening.debtPremium = opening.debtPremium.min(premium);
+            }
             BuyClock storage start = _buyClocks[account][assetId];
             if (start.epoch == epoch && start.clockAt != 0) continue; // a clock that was noted is not zero
             (start.clockAt, start.epoch) = (buys.clock, epoch);
@@ -283,36 +302,39 @@ contract EngineAuctions is Clocks {
     }
 
     /// @dev Value that a market takes within the near slippage: depth * s0 / slippageLimit, rounded DOWN; nothing where
-    /// the last poke is too old.
+    /// it is not known what its pools pay. Were the oracle's price good enough then, whoever kicks would have only to
+    /// wait until the mean is forgotten.
     function _nearDepth(ILiquidationEngine.Bucket memory market, ILiquidationEngine.SpeedParameters memory speed)
         private
         view
         returns (uint256)
     {
-        if (!ReleaseBudget.isFresh(market, speed.depthMaxAge, block.timestamp)) return 0;
+        if (ReleaseBudget.meanPrice(market, block.timestamp) == 0) return 0;
         uint256 depth = ReleaseBudget.depthOf(market, speed.shapeBps);
         return depth.mulDivDown(speed.nearSlippageBps, speed.slippageLimitBps);
     }
 
     /// @dev Value of a collateral that a sale at `start` would take to the target.
-    function _lot(uint8 assetId, Sizing.Rules memory rules, IClearingHouse.AccountState memory state, uint256 start)
+    function _lot(
+        IClearingHouse.Leg memory leg,
+        Sizing.Rules memory rules,
+        IClearingHouse.AccountState memory state,
+        uint256 start
+    ) private pure returns (uint256) {
+        return Sizing.lotUp(
+            leg.collateralValue, leg.liquidationThresholdWad, state.weightedCollateral, state.weightedDebt, rules, start
+        );
+    }
+
+    /// @dev A leg that the account is known to have.
+    function _legOf(IClearingHouse.AccountState memory state, uint8 assetId)
         private
         pure
-        returns (uint256)
+        returns (IClearingHouse.Leg memory)
     {
-        for (uint256 i = 0; i < state.legs.length; ++i) {
-            IClearingHouse.Leg memory leg = state.legs[i];
-            if (leg.assetId != assetId) continue;
-            return Sizing.lotUp(
-                leg.collateralValue,
-                leg.liquidationThresholdWad,
-                state.weightedCollateral,
-                state.weightedDebt,
-                rules,
-                start
-            );
-        }
-        return 0;
+        uint256 i = 0;
+        while (state.legs[i].assetId != assetId) ++i;
+        return state.legs[i];
     }
 
     /// @dev The assets that an account holds as collateral.

@@ -7,6 +7,7 @@ import {ILiquidationEngine} from "../../interfaces/ILiquidationEngine.sol";
 import {IPriceOracle} from "../../interfaces/IPriceOracle.sol";
 import {IMarketDepth} from "../../interfaces/IMarketDepth.sol";
 import {AssetBitmap} from "../../libraries/AssetBitmap.sol";
+import {BinaryFloat} from "../../libraries/BinaryFloat.sol";
 import {Parameters} from "../../libraries/Parameters.sol";
 import {Quotes} from "../../libraries/Quotes.sol";
 import {ReleaseBudget} from "../../libraries/ReleaseBudget.sol";
@@ -104,24 +105,34 @@ contract EngineGovernance is Clocks {
         emit ILiquidationEngine.VenueSet(venue, allowed);
     }
 
-    /// @notice Reads the depth of an asset's market and sets the capacity of its buckets.
+    /// @notice Reads the depth of an asset's market for its buckets, and what its pools paid of late.
     /// @dev What was sold before stays on the market, whatever its capacity is now.
     function poke(uint8 assetId) external nonReentrant {
         ILiquidationEngine.SpeedParameters memory speed = _speedParameters();
-        _poke(assetId, ILiquidationEngine.Side.SELL, speed);
-        _poke(assetId, ILiquidationEngine.Side.BUY, speed);
+        (uint256 sold, uint256 bought, uint256 meanPrice) =
+            IMarketDepth(_marketDepth).survey(assetId, speed.slippageLimitBps);
+        _poke(assetId, ILiquidationEngine.Side.SELL, sold, BinaryFloat.packUp(meanPrice), speed);
+        emit ILiquidationEngine.Poked(
+            assetId, ILiquidationEngine.Side.SELL, ReleaseBudget.capacityOf(sold, speed), sold, meanPrice
+        );
+        _poke(assetId, ILiquidationEngine.Side.BUY, bought, BinaryFloat.packDown(meanPrice), speed);
+        emit ILiquidationEngine.Poked(
+            assetId, ILiquidationEngine.Side.BUY, ReleaseBudget.capacityOf(bought, speed), bought, meanPrice
+        );
     }
 
-    function _poke(uint8 assetId, ILiquidationEngine.Side side, ILiquidationEngine.SpeedParameters memory speed)
-        private
-    {
-        uint256 depth = IMarketDepth(_marketDepth).depth(assetId, uint8(side), speed.slippageLimitBps);
-        uint64 capacity = ReleaseBudget.capacityOf(depth, speed);
+    function _poke(
+        uint8 assetId,
+        ILiquidationEngine.Side side,
+        uint256 depth,
+        uint32 meanPrice,
+        ILiquidationEngine.SpeedParameters memory speed
+    ) private {
         ILiquidationEngine.Bucket memory market = _bucketNow(assetId, side, speed);
-        ReleaseBudget.resize(market, capacity);
-        market.pokedAt = uint40(block.timestamp);
+        ReleaseBudget.resize(market, ReleaseBudget.capacityOf(depth, speed));
+        market.pokedAt = uint32(block.timestamp);
+        market.meanPrice = meanPrice;
         _buckets[assetId][side] = market;
-        emit ILiquidationEngine.Poked(assetId, side, capacity, depth);
     }
 
     // ------------------------------------------------------------------ breaker

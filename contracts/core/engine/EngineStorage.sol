@@ -204,7 +204,8 @@ abstract contract EngineStorage is AccessManaged, ReentrancyGuardTransient {
         });
     }
 
-    /// @dev The curve of a lot within the near depth: the lowest that a kick gives.
+    /// @dev The curve of a lot within the near depth whose pools pay no more than the oracle: the lowest that a kick
+    /// gives.
     function _nearCurve(CurveData memory data, uint256 nearSlippageBps)
         internal
         pure
@@ -215,7 +216,7 @@ abstract contract EngineStorage is AccessManaged, ReentrancyGuardTransient {
         );
     }
 
-    /// @dev The curve of a larger lot.
+    /// @dev The lowest curve of a larger lot.
     function _farCurve(CurveData memory data) internal pure returns (ILiquidationEngine.Curve memory) {
         return ILiquidationEngine.Curve(data.farStartMultiplierWad, data.decayPerSecondWad);
     }

@@ -42,6 +42,17 @@ def test_a_persistent_crash_falls_by_a_quarter_and_stays_there() -> None:
         assert np.array_equal(bars_.open[1:], bars_.close[:-1])
 
 
+def test_a_gap_crash_loses_a_fifth_in_two_minutes_and_35_per_cent_in_ten() -> None:
+    for bars_ in bundled(ScenarioName.GAP_CRASH):
+        first = bars_.open[0]
+        assert bars_.step == 60
+        assert bars_.close[29] == pytest.approx(first)
+        assert bars_.close[31] == pytest.approx(0.8 * first)
+        assert bars_.close[39] == pytest.approx(0.65 * first)
+        assert bars_.close[-1] == pytest.approx(0.65 * first)
+        assert np.array_equal(bars_.open[1:], bars_.close[:-1])
+
+
 def test_btc_moves_with_eth_where_it_has_no_file(tmp_path: Path) -> None:
     path = tmp_path / "eth.csv"
     path.write_text("ts,open,high,low,close\n0,100,110,90,105\n3600,105,106,100,101\n")

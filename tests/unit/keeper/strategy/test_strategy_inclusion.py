@@ -49,6 +49,10 @@ def test_upkeep_waits_behind_everything_and_has_no_worth(kind: Kind) -> None:
     assert found(candidate(kind, revenue=WAD)) == Inclusion(urgent=False, worth=None, value=0, asset="")
 
 
+def test_a_poke_is_urgent_so_that_it_goes_before_the_kick_that_starts_from_it() -> None:
+    assert found(candidate(Kind.POKE)) == Inclusion(urgent=True, worth=None, value=0, asset="")
+
+
 @pytest.mark.parametrize("kind", [Kind.KICK, Kind.REDO])
 def test_a_start_is_urgent_if_it_pays(kind: Kind) -> None:
     assert found(candidate(kind, revenue=5, gas=5)).urgent

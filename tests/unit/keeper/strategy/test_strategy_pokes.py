@@ -54,7 +54,22 @@ def test_a_short_has_the_buy_side_read(scene: Scene) -> None:
 @pytest.mark.parametrize(("age", "count"), [(0, 0), (900, 0), (901, 1), (5_000, 1)])
 def test_a_reading_serves_for_half_of_its_time(scene: Scene, age: int, count: int) -> None:
     scene.markets = with_bucket(scene, replace(READY, poked_at=NOW - age))
+    scene.auction(0, ["WETH"], age=60)
     assert len(read(scene.shoot())) == count
+
+
+@pytest.mark.parametrize(("age", "count"), [(0, 0), (30, 0), (31, 1)])
+def test_beside_a_kick_it_serves_for_half_of_the_time_that_a_price_counts(
+    scene: Scene, age: int, count: int
+) -> None:
+    scene.markets = with_bucket(scene, replace(READY, poked_at=NOW - age))
+    assert len(read(scene.shoot())) == count
+
+
+def test_a_lapsed_auction_starts_again_and_so_needs_the_price(scene: Scene) -> None:
+    scene.markets = with_bucket(scene, replace(READY, poked_at=NOW - 31))
+    scene.auction(0, ["WETH"], age=7_200)
+    assert len(read(scene.shoot())) == 1
 
 
 def test_nothing_is_read_without_housekeeping_or_during_a_halt_or_with_nothing_to_read_it(
