@@ -10,7 +10,7 @@ export APE_SILENCE_WARNINGS := 1
 
 CONTRACTS := $(shell find contracts -name '*.sol')
 
-.PHONY: help setup demo test test-contracts test-bot test-long chaos check-deploy lint format slither fuzz node deploy keeper bench-domain bench-gas bench-risk bench-ablation abi lock clean
+.PHONY: help setup demo test test-contracts test-bot test-long chaos check-deploy lint format slither fuzz node deploy keeper bench-domain bench-gas bench-risk bench-ablation bench-keeper abi lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -101,6 +101,9 @@ bench-risk: setup ## calibration of the probabilities on recorded prices, walk f
 
 bench-ablation: setup ## parts of Sluice and a fixed bonus over three crashes; goes on where it was interrupted
 	@python -m benchmarks.ablation
+
+bench-keeper: setup ## from the block that moves the oracle to the transaction, beside Silverback and viem
+	@python -m benchmarks.keeper
 
 abi: setup ## rewrite bot/abi from the compiled contracts
 	@python scripts/export_abi.py
