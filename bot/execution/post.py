@@ -18,6 +18,8 @@ from bot.ports import Json
 _LARGEST_ANSWER: Final = 1_000_000
 """Bytes; a signed transaction of the largest calldata that nodes take is a quarter of it."""
 
+_LONGEST_WORDS: Final = 500
+
 Headers = Callable[[bytes], Mapping[str, str]]
 """Headers that belong to a body."""
 
@@ -64,9 +66,7 @@ class JsonRpcPost:
         except orjson.JSONDecodeError:
             raise MalformedAnswerError(f"answer to {method}", "a body that is not JSON", "JSON-RPC") from None
         if answer.get("error") is not None:
-            error = codec.mapping(answer["error"], f"error of {method}")
-            code = error.get("code")
-            raise RpcError(method, code if isinstance(code, int) else 0, str(error.get("message"))[:500])
+            raise _error(method, answer["error"])
         if "result" not in answer:
             raise MalformedAnswerError(f"answer to {method}", answer, "a result or an error")
         result: Json = answer["result"]  # type: ignore[assignment]  # what JSON decodes to is Json
@@ -95,3 +95,12 @@ class JsonRpcPost:
         session, self._session = self._session, None
         if session is not None:
             await session.close()
+
+
+def _error(method: str, error: object) -> RpcError:
+    """Return a refusal; some servers send its words alone."""
+    if isinstance(error, str):
+        return RpcError(method, 0, error[:_LONGEST_WORDS])
+    fields = codec.mapping(error, f"error of {method}")
+    code = fields.get("code")
+    return RpcError(method, code if isinstance(code, int) else 0, str(fields.get("message"))[:_LONGEST_WORDS])

@@ -123,6 +123,10 @@ async def test_a_relay_that_refuses_is_passed_by_and_asked_again(style: Style) -
         (200, b'{"id": 1}'),
         (200, b"x" * 1_000_001),
         (200, b'{"result": 5}'),
+        (200, b'{"result": null}'),
+        (403, b'{"id": 1, "error": "no signature"}'),
+        (429, b'{"id": 1, "error": {"code": -32005, "message": "rate limited"}}'),
+        (200, b'{"id": 1, "error": 7}'),
     ],
 )
 async def test_a_relay_that_answers_garbage_is_passed_by(status: int, body: bytes) -> None:
