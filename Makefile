@@ -10,7 +10,7 @@ export APE_SILENCE_WARNINGS := 1
 
 CONTRACTS := $(shell find contracts -name '*.sol')
 
-.PHONY: help setup demo test test-contracts test-bot test-long chaos check-deploy lint format slither fuzz node deploy keeper bench-domain bench-gas bench-risk bench-ablation bench-keeper abi lock clean
+.PHONY: help setup demo test test-contracts test-bot test-long chaos check-deploy lint format slither prove fuzz node deploy keeper bench-domain bench-gas bench-risk bench-ablation bench-keeper abi lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,7 +49,7 @@ test-contracts: setup ## contracts: forge fuzz and invariants, flows in ape
 test-bot: setup ## keeper, laboratory and mathematics: pytest
 	@python -m pytest -q
 
-test-long: setup ## the long campaigns: 100,000 quotes, 10,000 networks, large simulations
+test-long: setup ## the long campaigns: 10,000 states of the engine, 100,000 quotes, 10,000 networks, large simulations
 	@python -m pytest -q -m slow
 
 chaos: setup ## keepers through node faults, reorgs, kills, gas spikes and a rival; memory over 10,000 blocks
@@ -68,6 +68,9 @@ lint: setup ## ruff, mypy, import-linter, forge fmt, solhint
 
 slither: $(STAMP)/python $(STAMP)/node ## static analysis of the contracts, held against slither.toml
 	@python scripts/slither_check.py
+
+prove: $(STAMP)/python $(STAMP)/node ## machine proofs of the pure mathematics: z3 on syntax trees, halmos on bytecode
+	@scripts/prove
 
 fuzz: setup ## the invariants over ten million calls, in rounds; goes on where it stopped
 	@python scripts/fuzz.py $(if $(CALLS),--calls $(CALLS))
