@@ -284,6 +284,7 @@ class KeeperService:
             await self._risk.record(head, snapshot, decisions.outlook)
         await self._ledger.record_head(head)
         await self._audit(head)
+        await self._protocol.checkpoint()
         self._settle_down()
         sent = sum(execution.outcome is Outcome.SUBMITTED for execution in executions)
         await self._acknowledger.acknowledge(head, sent)
@@ -296,7 +297,6 @@ class KeeperService:
             sent=sent,
             took_ms=round((perf_counter() - started) * 1e3, 1),
         )
-        await self._protocol.checkpoint()
         return True
 
     def _settle_down(self) -> None:
