@@ -54,7 +54,7 @@ FULL: Final = (
     Plan(10_000, _OURS, {"viem": {1: 25, 10: 6, 100: 3}, "silverback": {1: 20, 10: 3, 100: 1}}),
     Plan(100_000, _OURS, {"viem": {1: 8, 10: 3, 100: 2}}),
 )
-_REREAD: Final = {"viem": {1: 5, 10: 2, 100: 1}, "silverback": {1: 3}}
+_REREAD: Final = {"viem": {1: 5, 10: 2, 100: 1}, "silverback": {1: 2}}
 """Falls of peers that read everything on every block: each block of 10,000 accounts takes Silverback long."""
 _MOST_REREAD: Final = 10_000
 """Accounts: reading 100,000 on every block takes minutes for each, and shows nothing that 10,000 do not."""

@@ -206,7 +206,9 @@ def _await_subscription(peer: _Peer, wire: Wire) -> None:
 
 def _installed(script: str) -> str:
     """Install a peer, or find it installed; return what its script prints."""
-    done = subprocess.run([str(PEERS / script)], check=True, capture_output=True, text=True)
+    done = subprocess.run([str(PEERS / script)], check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise ContenderSilentError(f"{script} failed: {done.stderr.strip()[-500:]}")
     return done.stdout.strip()
 
 
