@@ -14,9 +14,12 @@ from bot.bootstrap import Status, read_status
 from bot.cli.boundary import run
 from bot.cli.options import ConfigFile
 from bot.config import load_settings
+from bot.domain.engine import UNBOUNDED
 from bot.domain.wad import WAD
 from bot.ports import Transaction
 from bot.strategy.case import Case
+from bot.strategy.protected import Protections
+from bot.strategy.protection import assessment_of
 from bot.strategy.screen import Screen
 from bot.strategy.snapshot import Snapshot
 
@@ -31,16 +34,17 @@ def status(
 ) -> None:
     """Show the accounts nearest to liquidation, open auctions, and the keeper's last actions.
 
+    Where the deployment has protection, also the accounts that asked for it, the lowest health first.
+
     Reads the chain and the ledger, changes nothing, and may run beside the keeper.
     """
     found = run(read_status(load_settings(config), last))
     console = Console(highlight=False)
     console.print(_headline(found))
-    for table in (
-        _at_risk(found.snapshot, accounts),
-        _auctions(found.snapshot),
-        _transactions(found.transactions),
-    ):
+    tables = [_at_risk(found.snapshot, accounts), _auctions(found.snapshot)]
+    if found.snapshot.protections is not None:
+        tables.append(_protected(found.snapshot, found.snapshot.protections, accounts))
+    for table in (*tables, _transactions(found.transactions)):
         console.print(table)
 
 
@@ -95,6 +99,28 @@ def _legs(snapshot: Snapshot, row: int) -> str:
         f"{snapshot.assets[asset_id].symbol} at {multiplier / WAD:.4f}"
         for asset_id, multiplier in sorted(multipliers.items())
     )
+
+
+def _protected(snapshot: Snapshot, view: Protections, count: int) -> Table:
+    title = f"Protected on request ({len(view.accounts)}{', paused' if view.paused else ''})"
+    table = _table(title, "account", "health", "target", "distance", "asked for", "fee now")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    health, accounts = Screen(snapshot).health, snapshot.positions.accounts
+    for row in np.argsort(health, kind="stable"):
+        known = view.accounts.get(accounts[row])
+        if known is None or not np.isfinite(health[row]) or len(table.rows) == count:
+            continue
+        near = assessment_of(Case.of(snapshot, int(row)), known, view)
+        table.add_row(
+            to_checksum_address(accounts[row]),
+            f"{near.health_factor / WAD:.4f}",
+            f"{known.terms.target / WAD:.4f}",
+            "unbounded" if near.distance == UNBOUNDED else f"{near.distance / WAD:.2f}",
+            f"{known.terms.min_distance / WAD:.2f}",
+            f"{near.fee / WAD:.2%}" if near.shortfall else "",
+        )
+    return table
 
 
 def _transactions(transactions: Iterable[Transaction]) -> Table:

@@ -89,6 +89,25 @@ def _near(snapshot: Snapshot, screen: Screen, view: Protections) -> Iterator[tup
             yield case, known
 
 
+def assessment_of(case: Case, known: Protected, view: Protections) -> Assessment:
+    """Return how near a protected account is by its own terms.
+
+    Parameters
+    ----------
+    case : Case
+        The account.
+    known : Protected
+        What its owner stated.
+    view : Protections
+        What governance set.
+    """
+    table = case.snapshot.markets.volatilities
+    volatilities = {
+        holding.asset_id: table.get(holding.asset_id, VOLATILITY_BPS) for holding in case.holdings
+    }
+    return assess(case.holdings, case.terms, volatilities, known.terms, view.rules, view.scenarios)
+
+
 class _Protecting:
     """One protected account on the pools of this moment."""
 
@@ -107,11 +126,7 @@ class _Protecting:
         self._board: Final = board
         self._settings: Final = settings
         self._gas_cost: Final = gas_price * settings.gas.of(Kind.DELEVERAGE)
-        volatilities = case.snapshot.markets.volatilities
-        known_volatilities = {h.asset_id: volatilities.get(h.asset_id, VOLATILITY_BPS) for h in case.holdings}
-        self._assessment: Final[Assessment] = assess(
-            case.holdings, case.terms, known_volatilities, known.terms, view.rules, view.scenarios
-        )
+        self._assessment: Final = assessment_of(case, known, view)
 
     def found(self) -> _Found:
         """Return the decision, and the offer behind it."""

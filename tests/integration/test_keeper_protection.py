@@ -81,6 +81,11 @@ def test_the_keeper_deleverages_once_to_the_target_and_says_why_not_again(
     shown = sluice("why", borrower, "--config", tmp_path / "sluice.toml", timeout=120)
     assert shown.returncode == 0, shown.stderr
     assert "the distance to default, and every scenario that the owner counts, is above" in shown.stdout
+    status = sluice("status", "--config", tmp_path / "sluice.toml", timeout=120)
+    assert status.returncode == 0, status.stderr
+    assert "Protected on request (1)" in status.stdout
+    assert "1.1000" in status.stdout
+    assert "deleverage" in status.stdout
 
 
 async def known(here: World, protocol: SluiceProtocol) -> Protections:
