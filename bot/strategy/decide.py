@@ -1,6 +1,6 @@
 """The decision on a whole head: which accounts, in which order, and what to do to each."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -12,6 +12,7 @@ from bot.strategy.board import Board
 from bot.strategy.case import Case
 from bot.strategy.decision import Action, Candidate, Decision, Decisions, Kind, Reason, Rejection
 from bot.strategy.fills import fill
+from bot.strategy.opening import opened
 from bot.strategy.outlook import Outlook, outlook_of
 from bot.strategy.pokes import pokes
 from bot.strategy.protection import deleveragings
@@ -19,9 +20,11 @@ from bot.strategy.routes import Route, paths
 from bot.strategy.sale import Offer, Pair, swaps
 from bot.strategy.screen import Screen
 from bot.strategy.settings import GasEstimates, StrategySettings
-from bot.strategy.snapshot import Snapshot
+from bot.strategy.snapshot import NO_KICK, NO_REDO, Snapshot
 from bot.strategy.timing import cost_of_a_block, value_of_waiting
 
+_WITH_SALE: Final = {Kind.KICK: Kind.KICK_SWAP, Kind.REDO: Kind.REDO_SWAP}
+"""How an auction begins, by itself and with a sale in the same call."""
 NEGLIGIBLE_LOSS: Final = 1e-6
 """Expected loss, quote units, below which it does not order accounts: a forecast that small is none."""
 
@@ -47,13 +50,20 @@ def decide(snapshot: Snapshot, settings: StrategySettings) -> Decisions:
     if outlook is not None:
         outlook.look_at([case.row for case in cases])
     cases.sort(key=lambda case: urgency(case, outlook, settings.gas))
-    chooser = _Chooser(snapshot, settings, outlook)
     read = pokes(snapshot, cases, settings, gas_price(snapshot, settings))
+    chooser = _Chooser(snapshot, settings, outlook, frozenset(_poked(read)))
     settled = [chooser.decide(case) for case in cases]
     price = gas_price(snapshot, settings)
     early = deleveragings(snapshot, screen, chooser.board, settings, chooser.left, price)
     decisions = (*read, *settled, *early)
     return Decisions(snapshot.block, len(snapshot.positions.accounts), screen.unpriced, decisions, outlook)
+
+
+def _poked(decisions: Sequence[Decision]) -> Iterator[int]:
+    """Yield the assets whose depth is read on this head: starts behind that rest on what nobody knows yet."""
+    for decision in decisions:
+        if decision.chosen is not None:
+            yield from decision.chosen.action.collateral_ids
 
 
 def urgency(case: Case, outlook: Outlook | None, gas: GasEstimates) -> tuple[float, int, int, bytes]:
@@ -90,10 +100,17 @@ def _gas_ahead(case: Case, gas: GasEstimates) -> int:
 class _Chooser:
     """Decides one account after the other, on pools that the earlier decisions have moved."""
 
-    def __init__(self, snapshot: Snapshot, settings: StrategySettings, outlook: Outlook | None) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        settings: StrategySettings,
+        outlook: Outlook | None,
+        poked: frozenset[int],
+    ) -> None:
         self._snapshot: Final = snapshot
         self._settings: Final = settings
         self._outlook: Final = outlook
+        self._poked: Final = poked
         self.board: Final = Board(snapshot.pools)
         self._gas_price: Final = gas_price(snapshot, settings)
         self.left = settings.max_actions
@@ -131,7 +148,7 @@ class _Chooser:
         elif self._snapshot.halted:
             yield Rejection(Kind.KICK, Reason.HALTED, None, None, {})
         elif not case.flagged:
-            yield self._kick(case)
+            yield from self._kick(case)
         elif case.lapsed:
             yield from self._after_lapse(case)
         else:
@@ -142,15 +159,18 @@ class _Chooser:
     def _after_lapse(self, case: Case) -> Iterator[Offer | Rejection]:
         """Yield the end of an auction that asked less than any pool pays and found nobody, or its redo."""
         asked = case.asked_last if self._settings.housekeeping else None
+        if self._snapshot.breaker_level >= NO_REDO:
+            yield Rejection(Kind.REDO, Reason.HALTED, None, None, {})
+            return
         if asked is None:
-            yield self._start(case, Kind.REDO)
+            yield from self._starts(case, Kind.REDO)
             return
         numbers = {"asked": asked, "spot": self._best_spot(case)}
         if numbers["spot"] < asked:
             yield self._upkeep(Action(Kind.END, case.account))
             yield Rejection(Kind.REDO, Reason.MARKET_GONE, None, None, numbers)
         else:
-            yield self._start(case, Kind.REDO)
+            yield from self._starts(case, Kind.REDO)
             yield Rejection(Kind.END, Reason.MARKET_PAYS, None, None, numbers)
 
     def _best_spot(self, case: Case) -> int:
@@ -164,10 +184,34 @@ class _Chooser:
         if least and not case.healthy and case.feared - case.marked >= least:
             yield self._upkeep(Action(Kind.MARK, case.account))
 
-    def _kick(self, case: Case) -> Offer | Rejection:
-        if case.cooling_off:
-            return Rejection(Kind.KICK, Reason.COOLING_OFF, None, None, {"block": self._snapshot.block})
-        return self._start(case, Kind.KICK)
+    def _kick(self, case: Case) -> Iterator[Offer | Rejection]:
+        if self._snapshot.breaker_level >= NO_KICK:
+            yield Rejection(Kind.KICK, Reason.HALTED, None, None, {})
+        elif case.cooling_off:
+            yield Rejection(Kind.KICK, Reason.COOLING_OFF, None, None, {"block": self._snapshot.block})
+        else:
+            yield from self._starts(case, Kind.KICK)
+
+    def _starts(self, case: Case, kind: Kind) -> Iterator[Offer | Rejection]:
+        """Yield the start of an auction by itself, and with each first sale that clears at once."""
+        yield self._start(case, kind)
+        begun = opened(case) if self._snapshot.swap_open else None
+        if begun is None or self._poked & begun.terms.keys():
+            return
+        both = _WITH_SALE[kind]
+        for ids in begun.pairs():
+            for found in swaps(self._singles(begun, *ids)):
+                if isinstance(found, Rejection):
+                    yield replace(found, kind=both)
+                else:
+                    yield self._together(found, both, case.collateral_ids)
+
+    def _together(self, sale: Offer, kind: Kind, started: tuple[int, ...]) -> Offer:
+        """Return a sale with the start of its auction before it, in one call."""
+        candidate, pools = sale.candidate, sale.route.pools if sale.route else 1
+        action = replace(candidate.action, kind=kind, started=started)
+        cost = self._gas_price * self._settings.gas.of(kind, pools)
+        return replace(sale, candidate=replace(candidate, action=action, gas_cost=cost))
 
     def _start(self, case: Case, kind: Kind) -> Offer | Rejection:
         """Return the start of an auction, worth its tip and the chip of the slice that follows."""
@@ -202,8 +246,8 @@ class _Chooser:
                 yield Rejection(Kind.SWAP, Reason.LEG_MISSING, collateral_id, debt_id, {})
                 continue
             yield from self._routes(case, collateral_id, debt_id)
-        for opened in self._snapshot.quotes.get(case.account, ()):
-            found = fill(case, opened, self._settings, self._gas_price)
+        for quote in self._snapshot.quotes.get(case.account, ()):
+            found = fill(case, quote, self._settings, self._gas_price)
             yield Offer(found) if isinstance(found, Candidate) else found
 
     def _routes(self, case: Case, collateral_id: int, debt_id: int) -> Iterator[Offer | Rejection]:
@@ -269,6 +313,9 @@ class _Chooser:
         if chosen is not None and (waiting := self._waiting(case, chosen)) is not None:
             rejected.append(waiting)
             chosen = None
+        if chosen is not None and chosen.candidate.action.started:
+            alone = (offer for offer in offers if offer.candidate.action.kind in _WITH_SALE)
+            rejected.extend(_lost(offer, Reason.OUTBID, {}) for offer in alone)
         if chosen is None:
             chosen = next((offer for offer in offers if not _settles(offer)), None)
         if chosen is None:
@@ -294,26 +341,53 @@ class _Chooser:
 
     def _waiting(self, case: Case, best: Offer) -> Rejection | None:
         """Return why the best settlement is left for the next block, or None if it is not."""
-        timing = self._settings.timing
+        if best.candidate.action.started:
+            return self._starting_alone(case, best)
         later = self._a_block_later(case, best)
         if later is None or later.candidate.net <= best.candidate.net:
             return None
-        loss, horizon = 0.0, 1
-        if self._outlook is not None:
-            loss, horizon = self._outlook.account(case.row).loss_of_waiting, self._outlook.horizon_s
         least = self._settings.minimum_profit
-        value = least + value_of_waiting(later.candidate.net - least, loss, horizon, timing)
+        value = least + self._value_of_waiting(case, later.candidate.net - least)
         if value <= best.candidate.net:
             return None
         return _lost(best, Reason.WAITING_PAYS, {"net_later": later.candidate.net, "value_of_waiting": value})
+
+    def _starting_alone(self, case: Case, best: Offer) -> Rejection | None:
+        """Return why an auction is only started, and settled in the next block, or None if it is not.
+
+        The tip is the keeper's whoever settles; the rest of what the best settlement will bring then it may
+        lose to others.
+        """
+        begun = opened(case)
+        if begun is None:
+            return None
+        offers = [found for found in self._settlements(self._later(begun)) if isinstance(found, Offer)]
+        later = max((offer.candidate.net - offer.candidate.tip for offer in offers), default=0)
+        kind = Kind.KICK if best.candidate.action.kind is Kind.KICK_SWAP else Kind.REDO
+        least = self._settings.minimum_profit
+        value = least + best.candidate.tip - self._gas_price * self._settings.gas.of(kind)
+        value += self._value_of_waiting(case, later - least)
+        if value <= best.candidate.net:
+            return None
+        return _lost(best, Reason.WAITING_PAYS, {"net_later": later, "value_of_waiting": value})
+
+    def _value_of_waiting(self, case: Case, net_later: int) -> int:
+        loss, horizon = 0.0, 1
+        if self._outlook is not None:
+            loss, horizon = self._outlook.account(case.row).loss_of_waiting, self._outlook.horizon_s
+        return value_of_waiting(net_later, loss, horizon, self._settings.timing)
+
+    def _later(self, case: Case) -> Case:
+        """Return an account as it will stand a block later, prices and pools unchanged."""
+        timestamp = self._snapshot.timestamp + self._settings.timing.block_time_s
+        return replace(case, snapshot=replace(self._snapshot, timestamp=timestamp))
 
     def _a_block_later(self, case: Case, best: Offer) -> Offer | None:
         """Return the same settlement as it would stand a block later, prices and pool unchanged."""
         action, route = best.candidate.action, best.route
         if route is None or action.debt_id is None:
             return None
-        timestamp = self._snapshot.timestamp + self._settings.timing.block_time_s
-        later = replace(case, snapshot=replace(self._snapshot, timestamp=timestamp))
+        later = self._later(case)
         if later.lapsed:
             return None
         collateral_id, debt_id = action.collateral_ids[0], action.debt_id
@@ -323,7 +397,7 @@ class _Chooser:
 
 
 def _settles(offer: Offer) -> bool:
-    return offer.candidate.action.kind in (Kind.SWAP, Kind.TAKE, Kind.FILL)
+    return offer.candidate.action.kind in (Kind.SWAP, Kind.TAKE, Kind.FILL, *_WITH_SALE.values())
 
 
 def _lost(offer: Offer, reason: Reason, numbers: dict[str, int]) -> Rejection:

@@ -17,6 +17,10 @@ class Kind(StrEnum):
 
     KICK = "kick"
     """Flag it, or start legs that do not run yet."""
+    KICK_SWAP = "kick_swap"
+    """Flag it, and let the engine sell through pools in the same call, for tip and chip."""
+    REDO_SWAP = "redo_swap"
+    """The same where its auction has lapsed."""
     REDO = "redo"
     """Start its lapsed auction again."""
     CLEAR = "clear"
@@ -139,6 +143,8 @@ class Action:
         Least profit of a take or a deleveraging, units of the debt asset.
     quote : OpenQuote or None
         What a fill is made on.
+    started : tuple of int
+        Collaterals whose legs are started in the same call, before the sale.
     """
 
     kind: Kind
@@ -150,6 +156,7 @@ class Action:
     route: tuple[Way, ...] = ()
     min_profit: int = 0
     quote: OpenQuote | None = None
+    started: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +177,8 @@ class Candidate:
         The reserve over the oracle price, WAD.
     realised_multiplier : int
         What the pool or the dealer pays over the oracle price, WAD.
+    tip : int
+        Part of the revenue that goes to the kicker, whoever settles.
     """
 
     action: Action
@@ -180,6 +189,7 @@ class Candidate:
     repaid: int = 0
     reserve_multiplier: int = 0
     realised_multiplier: int = 0
+    tip: int = 0
 
     @property
     def net(self) -> int:

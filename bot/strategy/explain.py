@@ -17,6 +17,8 @@ Plain = Mapping[str, object]
 
 KINDS: Final[Mapping[str, str]] = {
     Kind.KICK: "start the auction",
+    Kind.KICK_SWAP: "start the auction and let the engine sell",
+    Kind.REDO_SWAP: "start the lapsed auction again and let the engine sell",
     Kind.REDO: "start the lapsed auction again",
     Kind.CLEAR: "end the auction of a healthy account",
     Kind.NET: "repay debt with the same asset",

@@ -169,6 +169,7 @@ class _Filling:
             repaid=sale.repaid,
             reserve_multiplier=reserve.multiplier,
             realised_multiplier=realised,
+            tip=position.owed.value_down(bps_down(earned.tip, min(self._offered.fill_rate_bps, BPS))),
         )
 
     def _affordable(self) -> int:

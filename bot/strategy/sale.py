@@ -195,7 +195,7 @@ class Pair:
             limit_price=price,
             route=self.route.ways,
         )
-        return Offer(self._candidate(action, sale, tip + chip, realised), self.route, sold)
+        return Offer(self._candidate(action, sale, tip + chip, realised, tip), self.route, sold)
 
     def _booked(self, seized: int, payment: int) -> "_Booked":
         """Return how the engine books a sale that brought ``payment``, and what the keeper earns by it."""
@@ -269,7 +269,7 @@ class Pair:
             min_profit=max(-(-least * position.owed.unit // position.owed.price), 0),
         )
         realised = engine.multiplier_down(position, sale.seized, sold.amount_out)
-        return Offer(self._candidate(action, sale, tip + profit, realised), self.route, sold)
+        return Offer(self._candidate(action, sale, tip + profit, realised, tip), self.route, sold)
 
     def _unit_cost(self) -> Fraction:
         """Return the debt tokens that a unit of collateral costs at the reserve, the chip taken off."""
@@ -363,7 +363,7 @@ class Pair:
         ours = auction is not None and auction.kicker == snapshot.keeper
         return earned if ours else earned._replace(tip=0)
 
-    def _candidate(self, action: Action, sale: Sale, earned: int, realised: int) -> Candidate:
+    def _candidate(self, action: Action, sale: Sale, earned: int, realised: int, tip: int) -> Candidate:
         return Candidate(
             action,
             revenue=self._value(earned),
@@ -373,6 +373,7 @@ class Pair:
             repaid=sale.repaid,
             reserve_multiplier=self.reserve.multiplier,
             realised_multiplier=realised,
+            tip=self._value(tip),
         )
 
     def _value(self, earned: int) -> int:

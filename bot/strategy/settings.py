@@ -18,6 +18,8 @@ class GasEstimates:
     """
 
     kick: int = 210_000
+    kick_swap: int = 500_000
+    redo_swap: int = 500_000
     redo: int = 210_000
     clear: int = 105_000
     net: int = 180_000

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bot.domain.amm.uniswap_v3 import Pool
-from bot.domain.engine import AssetTerms, EngineParameters, Holding, Leg, Markets
+from bot.domain.engine import AssetTerms, CurveInputs, EngineParameters, Holding, Leg, Markets
 from bot.domain.lending import Market, assets_up
 from bot.domain.uint128 import UInt128Array
 from bot.domain.volatility import LiveCovariance
@@ -167,6 +167,8 @@ class Snapshot:
         Whether the engine knows where to read depth.
     protections : Protections or None
         Who asked for early deleveraging; None where nobody can.
+    curves : mapping of int to CurveInputs
+        What the reserves of an asset follow from, by asset id, where governance has set it.
     marks : mapping of int to mapping of int to int
         Parts of debts that are marked as pending deficits, token units, by row and asset id.
     """
@@ -188,6 +190,7 @@ class Snapshot:
     covariance: LiveCovariance | None = None
     quotes: Mapping[bytes, tuple[OpenQuote, ...]] = field(default_factory=dict)
     poke_open: bool = False
+    curves: Mapping[int, CurveInputs] = field(default_factory=dict)
     marks: Mapping[int, Mapping[int, int]] = field(default_factory=dict)
     protections: Protections | None = None
 

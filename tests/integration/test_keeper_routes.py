@@ -123,3 +123,29 @@ async def test_estimates_of_gas_cover_what_more_pools_take(here: World) -> None:
     assert single < FREE.gas.of(Kind.SWAP)
     assert split < FREE.gas.of(Kind.SWAP, 2)
     assert FREE.gas.pool * 0.6 < split - single < FREE.gas.pool
+
+
+async def test_an_auction_and_its_first_sale_land_in_one_call(here: World) -> None:
+    crowd = Crowd.of(here, 4)
+    account = here.open({"WETH": 1_000}, {"USDC": 158_000})
+    here.publish("WETH", 189)
+    here.follow_oracle("WETH")
+    here.advance(2_000)
+    here.refresh()
+    assert here.health(account) < 1
+    here.act(KEEPER, "liquidation_engine", "poke", WETH)
+    head = await crowd.next_block(12)
+    candidate = only(crowd.protocol.snapshot(head))
+    assert candidate.action.kind is Kind.KICK_SWAP
+    before = int(here.node.call("eth_blockNumber"), 16)
+    found = landed(crowd, candidate.action)
+    assert int(here.node.call("eth_blockNumber"), 16) == before + 1
+    assert_as_expected(found, candidate)
+    (leg,) = here.read("liquidation_engine", "auctionLeg", account, WETH)
+    assert leg[0] == candidate.reserve_multiplier
+    tip = int(str(found["tip"])) * 10**12
+    assert candidate.tip == tip
+    assert candidate.revenue == tip + int(str(found["chip"])) * 10**12
+    assert int(str(found["gas"])) < FREE.gas.of(Kind.KICK_SWAP, len(candidate.action.route))
+    assert here.health(account) >= 1
+    await crowd.protocol.audit(await crowd.see(), 10)

@@ -7,18 +7,22 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from bot.domain import engine
+from bot.domain.binary_float import pack_down, pack_up
+from bot.domain.engine import Markets
+from bot.domain.release import Bucket, Side
 from bot.domain.wad import BPS, WAD
 from bot.strategy.board import Board
 from bot.strategy.case import Case
 from bot.strategy.decide import decide
 from bot.strategy.decision import Candidate, Kind, Way
+from bot.strategy.opening import opened
 from bot.strategy.routes import Part, Path, Route, paths, split
 from bot.strategy.screen import MARGIN, Screen
 from bot.strategy.settings import StrategySettings
 from bot.strategy.snapshot import PoolView, Snapshot
-from tests.support.snapshots import RULES, SYMBOLS, UNITS, USDC, WBTC, WETH, Scene, pool_at
+from tests.support.snapshots import NOW, RULES, SPEED, SYMBOLS, UNITS, USDC, WBTC, WETH, Scene, pool_at
 
-SETTLING = (Kind.SWAP, Kind.TAKE)
+SETTLING = (Kind.SWAP, Kind.TAKE, Kind.KICK_SWAP, Kind.REDO_SWAP)
 LIMITS = StrategySettings(minimum_profit=-10 * WAD, priority_fee=0)
 
 sizes = st.floats(2.3, 6.5).map(lambda exponent: 10**exponent)
@@ -41,6 +45,27 @@ def more_pools(draw: st.DrawFn, prices: Mapping[str, float]) -> list[PoolView]:
 
 
 @st.composite
+def budgets(draw: st.DrawFn, prices: Mapping[str, float]) -> Markets:
+    """Return no budgets, or full ones of the risky assets, with what pools paid a while ago."""
+    if draw(st.booleans()):
+        return Markets(SPEED)
+    buckets = {}
+    for asset_id, symbol in ((WETH, "WETH"), (WBTC, "WBTC")):
+        level, age = int(draw(sizes) * 10**6), draw(st.integers(0, 80))
+        paid = int(prices[symbol] * draw(st.floats(0.96, 1.04)) * 10**6) * 10**12
+        for side, mean in ((Side.SELL, pack_up(paid)), (Side.BUY, pack_down(paid))):
+            buckets[asset_id, side] = Bucket(level, level, NOW - age, 10**6, NOW - age, mean)
+    return Markets(SPEED, frozenset({WETH, WBTC}), buckets)
+
+
+def seen(case: Case, candidate: Candidate) -> Case:
+    """Return the account that a candidate sells from: after its start, where that is in the same call."""
+    begun = opened(case) if candidate.action.started else case
+    assert begun is not None
+    return begun
+
+
+@st.composite
 def scenes(draw: st.DrawFn) -> Scene:
     """Return accounts near the edge, most of them in auctions of any age, and pools of any depth."""
     prices = {"WETH": 200 * draw(moves), "WBTC": 8_000 * draw(moves), "USDC": 1.0}
@@ -52,6 +77,7 @@ def scenes(draw: st.DrawFn) -> Scene:
             *draw(more_pools(prices)),
         ],
         take_open=draw(st.booleans()),
+        markets=draw(budgets(prices)),
         base_fee=draw(st.sampled_from([0, 20 * 10**9])),
     )
     for _ in range(draw(st.integers(1, 5))):
@@ -171,7 +197,7 @@ def test_every_sale_is_within_the_account_and_leaves_no_dust(scene: Scene) -> No
     for candidate in settlements(snapshot):
         action = candidate.action
         assert action.debt_id is not None
-        case = Case.of(snapshot, rows[action.account])
+        case = seen(Case.of(snapshot, rows[action.account]), candidate)
         position = case.position(action.collateral_ids[0], action.debt_id)
         assert 0 < candidate.seized <= position.collateral
         assert 0 < candidate.repaid <= position.debt
@@ -188,7 +214,7 @@ def test_a_sale_of_a_solvent_account_neither_lowers_health_nor_passes_the_target
     for candidate in settlements(snapshot):
         action = candidate.action
         assert action.debt_id is not None
-        case = Case.of(snapshot, rows[action.account])
+        case = seen(Case.of(snapshot, rows[action.account]), candidate)
         pair = (action.collateral_ids[0], action.debt_id)
         position = case.position(*pair)
         if engine.terms_at(position, case.multiplier(pair[0]), RULES.penalty).insolvent:

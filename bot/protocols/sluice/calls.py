@@ -67,11 +67,13 @@ def _selector(entry: Mapping[str, Any]) -> bytes:
 
 _KICK: Final = Function("liquidation_engine", "kick")
 _REDO: Final = Function("liquidation_engine", "redo")
+_STARTS: Final = {Kind.KICK: _KICK, Kind.KICK_SWAP: _KICK, Kind.REDO: _REDO, Kind.REDO_SWAP: _REDO}
 _CLEAR: Final = Function("liquidation_engine", "clear")
 _END: Final = Function("liquidation_engine", "end")
 _MARK: Final = Function("liquidation_engine", "mark")
 _NET: Final = Function("liquidation_engine", "net")
 _POKE: Final = Function("liquidation_engine", "poke")
+_MULTICALL: Final = Function("liquidation_engine", "multicall")
 _SWAP: Final = Function("liquidation_engine", "swap")
 _TAKE: Final = Function("flash_taker", "takeAndSell")
 _DELEVERAGE: Final = Function("flash_protector", "deleverageAndSell")
@@ -139,10 +141,12 @@ class CallBuilder:
         """Return the call that carries an action out; its gas is left to the simulation."""
         account = "0x" + action.account.hex()
         match action.kind:
-            case Kind.KICK:
-                return Call(self._engine, _KICK.data(account, action.collateral_ids))
-            case Kind.REDO:
-                return Call(self._engine, _REDO.data(account, action.collateral_ids))
+            case Kind.KICK | Kind.REDO:
+                start = _STARTS[action.kind].data(account, action.collateral_ids)
+                return Call(self._engine, start)
+            case Kind.KICK_SWAP | Kind.REDO_SWAP:
+                start = _STARTS[action.kind].data(account, action.started)
+                return Call(self._engine, _MULTICALL.data([start, self._swap(account, action)]))
             case Kind.CLEAR:
                 return Call(self._engine, _CLEAR.data(account))
             case Kind.END:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
 from bot.domain.binary_float import pack_down, pack_up
-from bot.domain.engine import EngineParameters, Leg
+from bot.domain.engine import CurveInputs, EngineParameters, Leg
 from bot.domain.incentives import TIP_STEPS, tip_left
 from bot.domain.release import Side, SpeedParameters
 from bot.errors import BookDivergedError
@@ -245,7 +245,10 @@ def _speed_set(state: State, event: Event, place: _Place) -> None:
 
 
 def _curve_set(state: State, event: Event, place: _Place) -> None:
-    state.volatilities[event.fields["assetId"]] = event.fields["volatilityBps"]
+    fields = event.fields
+    inputs = CurveInputs(fields["volatilityBps"], fields["deviationBps"], fields["venueFeePips"])
+    state.curves[fields["assetId"]] = inputs
+    state.volatilities[fields["assetId"]] = inputs.volatility_bps
 
 
 def _budgeted_set(state: State, event: Event, place: _Place) -> None:

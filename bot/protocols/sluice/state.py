@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Final
 
 from bot import abi
-from bot.domain.engine import AssetTerms, EngineParameters, Holding, Markets, balance_of
+from bot.domain.engine import AssetTerms, CurveInputs, EngineParameters, Holding, Markets, balance_of
 from bot.domain.lending import assets_up
 from bot.domain.release import Bucket, Side, SpeedParameters
 from bot.domain.volatility import LiveCovariance
@@ -147,6 +147,8 @@ class State:
         Release budgets that were ever drawn on or poked.
     volatilities : dict of int to int
         Basis points a year, by asset id, where governance has set one.
+    curves : dict of int to CurveInputs
+        What the reserves of an asset follow from, by asset id, where governance has set it.
     senses_depth : bool
         Whether the engine knows where to read depth.
     breaker : Breaker
@@ -174,6 +176,7 @@ class State:
     budgeted: frozenset[int] = frozenset()
     buckets: dict[tuple[int, Side], Bucket] = field(default_factory=dict)
     volatilities: dict[int, int] = field(default_factory=dict)
+    curves: dict[int, CurveInputs] = field(default_factory=dict)
     senses_depth: bool = False
     breaker: Breaker = _NO_BREAKER
     marks: dict[int, Mapping[int, int]] = field(default_factory=dict)
@@ -192,6 +195,7 @@ class State:
             auctions=dict(self.auctions),
             buckets=dict(self.buckets),
             volatilities=dict(self.volatilities),
+            curves=dict(self.curves),
             marks=dict(self.marks),
         )
 
@@ -237,6 +241,7 @@ class State:
             ),
             covariance=self.covariance,
             poke_open=self.senses_depth,
+            curves=MappingProxyType(dict(self.curves)),
             marks=MappingProxyType(dict(self.marks)),
         )
 

@@ -1,5 +1,7 @@
 """Actions to calldata, and revert data to words."""
 
+from dataclasses import replace
+
 import pytest
 from eth_abi.abi import decode, encode
 from eth_utils.abi import function_signature_to_4byte_selector as selector
@@ -63,6 +65,16 @@ def test_a_split_sale_is_encoded_way_by_way(builder: CallBuilder) -> None:
     route = decode(types, call.data[4:])[-1]
     over = TOKENS[0] + bytes.fromhex("000bb8") + TOKENS[1] + bytes.fromhex("0001f4") + TOKENS[2]
     assert decode(["(uint16,bytes)[]"], route) == (((6_500, PATH), (3_500, over)),)
+
+
+@pytest.mark.parametrize(("kind", "start"), [(Kind.KICK_SWAP, Kind.KICK), (Kind.REDO_SWAP, Kind.REDO)])
+def test_a_start_and_its_sale_are_one_call(builder: CallBuilder, kind: Kind, start: Kind) -> None:
+    sale = Action(Kind.SWAP, ACCOUNT, (0,), 2, 10**18, 5, (Way(10_000, (0, 2), (500,)),))
+    call = builder.call_for(replace(sale, kind=kind, started=(0, 1)))
+    assert call.to == ENGINE
+    assert call.data[:4] == selector("multicall(bytes[])")
+    alone = Action(start, ACCOUNT, (0, 1)), sale
+    assert decode(["bytes[]"], call.data[4:]) == (tuple(builder.call_for(part).data for part in alone),)
 
 
 def test_a_take_goes_through_the_flash_taker(builder: CallBuilder) -> None:
