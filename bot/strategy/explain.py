@@ -214,6 +214,7 @@ _NUMBERS: Final[Mapping[str, tuple[str, Callable[[object], str]]]] = {
     "value_of_waiting": ("expected by waiting", money),
     "reserve": ("reserve", _of_oracle),
     "spot": ("pool's first unit", _of_oracle),
+    "tip": ("of which the kicker's tip", money),
     "asked": ("reserve at the lapse", _of_oracle),
     "reserve_multiplier": ("reserve", _of_oracle),
     "realised_multiplier": ("pool pays on average", _of_oracle),
@@ -336,7 +337,7 @@ class Teller:
         ids = ids if isinstance(ids, Sequence) else ()
         pair = (ids[0] if ids else None, what.get("debt_id"))
         numbers = {key: value for key, value in self.chosen.items() if key != "action" and value != 0}
-        numbers["route"] = what.get("route")
+        numbers |= {"route": what.get("route"), "started": what.get("started")}
         verdict = "chosen: " + (
             "the most after gas of all that may be done" if self.rejected else "all to be done"
         )
@@ -376,6 +377,8 @@ class Teller:
 
     def _details(self, pair: tuple[object, object], numbers: Plain) -> Iterator[Line]:
         left = {key: value for key, value in numbers.items() if key not in _COLUMNS}
+        if started := _items(left.pop("started", None)):
+            yield Line("starts with it", ", ".join(self.symbol(asset_id) for asset_id in started))
         if route := self._route(left.pop("route", None)):
             yield Line("by way of", route)
         for asset_id, words in zip(pair, (_COLLATERAL, _DEBT), strict=True):

@@ -5,6 +5,9 @@ import re
 
 import pytest
 
+from bot.domain.binary_float import pack_down, pack_up
+from bot.domain.engine import Markets
+from bot.domain.release import Bucket, Side
 from bot.domain.wad import WAD
 from bot.journals import entry_of
 from bot.ledger.encoding import from_json, to_json
@@ -12,7 +15,7 @@ from bot.strategy.decide import decide
 from bot.strategy.decision import Kind, Reason
 from bot.strategy.explain import KINDS, REASONS, AssetName, Teller, money, whole
 from bot.strategy.settings import StrategySettings
-from tests.support.snapshots import WBTC, WETH, Scene, pool_at
+from tests.support.snapshots import NOW, SPEED, WBTC, WETH, Scene, pool_at
 
 NAMES = {0: AssetName("WETH", 18), 1: AssetName("WBTC", 8), 2: AssetName("USDC", 6)}
 
@@ -83,6 +86,21 @@ def test_a_damaged_route_is_told_as_far_as_it_goes(route: object) -> None:
     rejection = {"kind": "swap", "reason": "dust", "numbers": {}, "collateral_id": 0, "route": route}
     (option,) = Teller({}, None, [rejection], NAMES).options()
     assert option.action.endswith("(WETH)") or option.action.endswith("(WETH for asset None)")
+
+
+def test_a_sale_with_its_kick_is_told_as_one() -> None:
+    level = 10**12
+    sides = {Side.SELL: pack_up(200 * WAD), Side.BUY: pack_down(200 * WAD)}
+    buckets = {(WETH, side): Bucket(level, level, NOW, 1, NOW, mean) for side, mean in sides.items()}
+    scene = Scene(pools=[pool_at(200, 5e7)], markets=Markets(SPEED, frozenset({WETH}), buckets))
+    scene.account({"WETH": 100}, {"USDC": 16_700})
+    first, *others = told(scene, priority_fee=0).options()
+    assert first.action == "start the auction and let the engine sell (WETH for USDC)"
+    figures = {line.name: line.figure for line in first.details}
+    assert figures["starts with it"] == "WETH"
+    assert figures["of which the kicker's tip"] == "5.00"
+    assert figures["reserve"].startswith("0.9965")
+    assert [option.action for option in others] == ["start the auction"]
 
 
 def test_holdings_are_whole_tokens_at_their_prices() -> None:
