@@ -113,10 +113,12 @@ class _Chooser:
         self._poked: Final = poked
         self.board: Final = Board(snapshot.pools)
         self._gas_price: Final = gas_price(snapshot, settings)
+        self._markets = snapshot.markets
         self.left = settings.max_actions
 
     def decide(self, case: Case) -> Decision:
         """Return the decision on one account."""
+        case = replace(case, snapshot=replace(case.snapshot, markets=self._markets))
         offers: list[Offer] = []
         rejected: list[Rejection] = []
         for found in self._considered(case):
@@ -324,9 +326,19 @@ class _Chooser:
             rejected.append(_lost(chosen, Reason.BLOCK_FULL, {"max_actions": self._settings.max_actions}))
             return None
         self.left -= 1
+        self._book(case, chosen)
+        return chosen.candidate
+
+    def _book(self, case: Case, chosen: Offer) -> None:
+        """Leave pools and budgets as a settlement will leave them."""
         for market, quote in chosen.sold.moves if chosen.sold else ():
             self.board.sell(market, quote)
-        return chosen.candidate
+        action = chosen.candidate.action
+        if action.debt_id is not None:
+            sold = action.collateral_ids[0]
+            value = case.terms[sold].value_up(chosen.candidate.seized)
+            # a fill that pays for the measured depth draws on nothing; to count it is the safe side
+            self._markets = self._markets.drawn((sold, action.debt_id), value, self._snapshot.timestamp)
 
     def _best_settlement(self, offers: list[Offer], rejected: list[Rejection]) -> Offer | None:
         settlements = [offer for offer in offers if _settles(offer)]
@@ -380,7 +392,7 @@ class _Chooser:
     def _later(self, case: Case) -> Case:
         """Return an account as it will stand a block later, prices and pools unchanged."""
         timestamp = self._snapshot.timestamp + self._settings.timing.block_time_s
-        return replace(case, snapshot=replace(self._snapshot, timestamp=timestamp))
+        return replace(case, snapshot=replace(case.snapshot, timestamp=timestamp))
 
     def _a_block_later(self, case: Case, best: Offer) -> Offer | None:
         """Return the same settlement as it would stand a block later, prices and pool unchanged."""

@@ -6,7 +6,7 @@ time: ``elapsed = active + u (wall - active)``. Times are unix seconds, clocks m
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from bot.domain.engine.accounts import AssetTerms, Balance, Holding
@@ -73,6 +73,26 @@ class Markets:
     def bucket(self, asset_id: int, side: Side, time: int) -> Bucket:
         """Return a bucket as it stands at ``time``."""
         return self.buckets.get((asset_id, side), Bucket()).at(self.speed, time)
+
+    def drawn(self, pair: tuple[int, int], value: int, time: int) -> "Markets":
+        """Return the budgets after a sale of a collateral for a debt.
+
+        Parameters
+        ----------
+        pair : tuple of int
+            Asset ids of collateral and debt.
+        value : int
+            Of the collateral sold, at the oracle's price, WAD quote units, rounded up.
+        time : int
+            Unix seconds.
+        """
+        draws = zip(pair, (Side.SELL, Side.BUY), strict=True)
+        taken = {
+            (asset_id, side): self.bucket(asset_id, side, time).drawn(value)
+            for asset_id, side in draws
+            if asset_id in self.budgeted
+        }
+        return replace(self, buckets={**self.buckets, **taken})
 
     def urgency(
         self,

@@ -212,3 +212,15 @@ def test_it_is_urgent_and_worth_its_revenue(scene: Scene) -> None:
     assert inclusion.worth == found.revenue * WAD // (200 * WAD)
     assert inclusion.value > 0
     assert Action(Kind.KICK, found.action.account).started == ()
+
+
+def test_what_one_sale_draws_on_a_budget_the_next_one_finds_gone(scene: Scene) -> None:
+    scene.markets = fresh(200.0, capacity=30_000)
+    scene.accounts = [({"WETH": 1_000}, {"USDC": 180_000}) for _ in range(2)]
+    for row in range(2):
+        scene.auction(row, ["WETH"], age=120)
+    first, second = decide(scene.shoot(), FREE).decisions
+    assert first.chosen is not None
+    assert first.chosen.seized * 200 / 1e18 == pytest.approx(30_000, rel=1e-3)
+    assert second.chosen is None
+    assert {found.reason for found in second.rejected} == {Reason.BUDGET}
