@@ -130,6 +130,9 @@ def test_a_keeper_without_rivals_starts_and_takes_later(scene: Scene) -> None:
     waits = [found for found in decision.rejected if found.reason is Reason.WAITING_PAYS]
     assert [found.kind for found in waits] == [Kind.KICK_SWAP]
     assert waits[0].numbers["value_of_waiting"] > waits[0].numbers["revenue"]
+    assert (
+        chosen(scene).action.kind is Kind.KICK
+    )  # the tip is sure, and a tenth of the take more than the chip
     crowded = replace(FREE, timing=replace(FREE.timing, race_bps=9_900))
     assert chosen(scene, crowded).action.kind is Kind.KICK_SWAP
 

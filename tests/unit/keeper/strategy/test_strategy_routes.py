@@ -210,6 +210,22 @@ def test_no_part_of_a_split_slips_further_than_the_limit(scene: Scene) -> None:
     assert found.seized > chosen(single, strict).seized  # two pools take more within the limit
 
 
+def test_a_sale_is_cut_where_its_smallest_part_slips(scene: Scene) -> None:
+    scene.pools = tiers(1e9, 1e4)
+    snapshot = scene.shoot()
+    case = Case.of(snapshot, 0)
+    position = case.position(WETH, USDC)
+    reserve = engine.terms_at(position, case.multiplier(WETH), snapshot.engine.penalty)
+    deep, shallow = paths(Board(scene.pools), WETH, USDC, range(3), position.collateral)
+    route = Route((Part(9_900, deep), Part(100, shallow)))
+    found = Pair(case, WETH, USDC, position, reserve, route, FREE, 0).swap()
+    assert isinstance(found, Offer)
+    assert found.sold is not None
+    taken, brought = found.sold.parts[1]
+    assert brought >= shallow.at_spot(taken) * 9_800 // 10_000
+    assert found.candidate.seized < units("WETH", 110)  # whole, the part would be three per cent of its pool
+
+
 def test_waiting_is_weighed_along_the_same_route(scene: Scene) -> None:
     patient = replace(FREE, timing=replace(FREE.timing, race_bps=0, care_bps=0))
     scene.auction(0, ["WETH"], age=130)
