@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from decimal import Decimal
 
 import z3
 
@@ -179,7 +180,10 @@ class Frame:
         if node["kind"] == "bool":
             return node["value"] == "true"
         digits, _, exponent = node["value"].replace("_", "").partition("e")
-        number = int(digits, 0) * 10 ** int(exponent or 0)
+        if "." in digits:
+            number = int(Decimal(node["value"].replace("_", "")))
+        else:
+            number = int(digits, 0) * 10 ** int(exponent or 0)
         return number * UNITS[node.get("subdenomination")]
 
     def _Identifier(self, node: Node) -> Term:  # noqa: N802

@@ -55,10 +55,10 @@ def exponential_of(path: Path, decay: Term, elapsed: Term) -> Term:
 
 # ---------------------------------------------------------------------- budgets
 
-BUCKETS = (
-    "levels within the capacity on both sides of zero, capacities to 5e12, recovery to a day, times to 2^32"
-)
-FAR = 2**32
+BUCKETS = "levels within the capacity around zero, capacities to 5e12, recovery to a day, times below 2^32"
+FAR = 2**32 - 1
+NEAR_START_MAX = 103 * 10**16
+"""`Parameters.NEAR_START_MAX_WAD`."""
 
 
 def bucket(model: Model, path: Path) -> dict[str, Term]:
@@ -284,6 +284,18 @@ def starts_lie_on_their_sides(model: Model, path: Path) -> Term:
     far = model.call(path, "CurveParameters", "farStartUp", inputs)
     near = model.call(path, "CurveParameters", "nearStart", inputs["venueFeePips"], slippage)
     return z3.And(near <= WAD, near > 0, far >= WAD)
+
+
+@theorem(
+    "CurveParameters",
+    "a near start that is raised lies between the lowest one and the most",
+    "lowest up to 1, premiums below 2^96",
+    total=True,
+)
+def a_raised_start_keeps_its_bounds(model: Model, path: Path) -> Term:
+    lowest, premium = path.between("lowest", 1, WAD), path.uint("premium", 96)
+    raised = model.call(path, "CurveParameters", "raisedUp", lowest, premium)
+    return z3.And(raised >= lowest, raised <= NEAR_START_MAX)
 
 
 @theorem("CurveParameters", "decay rises with volatility", "all of 16 bits")
