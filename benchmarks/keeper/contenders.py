@@ -129,12 +129,14 @@ class PeerBot(ABC):
                 ) as process,
             ):
                 peer = _Peer(process, log)
-                Thread(target=peer.listen, daemon=True).start()
+                listening = Thread(target=peer.listen, daemon=True)
+                listening.start()
                 try:
                     _await_subscription(peer, wire)
                     yield peer
                 finally:
                     process.kill()
+                    listening.join()
 
 
 class ViemBot(PeerBot):
