@@ -7,7 +7,6 @@ of the TOML file.
 
 import difflib
 import os
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +15,6 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     AfterValidator,
     BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -49,6 +47,7 @@ from bot.ledger.settings import LedgerSettings
 from bot.ops.redaction import HIDDEN
 from bot.ops.settings import AlertSettings, OpsSettings
 from bot.rfq.desk import DeskSettings
+from bot.sections import Section, read_toml
 
 PREFIX = "SLUICE_"
 FILE_VARIABLE = "SLUICE_CONFIG"
@@ -71,11 +70,7 @@ def _host_and_port(value: str) -> str:
     return value
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
-
-
-class EndpointSettings(_Section):
+class EndpointSettings(Section):
     """A further endpoint of the chain.
 
     Parameters
@@ -90,7 +85,7 @@ class EndpointSettings(_Section):
     requests_per_second: int | None = Field(default=None, gt=0)
 
 
-class ChainSettings(_Section):
+class ChainSettings(Section):
     """The node, or several.
 
     Parameters
@@ -166,7 +161,7 @@ class ChainSettings(_Section):
         return [endpoint.url for endpoint in parsed if endpoint.url.rstrip("/") != endpoint.label]
 
 
-class StrategySettings(_Section):
+class StrategySettings(Section):
     """What is worth doing; see `bot.strategy.settings.StrategySettings`, in the operator's units.
 
     Parameters
@@ -190,7 +185,7 @@ class StrategySettings(_Section):
     care_bps: int = Field(default=10_000, ge=0)
 
 
-class ReplaySettings(_Section):
+class ReplaySettings(Section):
     """Lockstep with whoever drives the chain.
 
     Parameters
@@ -209,7 +204,7 @@ class ReplaySettings(_Section):
         return host, int(port)
 
 
-class LogSettings(_Section):
+class LogSettings(Section):
     """Logs, on standard error."""
 
     format: Literal["console", "json"] = "console"
@@ -281,7 +276,7 @@ def load_settings(file: Path | None = None, overrides: Mapping[str, object] | No
         If a value is not what its setting takes.
     """
     path = file if file is not None else _default_file()
-    given = {} if path is None else _read(path)
+    given = {} if path is None else read_toml(path)
     _check_names(given, str(path))
     _check_environment()
     folder = Path() if path is None else path.parent
@@ -337,17 +332,6 @@ def _default_file() -> Path | None:
     if named:
         return Path(named)
     return DEFAULT_FILE if DEFAULT_FILE.is_file() else None
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text())
-    except FileNotFoundError:
-        raise ConfigFileError(str(path), "there is no such file") from None
-    except OSError as error:
-        raise ConfigFileError(str(path), (error.strerror or "it cannot be read").lower()) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigFileError(str(path), f"it is not TOML: {error}") from None
 
 
 def _validated(given: dict[str, Any], overrides: dict[str, Any]) -> Settings:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
@@ -202,11 +203,10 @@ class RpcClient:
             connection = await HttpConnection.open(
                 self._endpoint, request_timeout_s=self._options.request_timeout_s
             )
-        try:
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(connection.close)
             await self._check_chain(connection)
-        except BaseException:
-            await connection.close()
-            raise
+            undo.pop_all()
         return connection
 
     async def _check_chain(self, connection: _Connection) -> None:

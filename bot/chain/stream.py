@@ -5,6 +5,7 @@ this one.
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 
@@ -46,7 +47,7 @@ class _Exchange:
             self.done.set_exception(error)
 
 
-class StreamConnection:
+class StreamConnection(ABC):
     """One open stream. It never reconnects: when it is lost, it fails everything that waits on it.
 
     A subclass says how messages travel: `_transmit`, `_messages` and `_shut`.
@@ -61,17 +62,17 @@ class StreamConnection:
         self._lost: EndpointUnreachableError | None = None
         self._reader = asyncio.create_task(self._read(), name=f"reader of {endpoint.label}")
 
+    @abstractmethod
     async def _transmit(self, message: bytes) -> None:
         """Send one message; raises `StreamLostError` if the stream is gone."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _messages(self) -> AsyncIterator[str | bytes]:
         """Iterate over whole messages until the node ends the stream, or raise `StreamLostError`."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def _shut(self) -> None:
         """End the stream, so that `_messages` ends too."""
-        raise NotImplementedError
 
     @property
     def is_open(self) -> bool:

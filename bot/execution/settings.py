@@ -2,43 +2,22 @@
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from eth_utils.address import is_address, to_checksum_address
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, Field, model_validator
 
-from bot.chain.endpoint import Endpoint
 from bot.execution.fees import LEAST_BUMP_BPS, FeePolicy
 from bot.execution.inventory import LARGEST_APPROVAL, Approval, GasMoney, Sweep
 from bot.execution.relay import RelayOptions
 from bot.ops.limits import Limits
 from bot.ports import Address, Lane
+from bot.sections import AddressText, HttpUrl, Section
 
 _GWEI = 10**9
 _WAD = 10**18
 
 
-def _http_url(value: SecretStr) -> SecretStr:
-    if Endpoint.parse(value.get_secret_value()).transport != "http":
-        raise ValueError("must begin with http:// or https://")
-    return value
-
-
-def _address(value: str) -> str:
-    if not is_address(value):
-        raise ValueError("must be an address: 0x and 40 hex digits, with its checksum or without any")
-    return to_checksum_address(value)
-
-
-HttpUrl = Annotated[SecretStr, AfterValidator(_http_url)]
-AddressText = Annotated[str, AfterValidator(_address)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
-
-
-class KeystoreSettings(_Section):
+class KeystoreSettings(Section):
     """A key.
 
     Parameters
@@ -53,7 +32,7 @@ class KeystoreSettings(_Section):
     password_file: Path | None = None
 
 
-class KeySettings(_Section):
+class KeySettings(Section):
     """A further account that sends.
 
     Parameters
@@ -109,7 +88,7 @@ class SignerSettings(KeystoreSettings):
         return self.model_copy(update={**_anchored(self, folder), "more": more})
 
 
-class FeeSettings(_Section):
+class FeeSettings(Section):
     """What is paid for gas.
 
     Parameters
@@ -143,7 +122,7 @@ class FeeSettings(_Section):
         )
 
 
-class ExecutionSettings(_Section):
+class ExecutionSettings(Section):
     """How transactions are sent; see `bot.execution.options.ExecutorOptions`."""
 
     gas_margin_bps: int = Field(default=2_000, ge=0, le=100_000)
@@ -153,7 +132,7 @@ class ExecutionSettings(_Section):
     housekeeping_in_flight: int = Field(default=8, gt=0)
 
 
-class RelaySettings(_Section):
+class RelaySettings(Section):
     """A private relay for what is worth something to others.
 
     Parameters
@@ -178,7 +157,7 @@ class RelaySettings(_Section):
         return RelayOptions(self.style, self.blocks)
 
 
-class LimitSettings(_Section):
+class LimitSettings(Section):
     """Hard limits; what is not set limits nothing.
 
     Parameters
@@ -214,7 +193,7 @@ class LimitSettings(_Section):
         )
 
 
-class SweepSettings(_Section):
+class SweepSettings(Section):
     """A token, or the chain's own coin, whose surplus leaves for the cold address; token units in wholes.
 
     Parameters
@@ -240,7 +219,7 @@ class SweepSettings(_Section):
         return Sweep(self.symbol, token, int(self.above * unit), int(self.keep * unit))
 
 
-class ApprovalSettings(_Section):
+class ApprovalSettings(Section):
     """What a spender may take of a listed asset, exactly; 0 revokes, and unlimited is refused."""
 
     symbol: str
@@ -258,7 +237,7 @@ class ApprovalSettings(_Section):
         return self
 
 
-class InventorySettings(_Section):
+class InventorySettings(Section):
     """What the accounts hold.
 
     Parameters

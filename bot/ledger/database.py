@@ -1,7 +1,7 @@
 """Opening a ledger, and transactions on it: durable, and of the right chain and schema."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Protocol, Self
 
 from sqlalchemy import func, insert, select
@@ -56,13 +56,12 @@ class Database:
             if address.path is not None:
                 address.path.parent.mkdir(parents=True, exist_ok=True)
         database = cls(address, engine_for(address, writable=True))
-        try:
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(database.close)
             async with database.writing() as connection:
                 await connection.run_sync(migration.bring_up, address.label)
                 await database._claim(connection, f"{chain_id}, genesis {genesis_hash}")
-        except BaseException:
-            await database.close()
-            raise
+            undo.pop_all()
         return database
 
     @classmethod
@@ -97,12 +96,11 @@ class Database:
         if address.path is not None and not address.path.is_file():
             raise LedgerUnavailableError(address.label, "there is no such file")
         database = cls(address, engine_for(address, writable=writable))
-        try:
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(database.close)
             async with database.transaction() as connection:
                 await connection.run_sync(migration.check, address.label)
-        except BaseException:
-            await database.close()
-            raise
+            undo.pop_all()
         return database
 
     @asynccontextmanager

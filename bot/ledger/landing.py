@@ -18,9 +18,10 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.ledger import schema
+from bot.ledger.columns import Words
 from bot.ledger.database import Database
 from bot.ledger.rows import reads
-from bot.ledger.schema import Identity, Words, heads, metadata, transactions
+from bot.ledger.schema import Identity, heads, metadata, transactions
 from bot.ports import Address, HaltNote, Outcome, Spent, Transaction
 
 halts = Table(

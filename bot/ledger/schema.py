@@ -22,11 +22,9 @@ from sqlalchemy import (
     Text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.types import TypeDecorator
 
-from bot.errors import LedgerCorruptError
+from bot.ledger.columns import ExactInt, Words
 from bot.ledger.encoding import from_json, to_json
 from bot.ledger.rows import reads
 from bot.ports import (
@@ -58,47 +56,6 @@ ledger has one writer, which looks before it plans.
 
 Identity = BigInteger().with_variant(Integer(), "sqlite")
 """Type of row ids: SQLite numbers only rows of its own INTEGER, PostgreSQL's ends at 32 bits."""
-
-
-class ExactInt(TypeDecorator[int]):
-    """An int of any size, as decimal text."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: int | None, dialect: Dialect) -> str | None:
-        """Write the digits."""
-        return None if value is None else str(value)
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> int | None:
-        """Read the digits."""
-        try:
-            return None if value is None else int(value)
-        except (TypeError, ValueError):
-            raise LedgerCorruptError("amounts", "?", f"{value!r} is no whole number") from None
-
-    @property
-    def python_type(self) -> type[int]:
-        """What is read."""
-        return int
-
-
-class Words(TypeDecorator[str]):
-    """Text that a stranger may have written, such as a node's reason: what a database refuses is replaced."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """Replace NUL, which PostgreSQL does not take, and halves of characters, which are no UTF-8."""
-        if value is None:
-            return None
-        return value.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
-
-    @property
-    def python_type(self) -> type[str]:
-        """What is read."""
-        return str
 
 
 metadata = MetaData()

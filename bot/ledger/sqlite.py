@@ -14,6 +14,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
@@ -46,11 +47,10 @@ async def connected(path: Path, pragmas: Sequence[str]) -> "SqliteConnection":
         return connection
 
     thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
-    try:
+    with ExitStack() as undo:
+        undo.callback(thread.shutdown, wait=False)
         opened = await asyncio.get_running_loop().run_in_executor(thread, prepared)
-    except BaseException:
-        thread.shutdown(wait=False)
-        raise
+        undo.pop_all()
     return SqliteConnection(opened, thread)
 
 

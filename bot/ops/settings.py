@@ -2,10 +2,11 @@
 
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from bot.ops.alerts import Rules
 from bot.ops.channels import Channel, Discord, Slack, Telegram, Webhook
+from bot.sections import Section
 
 
 def _host_and_port(value: str) -> str:
@@ -24,11 +25,7 @@ def _web_address(value: SecretStr) -> SecretStr:
 _Url = Annotated[SecretStr, AfterValidator(_web_address)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
-
-
-class OpsSettings(_Section):
+class OpsSettings(Section):
     """Metrics and health.
 
     Parameters
@@ -47,7 +44,7 @@ class OpsSettings(_Section):
         return host.strip("[]"), int(port)
 
 
-class AlertSettings(_Section):
+class AlertSettings(Section):
     """Who is told of errors. All that are set are told.
 
     Parameters

@@ -2,10 +2,8 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Annotated
 
-from eth_utils.address import is_address
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import Field
 
 from bot.chain.endpoint import Endpoint
 from bot.ports import Rpc
@@ -15,25 +13,10 @@ from bot.rfq.asking import DeskOptions, KnownDealer, RequestDesk
 from bot.rfq.client import DealerLink, HttpDealer, StreamDealer, session_for_dealers
 from bot.rfq.typed_data import QuoteDomain
 from bot.rfq.verification import Bounds, QuoteVerifier, Venue
+from bot.sections import AddressText, HttpUrl, Section
 
 
-def _usable(value: SecretStr) -> SecretStr:
-    if Endpoint.parse(value.get_secret_value()).transport != "http":
-        raise ValueError("must begin with http:// or https://")
-    return value
-
-
-def _address(text: str) -> str:
-    if not is_address(text):
-        raise ValueError("must be an address, with its checksum if it is in mixed case")
-    return text
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
-
-
-class DealerEntry(_Section):
+class DealerEntry(Section):
     """A dealer that the keeper asks.
 
     Parameters
@@ -46,12 +29,12 @@ class DealerEntry(_Section):
         Whether over one WebSocket, rather than a request each.
     """
 
-    address: Annotated[str, AfterValidator(_address)]
-    url: Annotated[SecretStr, AfterValidator(_usable)]
+    address: AddressText
+    url: HttpUrl
     stream: bool = False
 
 
-class DeskSettings(_Section):
+class DeskSettings(Section):
     """How the keeper asks dealers; without any it asks nobody.
 
     Parameters

@@ -8,7 +8,7 @@ import fcntl
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import IO, Any, Final, Self
@@ -59,7 +59,8 @@ class DealerLedger:
         """
         lock = _locked(path)
         ledger = cls(path, _engine(path), lock)
-        try:
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(ledger.close)
             async with ledger._transaction() as connection:
                 await connection.run_sync(metadata.create_all)
                 await ledger._claim(connection, "version", str(SCHEMA_VERSION))
@@ -69,9 +70,7 @@ class DealerLedger:
                 await connection.execute(
                     upsert(meta).values(name="next_nonce", value=str(start)).on_conflict_do_nothing()
                 )
-        except BaseException:
-            await ledger.close()
-            raise
+            undo.pop_all()
         return ledger
 
     async def close(self) -> None:

@@ -1,16 +1,14 @@
 """The dealer's settings: a TOML file of its own; an operator's ``sluice dealer config`` prints it."""
 
-import tomllib
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from eth_utils.address import is_address
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from bot.config import ChainSettings, LogSettings
 from bot.domain.wad import WAD
-from bot.errors import ConfigFileError, ConfigValueError
+from bot.errors import ConfigValueError
 from bot.execution.fees import FeePolicy
 from bot.execution.settings import KeystoreSettings
 from bot.ops.redaction import HIDDEN
@@ -20,6 +18,7 @@ from bot.rfq.landing import LandingOptions
 from bot.rfq.pricing import PricingRules
 from bot.rfq.server import ServerOptions
 from bot.rfq.service import DealerOptions
+from bot.sections import AddressText, Section, read_toml
 
 DEFAULT_FILE: Final = Path("dealer.toml")
 _GWEI: Final = 10**9
@@ -32,17 +31,7 @@ def _pair(text: str) -> str:
     return text
 
 
-def _address(text: str) -> str:
-    if not is_address(text):
-        raise ValueError("must be an address, with its checksum if it is in mixed case")
-    return text
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
-
-
-class ServerSettings(_Section):
+class ServerSettings(Section):
     """The door; see `bot.rfq.server.ServerOptions`."""
 
     host: str = "127.0.0.1"
@@ -53,7 +42,7 @@ class ServerSettings(_Section):
     idle_s: float = Field(default=300.0, gt=0)
 
 
-class QuoteSettings(_Section):
+class QuoteSettings(Section):
     """What is quoted.
 
     Parameters
@@ -76,11 +65,11 @@ class QuoteSettings(_Section):
     )
     validity_s: int = Field(default=36, ge=12, le=600)
     min_fill_bps: int = Field(default=1_000, ge=0, le=10_000)
-    contract: Annotated[str, AfterValidator(_address)] | None = None
+    contract: AddressText | None = None
     cancel_on_stop: bool = False
 
 
-class PricingSettings(_Section):
+class PricingSettings(Section):
     """How bids are made; see `bot.rfq.pricing.PricingRules`."""
 
     base_bps: float = Field(default=10.0, ge=0, allow_inf_nan=False)
@@ -95,7 +84,7 @@ class PricingSettings(_Section):
     prior_volatility: float = Field(default=0.80, gt=0, allow_inf_nan=False)
 
 
-class LimitSettings(_Section):
+class LimitSettings(Section):
     """What is risked at most, quote units; see `bot.rfq.dealing.DealingLimits`."""
 
     quote_value: Decimal = Field(default=Decimal(250_000), gt=0, decimal_places=18)
@@ -112,7 +101,7 @@ class LimitSettings(_Section):
         return self
 
 
-class HedgeSettings(_Section):
+class HedgeSettings(Section):
     """How what was bought is sold; see `bot.rfq.hedging.HedgeOptions`.
 
     Parameters
@@ -133,7 +122,7 @@ class HedgeSettings(_Section):
     depth: int = Field(default=2, ge=0, le=64)
 
 
-class DealerFeeSettings(_Section):
+class DealerFeeSettings(Section):
     """What is paid for gas, gwei per gas; see `bot.execution.fees.FeePolicy`."""
 
     tip_gwei: Decimal = Field(default=Decimal(1), ge=0, decimal_places=9)
@@ -141,7 +130,7 @@ class DealerFeeSettings(_Section):
     headroom_blocks: int = Field(default=6, ge=0, le=50)
 
 
-class DealerSettings(_Section):
+class DealerSettings(Section):
     """Everything a dealer's operator chooses. Make one with `load_dealer_settings`."""
 
     manifest: Path = Path("deployments/local.json")
@@ -214,12 +203,7 @@ def load_dealer_settings(file: Path | None = None) -> DealerSettings:
     path = file if file is not None else DEFAULT_FILE
     if file is None and not path.is_file():
         return _anchored(DealerSettings(), Path())
-    try:
-        given = tomllib.loads(path.read_text())
-    except OSError as error:
-        raise ConfigFileError(str(path), (error.strerror or "it cannot be read").lower()) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigFileError(str(path), f"it is not TOML: {error}") from None
+    given = read_toml(path)
     try:
         settings = DealerSettings.model_validate(given)
     except ValidationError as error:

@@ -14,26 +14,11 @@ from sqlalchemy import (
     String,
     Table,
 )
-from sqlalchemy.engine import Dialect
-from sqlalchemy.types import Text, TypeDecorator
+
+from bot.ledger.columns import ExactInt
 
 SCHEMA_VERSION: Final = 1
 """Raised whenever a table changes; a ledger of another version is refused, not guessed at."""
-
-
-class ExactInt(TypeDecorator[int]):
-    """An int of any size, as decimal text."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: int | None, dialect: Dialect) -> str | None:
-        """Write the digits."""
-        return None if value is None else str(value)
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> int | None:
-        """Read the digits."""
-        return None if value is None else int(value)
 
 
 metadata = MetaData()

@@ -18,20 +18,16 @@
     ]
 """
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from bot.errors import ConfigFileError, ConfigValueError
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from bot.errors import ConfigValueError
+from bot.sections import Section, read_toml
 
 
-class _Fault(_Section):
+class _Fault(Section):
     """What all faults have.
 
     Parameters
@@ -161,7 +157,7 @@ Fault: TypeAlias = Annotated[
 ]
 
 
-class Phase(_Section):
+class Phase(Section):
     """A stretch of time with the same faults.
 
     Parameters
@@ -179,7 +175,7 @@ class Phase(_Section):
     faults: tuple[Fault, ...] = ()
 
 
-class Script(_Section):
+class Script(Section):
     """All phases, in order.
 
     Parameters
@@ -228,12 +224,7 @@ def load_script(path: Path) -> Script:
     ConfigValueError
         If a fault does not exist, or a value is not what it takes.
     """
-    try:
-        given = tomllib.loads(path.read_text())
-    except OSError as error:
-        raise ConfigFileError(str(path), (error.strerror or "it cannot be read").lower()) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigFileError(str(path), f"it is not TOML: {error}") from None
+    given = read_toml(path)
     try:
         return Script.model_validate(given)
     except ValidationError as error:
