@@ -184,7 +184,7 @@ def a_foreign_lock(place: LedgerPlace) -> Iterator[None]:
 async def test_a_database_that_somebody_keeps_locked_is_told_as_such(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.ledger.engines._SQLITE_WRITER", ("PRAGMA busy_timeout=50",))
+    monkeypatch.setattr("bot.ledger.engines.SQLITE_WRITER", ("PRAGMA busy_timeout=50",))
     await made(path)
     async with await opened(path) as ledger:
         with a_foreign_lock(path), pytest.raises(LedgerLockedError, match="keeps a transaction open"):
