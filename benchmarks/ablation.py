@@ -37,6 +37,8 @@ PATIENCE_S: Final = 120.0
 DEPTHS: Final = (0.3, 0.1, 0.02)
 GAP_DEPTHS: Final = (0.1, 0.02)
 """Of the crash that gaps: urgency is for markets that cannot take at once what comes."""
+LEVERAGED: Final = Path(__file__).with_name("ablation_leveraged.csv")
+"""The book of that crash: 60 accounts, all long, of a health from 1.08 to 1.28, so that all of them fail."""
 
 WINDOWS: Final[dict[ScenarioName, tuple[str, str]]] = {
     ScenarioName.BLACK_THURSDAY: ("2020-03-12T10:00", "2020-03-12T11:15"),
@@ -66,7 +68,7 @@ class Plan:
             scenario=self._window(),
             seed=SEED,
             accounts=ACCOUNTS,
-            book=None,
+            book=LEVERAGED if self.scenario is ScenarioName.GAP_CRASH else None,
             pool_depth=self.depth,
             recovery_s=RECOVERY_S,
             gas_price_gwei=GAS_PRICE_GWEI,
