@@ -93,7 +93,7 @@ def row(plan: ablation.Plan) -> dict[str, Any]:
 
 def test_every_scenario_and_depth_has_every_variant_and_contains_the_crash() -> None:
     planned = list(ablation.plans())
-    assert len({plan.name for plan in planned}) == 3 * 3 * len(Variant)
+    assert len({plan.name for plan in planned}) == (3 * 3 + len(ablation.GAP_DEPTHS)) * len(Variant)
     for plan in planned:
         eth = plan.settings().scenario.eth
         assert eth.low.min() < 0.78 * eth.open[0]
