@@ -44,10 +44,6 @@ contract MarketDepth is IMarketDepth, AccessManaged {
     }
 
     uint256 internal constant MAX_PATHS = 4;
-    uint32 private constant DEFAULT_WINDOW = 30 minutes;
-    /// @dev Below, a block of moved liquidity would weigh too much; above, pools do not keep their record.
-    uint32 private constant WINDOW_MIN = 5 minutes;
-    uint32 private constant WINDOW_MAX = 4 hours;
     /// @dev Of a path, WAD, as a logarithm.
     int256 private constant PREMIUM_MAX = int256(Parameters.TWAP_TOLERANCE_BPS * WAD_PER_BPS);
 
@@ -55,7 +51,7 @@ contract MarketDepth is IMarketDepth, AccessManaged {
     IUniswapV3Factory public immutable factory;
 
     /// @inheritdoc IMarketDepth
-    uint32 public window = DEFAULT_WINDOW;
+    uint32 public window = Parameters.DEPTH_WINDOW;
     mapping(uint8 assetId => PathData[]) private _paths;
 
     /// @param authority AccessManager that governs.
@@ -64,7 +60,7 @@ contract MarketDepth is IMarketDepth, AccessManaged {
     constructor(address authority, address house, address factory_) AccessManaged(authority) {
         clearingHouse = IClearingHouse(house);
         factory = IUniswapV3Factory(factory_);
-        emit WindowSet(DEFAULT_WINDOW);
+        emit WindowSet(Parameters.DEPTH_WINDOW);
     }
 
     // ------------------------------------------------------------------ governance
@@ -83,7 +79,8 @@ contract MarketDepth is IMarketDepth, AccessManaged {
 
     /// @inheritdoc IMarketDepth
     function setWindow(uint32 window_) external restricted {
-        if (window_ < WINDOW_MIN || window_ > WINDOW_MAX) revert WindowOutOfBounds(window_, WINDOW_MIN, WINDOW_MAX);
+        (uint256 least, uint256 most) = (Parameters.DEPTH_WINDOW_MIN, Parameters.DEPTH_WINDOW_MAX);
+        if (window_ < least || window_ > most) revert WindowOutOfBounds(window_, least, most);
         window = window_;
         emit WindowSet(window_);
     }

@@ -230,6 +230,8 @@ interface ILiquidationEngine {
     error BreakerOpen(uint8 level, uint256 until);
     /// @notice Thrown when the last round of a feed does not justify a trip, or one was lifted since.
     error TripRefused(uint8 assetId, uint256 dropBps, uint256 updatedAt);
+    /// @notice Thrown when depth is to be read and governance has not said where.
+    error MarketDepthMissing(uint8 assetId);
     /// @notice Thrown when a bucket must refill first; `level` in micro quote units.
     error BudgetExhausted(uint8 assetId, Side side, int256 level);
     /// @notice Thrown when another running collateral restores health at a lower cost; costs in WAD per weighted value.

@@ -91,6 +91,14 @@ library Parameters {
     /// @dev Widest deviation that two sources of the same price may be granted.
     uint256 internal constant SOURCE_DEVIATION_MAX_BPS = 2_000;
 
+    // ------------------------------------------------------------------ depth
+
+    /// @dev Window of the mean liquidity of pools, seconds. Below its least a block of moved liquidity would weigh too
+    /// much; above its most, pools do not keep their record.
+    uint32 internal constant DEPTH_WINDOW = 30 minutes;
+    uint32 internal constant DEPTH_WINDOW_MIN = 5 minutes;
+    uint32 internal constant DEPTH_WINDOW_MAX = 4 hours;
+
     // ------------------------------------------------------------------ insurance funds
 
     /// @dev Seconds between a request and its payment.

@@ -221,11 +221,7 @@ contract BadInputEngineTest is Refusals {
     }
 
     function test_poke_refuses() external {
-        bytes32 before = _everything();
-        vm.prank(stranger);
-        (bool success,) = address(engine).call(abi.encodeCall(engine.poke, (WETH)));
-        assertFalse(success, "there is no source of depth");
-        assertEq(_everything(), before);
+        _no(stranger, abi.encodeCall(engine.poke, (WETH)), ILiquidationEngine.MarketDepthMissing.selector);
     }
 
     function test_trip_refuses() external {

@@ -109,8 +109,10 @@ contract EngineGovernance is Clocks {
     /// @dev What was sold before stays on the market, whatever its capacity is now.
     function poke(uint8 assetId) external nonReentrant {
         ILiquidationEngine.SpeedParameters memory speed = _speedParameters();
+        address marketDepth = _marketDepth;
+        if (marketDepth == address(0)) revert ILiquidationEngine.MarketDepthMissing(assetId);
         (uint256 sold, uint256 bought, uint256 meanPrice) =
-            IMarketDepth(_marketDepth).survey(assetId, speed.slippageLimitBps);
+            IMarketDepth(marketDepth).survey(assetId, speed.slippageLimitBps);
         _poke(assetId, ILiquidationEngine.Side.SELL, sold, BinaryFloat.packUp(meanPrice), speed);
         emit ILiquidationEngine.Poked(
             assetId, ILiquidationEngine.Side.SELL, ReleaseBudget.capacityOf(sold, speed), sold, meanPrice
