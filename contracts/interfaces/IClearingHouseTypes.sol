@@ -16,6 +16,7 @@ interface IClearingHouseTypes {
     /// @param price WAD quote units per whole token.
     /// @param collateralValue WAD quote units, rounded down.
     /// @param debtValue WAD quote units, rounded up.
+    /// @param token The asset's token.
     struct Leg {
         uint8 assetId;
         uint8 decimals;
@@ -26,6 +27,7 @@ interface IClearingHouseTypes {
         uint256 price;
         uint256 collateralValue;
         uint256 debtValue;
+        address token;
     }
 
     /// @notice An account at oracle prices.

@@ -27,22 +27,21 @@ library ReleaseBudget {
 
     // ------------------------------------------------------------------ time
 
-    /// @dev A bucket as it stands at `time`. One that was never drawn or poked is full at the least capacity, and its
-    /// clock shows Unix time; one whose last poke is older than `depthMaxAge` has the least capacity, and the load that
-    /// it had.
-    function current(
-        ILiquidationEngine.Bucket memory stored,
+    /// @dev Makes of a bucket as stored the bucket as it stands at `time`. One that was never drawn or poked is full at
+    /// the least capacity, and its clock shows Unix time; one whose last poke is older than `depthMaxAge` has the least
+    /// capacity, and the load that it had.
+    function advance(
+        ILiquidationEngine.Bucket memory bucket,
         ILiquidationEngine.SpeedParameters memory speed,
         uint256 time
-    ) internal pure returns (ILiquidationEngine.Bucket memory bucket) {
+    ) internal pure {
         uint56 least = uint56(speed.minCapacity * MICROS);
-        if (stored.levelAt == 0) {
+        if (bucket.levelAt == 0) {
             // forge-lint: disable-next-line(unsafe-typecast) -- 32 bits of quote units
-            return ILiquidationEngine.Bucket(int56(least), least, uint32(time), uint48(time * MILLIS), 0, 0);
+            (bucket.level, bucket.capacity) = (int56(least), least);
+            (bucket.levelAt, bucket.clock) = (uint32(time), uint48(time * MILLIS));
+            return;
         }
-        bucket = ILiquidationEngine.Bucket(
-            stored.level, stored.capacity, stored.levelAt, stored.clock, stored.pokedAt, stored.meanPrice
-        );
         _roll(bucket, speed.recovery, time);
         if (!isFresh(bucket, speed.depthMaxAge, time)) resize(bucket, least);
     }

@@ -48,7 +48,7 @@ contract LiquidationEngineGasTest is EngineFixture {
         skip(12);
         vm.prank(taker);
         engine.take(borrower, WETH, USDC, 0.1e18, NO_LIMIT, taker, "");
-        _report("take in part", 219_000);
+        _report("take in part", 218_000);
     }
 
     function test_take_to_the_target() external {
@@ -56,7 +56,7 @@ contract LiquidationEngineGasTest is EngineFixture {
         skip(12);
         vm.prank(taker);
         engine.take(borrower, WETH, USDC, NO_LIMIT, NO_LIMIT, taker, "");
-        _report("take to the target", 225_000);
+        _report("take to the target", 224_000);
     }
 
     function test_swap() external {
@@ -64,7 +64,7 @@ contract LiquidationEngineGasTest is EngineFixture {
         skip(12);
         vm.prank(keeper);
         engine.swap(borrower, WETH, USDC, NO_LIMIT, 0, address(venue), _route(WETH, USDC));
-        _report("swap", 338_000);
+        _report("swap", 327_000);
     }
 
     function test_kick_and_swap() external {
@@ -73,7 +73,7 @@ contract LiquidationEngineGasTest is EngineFixture {
         calls[1] = abi.encodeCall(engine.swap, (borrower, WETH, USDC, NO_LIMIT, 0, address(venue), _route(WETH, USDC)));
         vm.prank(keeper);
         IMulticall(address(engine)).multicall(calls);
-        _report("kick and swap", 396_000);
+        _report("kick and swap", 386_000);
     }
 
     function test_fill() external {
@@ -83,7 +83,7 @@ contract LiquidationEngineGasTest is EngineFixture {
         bytes memory signature = _sign(quote);
         vm.prank(keeper);
         engine.fill(quote, signature, NO_LIMIT);
-        _report("fill", 278_000);
+        _report("fill", 275_000);
     }
 
     // ------------------------------------------------------------------ steps

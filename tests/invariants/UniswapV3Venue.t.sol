@@ -2,12 +2,12 @@
 pragma solidity ^0.8.28;
 
 import {IUniswapV3Pool} from "@uniswap/v3-core/contracts/interfaces/IUniswapV3Pool.sol";
+import {IUniswapV3SwapCallback} from "@uniswap/v3-core/contracts/interfaces/callback/IUniswapV3SwapCallback.sol";
 
 import {IVenue} from "../../contracts/interfaces/IVenue.sol";
 import {UniswapV3History} from "../../contracts/libraries/UniswapV3History.sol";
 import {UniswapV3Path} from "../../contracts/libraries/UniswapV3Path.sol";
 import {FaucetToken} from "../../contracts/mocks/FaucetToken.sol";
-import {UniswapV3Venue} from "../../contracts/venues/UniswapV3Venue.sol";
 import {Routes} from "../support/forge/Routes.sol";
 import {Test} from "../support/forge/Test.sol";
 import {UniswapV3Pools} from "../support/forge/UniswapV3Pools.sol";
@@ -17,14 +17,14 @@ contract UniswapV3VenueTest is Test {
     uint24 private constant FEE_PIPS = 500;
 
     UniswapV3Pools private _pools;
-    UniswapV3Venue private _venue;
+    IVenue private _venue;
     FaucetToken private _weth;
     FaucetToken private _usdc;
     address private _seller = makeAddr("seller");
 
     function setUp() external {
         _pools = new UniswapV3Pools();
-        _venue = new UniswapV3Venue(address(_pools.factory()));
+        _venue = IVenue(vm.deployCode("UniswapV3Venue.sol:UniswapV3Venue", abi.encode(address(_pools.factory()))));
         _weth = new FaucetToken("WETH", "WETH", 18);
         _usdc = new FaucetToken("USDC", "USDC", 6);
         _pools.create(_weth, _usdc, FEE_PIPS, 2_000e18, 10_000_000);
@@ -105,7 +105,7 @@ contract UniswapV3VenueTest is Test {
         _weth.mint(address(_venue), 1e18);
         vm.prank(_seller);
         vm.expectRevert(abi.encodeWithSelector(IVenue.CallbackUnauthorised.selector, _seller));
-        _venue.uniswapV3SwapCallback(1e18, -1, "");
+        IUniswapV3SwapCallback(address(_venue)).uniswapV3SwapCallback(1e18, -1, "");
     }
 
     function test_the_callback_of_a_pool_that_was_not_called_is_refused() external {
@@ -114,7 +114,7 @@ contract UniswapV3VenueTest is Test {
         _weth.mint(address(_venue), 1e18);
         vm.prank(pool);
         vm.expectRevert(abi.encodeWithSelector(IVenue.CallbackUnauthorised.selector, pool));
-        _venue.uniswapV3SwapCallback(1e18, -1, "");
+        IUniswapV3SwapCallback(address(_venue)).uniswapV3SwapCallback(1e18, -1, "");
     }
 
     // ------------------------------------------------------------------ steps
@@ -141,7 +141,7 @@ contract UniswapV3VenueRoutesTest is Test {
     uint32 private constant WINDOW = 180;
 
     UniswapV3Pools private _pools;
-    UniswapV3Venue private _venue;
+    IVenue private _venue;
     FaucetToken private _wbtc;
     FaucetToken private _weth;
     FaucetToken private _usdc;
@@ -151,7 +151,7 @@ contract UniswapV3VenueRoutesTest is Test {
     function setUp() external {
         vm.warp(1_700_000_000);
         _pools = new UniswapV3Pools();
-        _venue = new UniswapV3Venue(address(_pools.factory()));
+        _venue = IVenue(vm.deployCode("UniswapV3Venue.sol:UniswapV3Venue", abi.encode(address(_pools.factory()))));
         _wbtc = new FaucetToken("WBTC", "WBTC", 8);
         _weth = new FaucetToken("WETH", "WETH", 18);
         _usdc = new FaucetToken("USDC", "USDC", 6);

@@ -45,7 +45,7 @@ abstract contract Clocks is EngineStorage {
     uint256 private constant MILLIS = 1_000;
     /// @dev Bytes of an encoded `AccountState` before its legs, and of each of these.
     uint256 private constant LEGS_OFFSET = 0x160;
-    uint256 private constant LEG_SIZE = 0x120;
+    uint256 private constant LEG_SIZE = 0x140;
 
     // ------------------------------------------------------------------ legs
 
@@ -77,7 +77,7 @@ abstract contract Clocks is EngineStorage {
             if (leg.debt == 0 || !budgeted.has(assetId)) continue;
             BuyClock storage start = _buyClocks[account][assetId];
             if (start.epoch != state.epoch) continue;
-            uint256 clock = _market(assetId, ILiquidationEngine.Side.BUY, pace).clock;
+            uint256 clock = pace.markets[_market(assetId, ILiquidationEngine.Side.BUY, pace)].clock;
             pace.buyProgress = pace.buyProgress.min(clock.zeroFloorSub(start.clockAt));
         }
     }
@@ -107,7 +107,7 @@ abstract contract Clocks is EngineStorage {
     {
         uint256 active = pace.buyProgress;
         if (pace.budgeted.has(assetId)) {
-            uint256 clock = _market(assetId, ILiquidationEngine.Side.SELL, pace).clock;
+            uint256 clock = pace.markets[_market(assetId, ILiquidationEngine.Side.SELL, pace)].clock;
             active = active.min(clock.zeroFloorSub(leg.clockAt));
         }
         uint256 urgency = pace.urgency.max(leg.urgency);
@@ -177,27 +177,39 @@ abstract contract Clocks is EngineStorage {
 
     // ------------------------------------------------------------------ buckets
 
-    /// @dev A bucket at this moment, read and rolled once for one sale.
+    /// @dev Reads and rolls a bucket, once for one sale; tells which of `pace.markets` it is.
     function _market(uint8 assetId, ILiquidationEngine.Side side, Pace memory pace)
         internal
         view
-        returns (ILiquidationEngine.Bucket memory)
+        returns (uint256 index)
     {
-        uint256 index = uint256(side);
+        index = uint256(side);
         if (pace.assets[index] != uint256(assetId) + 1) {
             pace.assets[index] = uint256(assetId) + 1;
-            pace.markets[index] = _bucketNow(assetId, side, pace.speed);
+            _readBucket(pace.markets[index], assetId, side, pace.speed);
         }
-        return pace.markets[index];
     }
 
     /// @dev A bucket at this moment.
     function _bucketNow(uint8 assetId, ILiquidationEngine.Side side, ILiquidationEngine.SpeedParameters memory speed)
         internal
         view
-        returns (ILiquidationEngine.Bucket memory)
+        returns (ILiquidationEngine.Bucket memory bucket)
     {
-        return ReleaseBudget.current(_buckets[assetId][side], speed, block.timestamp);
+        _readBucket(bucket, assetId, side, speed);
+    }
+
+    /// @dev The same, into memory that is there already.
+    function _readBucket(
+        ILiquidationEngine.Bucket memory bucket,
+        uint8 assetId,
+        ILiquidationEngine.Side side,
+        ILiquidationEngine.SpeedParameters memory speed
+    ) private view {
+        ILiquidationEngine.Bucket storage stored = _buckets[assetId][side];
+        (bucket.level, bucket.capacity, bucket.levelAt) = (stored.level, stored.capacity, stored.levelAt);
+        (bucket.clock, bucket.pokedAt, bucket.meanPrice) = (stored.clock, stored.pokedAt, stored.meanPrice);
+        ReleaseBudget.advance(bucket, speed, block.timestamp);
     }
 
     // ------------------------------------------------------------------ accounts

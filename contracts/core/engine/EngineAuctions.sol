@@ -247,7 +247,7 @@ contract EngineAuctions is Clocks {
         IClearingHouse.AccountState memory state
     ) private {
         CurveData memory data = _curveData(assetId);
-        IClearingHouse.Leg memory held = _legOf(state, assetId);
+        IClearingHouse.Leg memory held = state.legs[_indexOf(state, assetId)];
         (uint256 nearDepth, uint256 premium) = (opening.nearDepth, WAD);
         uint48 clockAt;
         if (opening.budgeted.has(assetId)) {
@@ -286,13 +286,14 @@ contract EngineAuctions is Clocks {
         opening.rules = _rules(settings);
         (opening.nearDepth, opening.debtPremium) = (type(uint256).max, WAD);
         for (uint256 i = 0; opening.budgeted != 0 && i < state.legs.length; ++i) {
-            uint8 assetId = state.legs[i].assetId;
-            if (state.legs[i].debt == 0 || !opening.budgeted.has(assetId)) continue;
+            IClearingHouse.Leg memory leg = state.legs[i];
+            uint8 assetId = leg.assetId;
+            if (leg.debt == 0 || !opening.budgeted.has(assetId)) continue;
             ILiquidationEngine.Bucket memory buys = _bucketNow(assetId, ILiquidationEngine.Side.BUY, opening.speed);
             opening.nearDepth = opening.nearDepth.min(_nearDepth(buys, opening.speed));
             uint256 meanPrice = ReleaseBudget.meanPrice(buys, block.timestamp);
             if (meanPrice != 0) {
-                uint256 premium = meanPrice.divDown(state.legs[i].price).max(DEBT_PREMIUM_MIN);
+                uint256 premium = meanPrice.divDown(leg.price).max(DEBT_PREMIUM_MIN);
                 opening.debtPremium = opening.debtPremium.min(premium);
             }
             BuyClock storage start = _buyClocks[account][assetId];
@@ -326,21 +327,16 @@ contract EngineAuctions is Clocks {
         );
     }
 
-    /// @dev A leg that the account is known to have.
-    function _legOf(IClearingHouse.AccountState memory state, uint8 assetId)
-        private
-        pure
-        returns (IClearingHouse.Leg memory)
-    {
-        uint256 i = 0;
+    /// @dev Place of a leg that the account is known to have.
+    function _indexOf(IClearingHouse.AccountState memory state, uint8 assetId) private pure returns (uint256 i) {
         while (state.legs[i].assetId != assetId) ++i;
-        return state.legs[i];
     }
 
     /// @dev The assets that an account holds as collateral.
     function _collaterals(IClearingHouse.AccountState memory state) private pure returns (uint64 held) {
         for (uint256 i = 0; i < state.legs.length; ++i) {
-            if (state.legs[i].collateral != 0) held = held.with(state.legs[i].assetId);
+            IClearingHouse.Leg memory leg = state.legs[i];
+            if (leg.collateral != 0) held = held.with(leg.assetId);
         }
     }
 }

@@ -88,24 +88,16 @@ contract EngineRoutes is Sales {
         view
         returns (uint256)
     {
-        (address collateralToken,) = _house.asset(context.collateralId);
-        (address debtToken,) = _house.asset(context.debtId);
         uint256 held = context.position.collateral;
-        _requireOnOracle(context, venue, collateralToken, debtToken, data);
-        uint256 amountOut = IVenue(venue).amountOutAtSpot(collateralToken, debtToken, held, data);
+        _requireOnOracle(context, venue, data);
+        uint256 amountOut = IVenue(venue).amountOutAtSpot(context.collateralToken, context.debtToken, held, data);
         return Sizing.multiplierUp(context.position, held, amountOut);
     }
 
-    function _requireOnOracle(
-        Context memory context,
-        address venue,
-        address collateralToken,
-        address debtToken,
-        bytes calldata data
-    ) private view {
+    function _requireOnOracle(Context memory context, address venue, bytes calldata data) private view {
         uint256 held = context.position.collateral;
         (uint256 lowest, uint256 highest) =
-            IVenue(venue).priceBounds(collateralToken, debtToken, held, data, Parameters.TWAP_WINDOW);
+            IVenue(venue).priceBounds(context.collateralToken, context.debtToken, held, data, Parameters.TWAP_WINDOW);
         lowest = Sizing.multiplierDown(context.position, held, lowest);
         highest = Sizing.multiplierUp(context.position, held, highest);
         uint256 tolerance = Parameters.TWAP_TOLERANCE_BPS * WAD_PER_BPS;
@@ -236,7 +228,7 @@ contract EngineRoutes is Sales {
         returns (bool)
     {
         if (!pace.budgeted.has(assetId)) return true;
-        ILiquidationEngine.Bucket memory market = _market(assetId, side, pace);
+        ILiquidationEngine.Bucket memory market = pace.markets[_market(assetId, side, pace)];
         if (!ReleaseBudget.isFresh(market, pace.speed.depthMaxAge, block.timestamp)) return false;
         uint256 limit = pace.speed.slippageLimitBps * WAD_PER_BPS;
         uint256 depth = ReleaseBudget.depthOf(market, pace.speed.shapeBps);

@@ -29,6 +29,8 @@ abstract contract Sales is Clocks {
         address account;
         uint8 collateralId;
         uint8 debtId;
+        address collateralToken;
+        address debtToken;
         uint256 surplusThreshold;
         uint256 health;
         uint256 urgency;
@@ -107,6 +109,7 @@ abstract contract Sales is Clocks {
             }
             if (leg.assetId == context.debtId) {
                 context.surplusThreshold = leg.liquidationThresholdWad;
+                context.debtToken = leg.token;
                 _readDebt(position, leg);
             } else {
                 position.otherDebtValue += leg.debtValue;
@@ -122,6 +125,7 @@ abstract contract Sales is Clocks {
     {
         (running, multiplier_, context.urgency) = _multiplier(context.account, leg.assetId, epoch, context.pace);
         context.position.highestMultiplier = context.position.highestMultiplier.max(multiplier_);
+        context.collateralToken = leg.token;
         _readCollateral(context.position, leg);
     }
 
@@ -200,7 +204,7 @@ abstract contract Sales is Clocks {
         returns (uint256)
     {
         if (urgency == ReleaseBudget.URGENT || !pace.budgeted.has(assetId)) return type(uint256).max;
-        ILiquidationEngine.Bucket memory market = _market(assetId, side, pace);
+        ILiquidationEngine.Bucket memory market = pace.markets[_market(assetId, side, pace)];
         if (!ReleaseBudget.isOpen(market, urgency)) {
             revert ILiquidationEngine.BudgetExhausted(assetId, side, market.level);
         }
@@ -220,7 +224,7 @@ abstract contract Sales is Clocks {
     }
 
     function _drawOn(uint8 assetId, ILiquidationEngine.Side side, Pace memory pace, uint256 value) private {
-        ILiquidationEngine.Bucket memory market = _market(assetId, side, pace);
+        ILiquidationEngine.Bucket memory market = pace.markets[_market(assetId, side, pace)];
         ReleaseBudget.draw(market, value);
         _buckets[assetId][side] = market;
     }

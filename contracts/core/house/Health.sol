@@ -25,7 +25,7 @@ abstract contract Health is Positions {
     uint8 internal constant NO_ASSET = type(uint8).max;
     /// @dev Bytes of an encoded `AccountState` before its legs, and of each of these.
     uint256 private constant HEAD_SIZE = 0x160;
-    uint256 private constant LEG_SIZE = 0x120;
+    uint256 private constant LEG_SIZE = 0x140;
 
     // ------------------------------------------------------------------ views
 
@@ -137,7 +137,8 @@ abstract contract Health is Positions {
             (data.decimals, data.liquidationThresholdBps * WAD_PER_BPS, data.debtWeightBps * WAD_PER_BPS);
         Position storage position = _positions[account][assetId];
         (uint256 held, uint256 debt) = (position.collateral, position.debtShares);
-        uint256 price = _price(oracle_, data.token);
+        address token = data.token;
+        uint256 price = _price(oracle_, token);
         uint256 collateralValue;
         uint256 debtValue;
         if (held != 0) {
@@ -161,6 +162,7 @@ abstract contract Health is Positions {
             mstore(add(place, 0xc0), price)
             mstore(add(place, 0xe0), collateralValue)
             mstore(add(place, 0x100), debtValue)
+            mstore(add(place, 0x120), token)
         }
     }
 

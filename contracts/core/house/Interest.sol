@@ -50,9 +50,12 @@ abstract contract Interest is HouseStorage {
         interest = _interest(data, pool.supplied, pool.borrowed);
         if (interest == 0) return (pool, 0, 0);
         toReserve = interest.bpsDown(data.reserveFactorBps);
-        pool.borrowed += interest;
-        pool.supplied += interest - toReserve;
-        pool.reserve += toReserve;
+        unchecked {
+            // amounts of 112 bits that grow, by the bounds of rates and of time, less than 2^40 fold
+            pool.borrowed += interest;
+            pool.supplied += interest - toReserve;
+            pool.reserve += toReserve;
+        }
     }
 
     /// @dev Interest on `borrowed` since the last accrual, rounded UP, in favour of the pool.

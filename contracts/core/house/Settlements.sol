@@ -238,9 +238,13 @@ abstract contract Settlements is Waterfall {
         if (settlement.cancelled < settlement.repaid) {
             revert SettlementUnbalanced(settlement.repaid, settlement.cancelled);
         }
-        uint256 parts = uint256(settlement.repaid) + settlement.surplus + settlement.reserve;
+        uint256 parts;
         bool insolvent = settlement.cancelled > settlement.repaid;
-        if (!insolvent) parts += uint256(settlement.tip) + settlement.chip;
+        unchecked {
+            // five amounts of 128 bits
+            parts = uint256(settlement.repaid) + settlement.surplus + settlement.reserve;
+            if (!insolvent) parts += uint256(settlement.tip) + settlement.chip;
+        }
         if (parts != settlement.payment || (insolvent && settlement.repaid != settlement.payment)) {
             revert SettlementUnbalanced(settlement.payment, parts);
         }

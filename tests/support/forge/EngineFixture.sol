@@ -8,10 +8,10 @@ import {IUniswapV3Pool} from "@uniswap/v3-core/contracts/interfaces/IUniswapV3Po
 import {IClearingHouse} from "../../../contracts/interfaces/IClearingHouse.sol";
 import {ILiquidationEngine} from "../../../contracts/interfaces/ILiquidationEngine.sol";
 import {IPriceOracle} from "../../../contracts/interfaces/IPriceOracle.sol";
+import {IVenue} from "../../../contracts/interfaces/IVenue.sol";
 import {Parameters} from "../../../contracts/libraries/Parameters.sol";
 import {FaucetToken} from "../../../contracts/mocks/FaucetToken.sol";
 import {MockAggregator} from "../../../contracts/mocks/MockAggregator.sol";
-import {UniswapV3Venue} from "../../../contracts/venues/UniswapV3Venue.sol";
 import {Routes} from "./Routes.sol";
 import {Test} from "./Test.sol";
 import {UniswapV3Pools} from "./UniswapV3Pools.sol";
@@ -33,7 +33,7 @@ abstract contract EngineFixture is Test {
     IClearingHouse internal house;
     ILiquidationEngine internal engine;
     IPriceOracle internal oracle;
-    UniswapV3Venue internal venue;
+    IVenue internal venue;
     UniswapV3Pools internal pools;
     IUniswapV3Factory internal factory;
     FaucetToken[3] internal tokens;
@@ -58,7 +58,7 @@ abstract contract EngineFixture is Test {
         _list(USDC, "USDC", 6, 1e8, _stable());
         pools = new UniswapV3Pools();
         factory = pools.factory();
-        venue = new UniswapV3Venue(address(factory));
+        venue = IVenue(vm.deployCode("UniswapV3Venue.sol:UniswapV3Venue", abi.encode(address(factory))));
         engine.setVenue(address(venue), true);
         _supply(WETH, 10_000 * ONE_WETH);
         _supply(WBTC, 1_000 * ONE_WBTC);
