@@ -3,21 +3,15 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol, Self
+from typing import Protocol, Self
 
-import rlp
-from coincurve import PrivateKey
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from eth_utils.address import is_address, to_checksum_address
-from eth_utils.crypto import keccak
 
 from bot.errors import KeystoreInvalidError, KeystorePasswordError
 from bot.execution.fees import Fees
 from bot.ports import Address, Call, Hash32, Signed
-
-_TYPE: Final = b"\x02"
-"""Of a transaction with a base fee and a tip (EIP-1559), the first byte of all that is signed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +53,6 @@ class KeystoreSigner:
 
     def __init__(self, account: LocalAccount) -> None:
         self._account = account
-        self._key = PrivateKey(bytes(account.key))
 
     @classmethod
     def unlock(cls, path: Path, password: str) -> Self:
@@ -90,15 +83,22 @@ class KeystoreSigner:
 
     async def sign(self, transaction: Unsigned) -> Signed:
         """See `Signer.sign`."""
-        fields = _fields(transaction)
-        digest = keccak(_TYPE + rlp.encode(fields))
-        signature = self._key.sign_recoverable(digest, hasher=None)
-        # Numbers have no leading zeros in RLP.
-        proof = [signature[64:].lstrip(b"\0"), signature[:32].lstrip(b"\0"), signature[32:64].lstrip(b"\0")]
-        raw = _TYPE + rlp.encode([*fields, *proof])
+        signed = self._account.sign_transaction(
+            {
+                "type": 2,
+                "chainId": transaction.chain_id,
+                "nonce": transaction.nonce,
+                "gas": transaction.gas_limit,
+                "maxFeePerGas": transaction.fees.max_fee_per_gas,
+                "maxPriorityFeePerGas": transaction.fees.max_priority_fee_per_gas,
+                "to": bytes.fromhex(transaction.call.to[2:]),
+                "value": transaction.call.value,
+                "data": transaction.call.data,
+            }
+        )
         return Signed(
-            raw=raw,
-            hash=Hash32("0x" + keccak(raw).hex()),
+            raw=bytes(signed.raw_transaction),
+            hash=Hash32("0x" + bytes(signed.hash).hex()),
             nonce=transaction.nonce,
             gas_limit=transaction.gas_limit,
             max_fee_per_gas=transaction.fees.max_fee_per_gas,
@@ -107,19 +107,6 @@ class KeystoreSigner:
 
     def __repr__(self) -> str:
         return f"KeystoreSigner({self.address})"
-
-
-def _fields(transaction: Unsigned) -> list[object]:
-    """Return what is signed of a transaction, as EIP-1559 orders it."""
-    call, fees = transaction.call, transaction.fees
-    numbers = (
-        transaction.chain_id,
-        transaction.nonce,
-        fees.max_priority_fee_per_gas,
-        fees.max_fee_per_gas,
-        transaction.gas_limit,
-    )
-    return [*numbers, bytes.fromhex(call.to[2:]), call.value, call.data, ()]
 
 
 def keystore_address(path: Path) -> Address:

@@ -100,26 +100,3 @@ def test_no_text_of_the_signer_holds_the_key(keystore: Path) -> None:
     signer = KeystoreSigner.unlock(keystore, PASSWORD)
     assert "4c4c" not in repr(signer) + str(signer)
     assert signer.address in repr(signer)
-
-
-@pytest.mark.parametrize("value", [0, 1, 127, 128, 10**18])
-@pytest.mark.parametrize("data", [b"", b"\x00", b"\x7f", b"\x80", bytes(200)])
-async def test_the_signature_is_the_one_that_others_make(value: int, data: bytes) -> None:
-    account = Account.from_key(KEY)
-    for nonce, fees in ((0, Fees(1, 0)), (5, Fees(300, 2)), (70_000, Fees(10**12, 10**9))):
-        wanted = Unsigned(Call(ENGINE, data, value=value), 31337, nonce, 90_000, fees)
-        signed = await KeystoreSigner(account).sign(wanted)
-        other = account.sign_transaction(
-            {
-                "type": 2,
-                "chainId": 31337,
-                "nonce": nonce,
-                "gas": 90_000,
-                "maxFeePerGas": fees.max_fee_per_gas,
-                "maxPriorityFeePerGas": fees.max_priority_fee_per_gas,
-                "to": bytes.fromhex(ENGINE[2:]),
-                "value": value,
-                "data": data,
-            }
-        )
-        assert (signed.raw, signed.hash) == (bytes(other.raw_transaction), "0x" + bytes(other.hash).hex())
