@@ -91,10 +91,19 @@ class SqliteConnection:
             cursor.execute(statement)
         except sqlite3.OperationalError:
             cursor.execute(f"PRAGMA busy_timeout={patience}")
-            await self.waiting(cursor.execute, statement)
+            await self._wait_for_lock(statement)
         else:
             cursor.execute(f"PRAGMA busy_timeout={patience}")
         self.writes = True
+
+    async def _wait_for_lock(self, statement: str) -> None:
+        """Wait in the thread; who gives up meanwhile leaves behind what gives the lock back if it comes."""
+        connection = self._open()
+        try:
+            await self.waiting(connection.execute, statement)
+        except asyncio.CancelledError:
+            self._thread.submit(connection.rollback)
+            raise
 
     async def commit(self) -> None:
         """Commit. What only read, or need not be on disk yet, has nothing to wait for."""
