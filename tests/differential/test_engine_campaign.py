@@ -130,8 +130,8 @@ def assert_varied(seen: Counter[str], states: int) -> None:
         assert seen[kind] * 100 >= least * states, f"{kind}: {seen[kind]} of {seen['states']}"
 
 
-async def test_hundreds_of_random_states_equal_the_engine(here: World) -> None:
-    assert_varied(await campaign(here, 300), 300)
+async def test_a_thousand_random_states_equal_the_engine(here: World) -> None:
+    assert_varied(await campaign(here, 1_000), 1_000)
 
 
 @pytest.mark.slow
