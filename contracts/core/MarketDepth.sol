@@ -13,7 +13,7 @@ import {IPriceOracle} from "../interfaces/IPriceOracle.sol";
 import {DepthMath} from "../libraries/DepthMath.sol";
 import {Parameters} from "../libraries/Parameters.sol";
 import {UniswapV3History} from "../libraries/UniswapV3History.sol";
-import {BPS, WAD, WAD_PER_BPS, WadMath} from "../libraries/WadMath.sol";
+import {BPS, WAD_PER_BPS, WadMath} from "../libraries/WadMath.sol";
 
 /// @title How much of an asset the market takes
 /// @notice See `IMarketDepth` for what it measures, `DepthMath` for the formulas.
