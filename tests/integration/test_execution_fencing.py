@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,9 +12,8 @@ import pytest
 from bot.ledger.address import LedgerPlace
 from bot.ledger.lease import SqlLease
 from bot.ports import Outcome
-from tests.support.anvil import Client, anvil
+from tests.support.anvil import Client
 from tests.support.landing import (
-    CHAIN_ID,
     COUNTER,
     KEEPER,
     count,
@@ -67,12 +65,6 @@ async def main(port, place, counter):
 
 asyncio.run(main(*sys.argv[1:4]))
 """
-
-
-@pytest.fixture
-def node() -> Iterator[Client]:
-    with anvil("--no-mining", "--hardfork", "prague", "--chain-id", str(CHAIN_ID)) as client:
-        yield client
 
 
 def paused(step: str, node: Client, where: str, counter: str) -> "subprocess.Popen[bytes]":

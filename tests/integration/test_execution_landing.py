@@ -1,7 +1,6 @@
 """Transactions landed on a real node: once each, through refusals, silence, reorgs and fee spikes."""
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +8,8 @@ import pytest
 
 from bot.errors import EndpointUnreachableError, RpcError
 from bot.ports import Call, Outcome
-from tests.support.anvil import Client, anvil
+from tests.support.anvil import Client
 from tests.support.landing import (
-    CHAIN_ID,
     COUNTER,
     GUARDED,
     GWEI,
@@ -32,17 +30,6 @@ from tests.support.landing import (
 from tests.support.relay import relay
 
 pytestmark = pytest.mark.node
-
-
-@pytest.fixture
-def node() -> Iterator[Client]:
-    with anvil("--no-mining", "--hardfork", "prague", "--chain-id", str(CHAIN_ID)) as client:
-        yield client
-
-
-@pytest.fixture
-def ledger_path(tmp_path: Path) -> Path:
-    return tmp_path / "ledger.sqlite"
 
 
 async def test_intents_land_in_order_and_their_receipts_are_kept(node: Client, ledger_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Several accounts, two lanes, relays and remote keys on a real node: nothing waits for what matters less."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from bot.execution.relay import PrivateRoute, RelayOptions, Style
 from bot.execution.remote import RemoteSigner
 from bot.execution.writer import Account as SendingAccount
 from bot.ports import Address, Execution, Head, Lane, Outcome, Terms
-from tests.support.anvil import Client, anvil
+from tests.support.anvil import Client
 from tests.support.landing import (
     CHAIN_ID,
     COUNTER,
@@ -50,17 +50,6 @@ SECOND_KEY = "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d
 SECOND = Address(Account.from_key(SECOND_KEY).address)
 UPKEEP = Terms(Lane.HOUSEKEEPING)
 PAID = Terms(worth=10**18)
-
-
-@pytest.fixture
-def node() -> Iterator[Client]:
-    with anvil("--no-mining", "--hardfork", "prague", "--chain-id", str(CHAIN_ID)) as client:
-        yield client
-
-
-@pytest.fixture
-def ledger_path(tmp_path: Path) -> Path:
-    return tmp_path / "ledger.sqlite"
 
 
 def nonce(node: Client, address: Address, block: str = "latest") -> int:

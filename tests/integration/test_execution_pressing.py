@@ -1,7 +1,7 @@
 """Transactions that wait on a real node: made dearer, cancelled, healed; no crash doubles or loses one."""
 
 import shutil
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -10,9 +10,8 @@ import pytest
 
 from bot.execution.guard import Unlimited
 from bot.ports import Address, Head, Intent, Outcome, Terms, Transaction
-from tests.support.anvil import Client, anvil
+from tests.support.anvil import Client
 from tests.support.landing import (
-    CHAIN_ID,
     COUNTER,
     GUARDED,
     GWEI,
@@ -33,17 +32,6 @@ from tests.support.landing import (
 pytestmark = pytest.mark.node
 
 WORTH = Terms(worth=10**18)
-
-
-@pytest.fixture
-def node() -> Iterator[Client]:
-    with anvil("--no-mining", "--hardfork", "prague", "--chain-id", str(CHAIN_ID)) as client:
-        yield client
-
-
-@pytest.fixture
-def ledger_path(tmp_path: Path) -> Path:
-    return tmp_path / "ledger.sqlite"
 
 
 def spike(node: Client, gwei: int = 50, blocks: int = 1) -> Head:

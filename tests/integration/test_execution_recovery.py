@@ -5,15 +5,13 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bot.ports import Intent, Outcome
-from tests.support.anvil import Client, anvil
+from tests.support.anvil import Client
 from tests.support.landing import (
-    CHAIN_ID,
     COUNTER,
     GUARDED,
     Crash,
@@ -31,17 +29,6 @@ from tests.support.landing import (
 )
 
 pytestmark = pytest.mark.node
-
-
-@pytest.fixture
-def node() -> Iterator[Client]:
-    with anvil("--no-mining", "--hardfork", "prague", "--chain-id", str(CHAIN_ID)) as client:
-        yield client
-
-
-@pytest.fixture
-def ledger_path(tmp_path: Path) -> Path:
-    return tmp_path / "ledger.sqlite"
 
 
 async def test_a_reorg_while_the_keeper_was_down_is_found_at_the_next_start(
