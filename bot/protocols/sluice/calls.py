@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, cast
 
-from eth_abi.abi import decode, encode
+from eth_abi.abi import encode
 from eth_abi.exceptions import DecodingError
 from eth_typing import ABIElement
 from eth_utils.abi import collapse_if_tuple, function_abi_to_4byte_selector
@@ -11,6 +11,7 @@ from eth_utils.address import to_checksum_address
 
 from bot import abi
 from bot.ports import Address, Call
+from bot.protocols.decoding import decode
 from bot.protocols.sluice.fills import fill_data
 from bot.protocols.sluice.manifest import Manifest
 from bot.strategy.decision import Action, Kind

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, cast
 
-from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 from eth_typing import ABIEvent
 from eth_utils.abi import event_abi_to_log_topic
@@ -18,6 +17,7 @@ from bot.chain import codec
 from bot.domain.protection import DAY, ProtectionRules, ProtectionTerms
 from bot.errors import LogMalformedError, RpcError
 from bot.ports import Head, Log, Rpc
+from bot.protocols.decoding import decode
 from bot.protocols.events import Event, EventDecoder
 from bot.protocols.sluice.manifest import Manifest
 from bot.strategy.protected import Protected, Protections
