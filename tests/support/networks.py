@@ -120,7 +120,7 @@ def _pieces(venue: Venue, amount: float) -> list[tuple[float, float, float]]:
         keep = 1 - venue.fee
         return [(keep * venue.reserve_out / venue.reserve_in, venue.reserve_in / keep, math.inf)]
     if isinstance(venue, Chain):
-        raise NotImplementedError("the convex reference knows no chains")
+        raise TypeError("the convex reference knows no chains")
     return _pool_pieces(venue.pool, venue.zero_for_one, amount)
 
 
