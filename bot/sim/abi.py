@@ -1,11 +1,8 @@
 """Calldata and results by signature, for the few functions that the laboratory calls."""
 
-from collections.abc import Sequence
 from functools import cache
-from typing import Any
 
-from eth_abi.abi import decode as decode_values
-from eth_abi.abi import encode as encode_values
+from eth_abi.abi import encode
 from eth_utils.abi import function_signature_to_4byte_selector
 
 
@@ -20,12 +17,7 @@ def call_data(signature: str, *arguments: object) -> bytes:
         One for each type.
     """
     selector, types = _parsed(signature)
-    return selector + encode_values(types, arguments)
-
-
-def decode(types: Sequence[str], data: bytes) -> tuple[Any, ...]:
-    """Decode what a call returned."""
-    return decode_values(types, data)
+    return selector + encode(types, arguments)
 
 
 @cache

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from bot.protocols.decoding import decode
 from bot.protocols.sluice.manifest import Manifest, PoolManifest
-from bot.sim.abi import call_data, decode
+from bot.sim.abi import call_data
 from bot.sim.liquidity import (
     DEPTH_DISTANCE,
     Geometry,

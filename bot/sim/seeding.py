@@ -14,8 +14,9 @@ from eth_account.messages import encode_typed_data
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
+from bot.protocols.decoding import decode
 from bot.protocols.sluice.manifest import Manifest
-from bot.sim.abi import call_data, decode
+from bot.sim.abi import call_data
 from bot.sim.book import Account, AssetTerms, Book, Terms
 from bot.sim.sender import Sender
 

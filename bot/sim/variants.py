@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from bot.errors import SetupError
+from bot.protocols.decoding import decode
 from bot.protocols.sluice.manifest import Manifest
-from bot.sim.abi import call_data, decode
+from bot.sim.abi import call_data
 from bot.sim.anvil import GAS_LIMIT, project_root
 from bot.sim.rpc import LocalRpc
 from bot.sim.sender import NodeSender

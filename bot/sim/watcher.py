@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.errors import MeasurementError
-from bot.sim.abi import call_data, decode
+from bot.protocols.decoding import decode
+from bot.sim.abi import call_data
 from bot.sim.actors import Actors
 from bot.sim.book_view import (
     WAD,

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from eth_utils.crypto import keccak
 
+from bot.protocols.decoding import decode
 from bot.protocols.sluice.calls import pool_path, route_data
 from bot.protocols.sluice.manifest import Manifest, load_manifest
-from bot.sim.abi import call_data, decode
+from bot.sim.abi import call_data
 from bot.sim.rpc import LocalRpc
 from bot.sim.sender import Transaction, call_request, to_bytes
 

@@ -61,7 +61,7 @@ class Engine:
             case "bucketNow":
                 clock = CLOCK_AT + 30_000 if words[1] == 0 else NOW * 1_000
                 level = -2_500 if words[1] == 0 else 10_000
-                return encode(["int256"] * 5, (level * MICROS, 10_000 * MICROS, NOW, clock, 0))
+                return encode(["int256"] * 6, (level * MICROS, 10_000 * MICROS, NOW, clock, 0, 0))
             case "buyClock":
                 return encode(["uint48", "uint32"], (0, 0))
             case "auctionLeg":

@@ -5,8 +5,9 @@ from eth_account.messages import encode_typed_data
 from eth_utils.crypto import keccak
 
 from bot import abi
+from bot.protocols.decoding import decode
 from bot.sim import market, seeding
-from bot.sim.abi import call_data, decode, split_types
+from bot.sim.abi import call_data, split_types
 from bot.sim.book import Account, Book
 from bot.sim.generator import generate_book
 from bot.sim.seeding import BATCH, Lending, account_address, account_key, seeding_transactions, supplies
