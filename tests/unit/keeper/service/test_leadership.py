@@ -18,6 +18,7 @@ from bot.leadership import Leadership
 from bot.ledger.opening import open_patiently
 from bot.ports import Hash32, Head, NewHead, Reorg
 from bot.service import KeeperService
+from tests.support.clock import leaping
 from tests.support.keeper import a_head
 from tests.unit.keeper.service.test_service import Stage, heads, unhealthy
 
@@ -84,6 +85,7 @@ def steps(stage: Stage, *names: str) -> list[tuple[Any, ...]]:
     return [step for step in stage.script if step[0] in names]
 
 
+@leaping
 async def test_a_standby_syncs_and_does_nothing_else() -> None:
     stage = shared([*heads(7, 8), Reorg(a_head(7), (a_head(8),)), NewHead(a_head(8, 1), 0)], Lease(None))
     await stage.play()
@@ -92,6 +94,7 @@ async def test_a_standby_syncs_and_does_nothing_else() -> None:
     assert len(steps(stage, "roll_back")) == 1
 
 
+@leaping
 async def test_a_takeover_acts_on_the_head_it_has_after_reconciling() -> None:
     lease = Lease(None)
     stage = shared(heads(7, 8), lease)
@@ -106,6 +109,7 @@ async def test_a_takeover_acts_on_the_head_it_has_after_reconciling() -> None:
     assert steps(stage, "reconcile", "track") == [("reconcile", 8)]
 
 
+@leaping
 async def test_who_lost_the_lease_and_gets_it_back_reconciles_again() -> None:
     lease = Lease(1)
     stage = shared(heads(7), lease)
@@ -128,6 +132,7 @@ async def test_who_lost_the_lease_and_gets_it_back_reconciles_again() -> None:
         LeaseLostError("lease", 1, 2),
     ],
 )
+@leaping
 async def test_a_ledger_that_cannot_be_used_costs_the_head_and_not_the_process(
     fault: LedgerError, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -141,6 +146,7 @@ async def test_a_ledger_that_cannot_be_used_costs_the_head_and_not_the_process(
     assert capsys.readouterr().out.count(said) >= 2
 
 
+@leaping
 async def test_forty_heads_without_a_ledger_do_not_end_the_process() -> None:
     fault = LedgerLockedError("ledger", "database is locked")
     lease = Lease()
@@ -150,6 +156,7 @@ async def test_forty_heads_without_a_ledger_do_not_end_the_process() -> None:
     assert stage.acted_on() == [40]
 
 
+@leaping
 async def test_a_head_that_a_ledger_cost_is_tried_again_before_the_next_one_comes() -> None:
     fault = LedgerLockedError("ledger", "database is locked")
     stage = shared(heads(7), Lease(), fails={7: [fault, fault]})
@@ -157,12 +164,14 @@ async def test_a_head_that_a_ledger_cost_is_tried_again_before_the_next_one_come
     assert stage.acted_on() == [7]
 
 
+@leaping
 async def test_a_ledger_that_contradicts_the_process_ends_it() -> None:
     stage = shared(heads(7), Lease(), fails={7: [DuplicateTransactionError("nonce 1")]})
     with pytest.raises(DuplicateTransactionError):
         await stage.play()
 
 
+@leaping
 async def test_a_database_that_cannot_renew_the_lease_is_asked_again(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -178,6 +187,7 @@ async def test_a_database_that_cannot_renew_the_lease_is_asked_again(
     await asyncio.wait([task])
 
 
+@leaping
 async def test_resigning_releases_and_survives_a_database_that_is_gone() -> None:
     lease = Lease()
     await Leadership(lease).resign()
