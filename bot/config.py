@@ -105,6 +105,8 @@ class ChainSettings(Section):
         5 another endpoint is turned to, and if none has one, nothing that adds risk is started.
     hedge_after_s : float
         Seconds after which a read that has no answer is asked of a second endpoint too.
+    wrong_chain_rest_s : float
+        Seconds for which an endpoint that serves another chain is left alone while there is a better one.
     start_patience_s : float
         Seconds for which a start that the node refuses is tried again; 0 ends with the first refusal.
     give_up_after_s : float
@@ -120,6 +122,7 @@ class ChainSettings(Section):
     poll_interval_s: float = Field(default=0.5, gt=0)
     block_time_s: float = Field(default=12.0, gt=0, allow_inf_nan=False)
     hedge_after_s: float = Field(default=0.25, gt=0)
+    wrong_chain_rest_s: float = Field(default=600.0, gt=0)
     start_patience_s: float = Field(default=60.0, ge=0, allow_inf_nan=False)
     give_up_after_s: float = Field(default=120.0, ge=0)
 
@@ -148,7 +151,7 @@ class ChainSettings(Section):
 
     def pool_options(self) -> PoolOptions:
         """Return what `EndpointPool` takes."""
-        return PoolOptions(hedge_after_s=self.hedge_after_s)
+        return PoolOptions(hedge_after_s=self.hedge_after_s, wrong_chain_rest_s=self.wrong_chain_rest_s)
 
     def feed_options(self) -> FeedOptions:
         """Return what `ChainHeadFeed` takes."""

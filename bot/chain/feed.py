@@ -17,6 +17,7 @@ from bot.errors import (
     HeadGapError,
     MalformedAnswerError,
     RpcError,
+    WrongChainError,
 )
 from bot.ports import Hash32, Head, HeadEvent, Json, Reorg, RpcCall
 
@@ -36,6 +37,10 @@ POLL_AFTER_BLOCKS = 2.5
 
 ROTATE_AFTER_BLOCKS = 5.0
 """Block times without a new head after which another endpoint is turned to."""
+
+
+_PASSING = (EndpointUnreachableError, HeadChainBrokenError, MalformedAnswerError, RpcError, WrongChainError)
+"""Failures of an endpoint that another one does not share, and that it may recover from itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +138,7 @@ class ChainHeadFeed:
                             break
                         for event in events:
                             yield event
-            except (EndpointUnreachableError, HeadChainBrokenError, MalformedAnswerError, RpcError) as error:
+            except _PASSING as error:
                 self._watchdog.check_lost()
                 await patience.wait(error)
 

@@ -78,12 +78,15 @@ class _Member:
         now = asyncio.get_running_loop().time()
         if isinstance(error, WrongChainError):
             rest = self._options.wrong_chain_rest_s
+            _log.error(
+                "endpoint_of_another_chain", endpoint=self.client.label, chain_id=error.actual, for_s=rest
+            )
         else:
             doubled = self._options.cooldown_start_s * 2.0 ** min(self._failures, 16)
             rest = min(doubled, self._options.cooldown_limit_s)
+            _log.warning("endpoint_resting", endpoint=self.client.label, for_s=rest, error=str(error))
         self._failures += 1
-        self.rests_until = now + rest
-        _log.warning("endpoint_resting", endpoint=self.client.label, for_s=rest, error=str(error))
+        self.rests_until = max(self.rests_until, now + rest)
 
     def answered(self) -> None:
         """Forget its failures."""
@@ -114,12 +117,12 @@ class EndpointPool:
         return self._current.client.label
 
     async def __aenter__(self) -> Self:
-        """Connect to all; those that cannot be reached rest, as long as one can.
+        """Connect to all; those that cannot be used rest, as long as one can.
 
         Raises
         ------
         WrongChainError
-            If one serves another chain: that is a slip in the settings, told before anything is done.
+            If none can be used and one serves another chain: time does not mend a slip in the settings.
         EndpointUnreachableError, MalformedAnswerError, RpcError
             If none can be used; the first one's error.
         """
@@ -129,7 +132,7 @@ class EndpointPool:
         errors = [result for result in results if isinstance(result, BaseException)]
         fatal = [error for error in errors if not isinstance(error, ChainError)]
         wrong = [error for error in errors if isinstance(error, WrongChainError)]
-        if fatal or wrong or len(errors) == len(self._members):
+        if fatal or len(errors) == len(self._members):
             await self.close()
             raise [*fatal, *wrong, *errors][0]
         for member, result in zip(self._members, results, strict=True):

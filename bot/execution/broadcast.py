@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from bot.chain import codec
-from bot.errors import EndpointUnreachableError, MalformedAnswerError, RpcError
+from bot.errors import EndpointUnreachableError, MalformedAnswerError, RpcError, WrongChainError
 from bot.ports import Head, Json, Outcome, Rpc, RpcCall, Signed, Transaction
 
 
@@ -175,6 +175,9 @@ async def broadcast(rpc: Rpc, transactions: Sequence[Signed]) -> list[Answer]:
         answers = await rpc.batch(calls)
     except EndpointUnreachableError as error:
         return [Answer(Word.SILENCE, error.detail)] * len(calls)
+    except (RpcError, WrongChainError) as error:
+        # Of several endpoints one is too busy, or of another chain, and the next may have them all the same.
+        return [Answer(Word.SILENCE, str(error))] * len(calls)
     return [_read(answer, signed) for answer, signed in zip(answers, transactions, strict=True)]
 
 

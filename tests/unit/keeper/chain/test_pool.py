@@ -2,11 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
+from structlog.testing import capture_logs
 
 from bot.chain.client import ClientOptions, RpcClient
 from bot.chain.endpoint import Endpoint
@@ -142,10 +143,84 @@ async def test_when_all_fail_the_first_failure_is_told() -> None:
             await pool.request("x")
 
 
-async def test_an_endpoint_of_another_chain_is_told_at_the_start() -> None:
+async def test_a_start_at_endpoints_of_another_chain_alone_is_refused() -> None:
     with pytest.raises(WrongChainError, match="serves chain 5"):
-        async with pool_of(Node("a"), Node("b", chain_id=5)):
+        async with pool_of(Node("a", chain_id=5), Node("b", chain_id=5)):
             pass
+
+
+async def test_a_start_leaves_an_endpoint_of_another_chain_aside_and_says_so() -> None:
+    lying, honest = Node("a", chain_id=5), Node("b")
+    with capture_logs() as logs:
+        async with pool_of(lying, honest) as pool:
+            assert await pool.request("x") == "b"
+            assert pool.label != _label_of(logs)
+    assert not lying.asked
+
+
+def _label_of(logs: Sequence[Mapping[str, object]]) -> object:
+    """Return the endpoint that was said to serve another chain, chain 5, once."""
+    (told,) = [entry for entry in logs if entry["event"] == "endpoint_of_another_chain"]
+    assert (told["log_level"], told["chain_id"]) == ("error", 5)
+    return told["endpoint"]
+
+
+async def test_an_endpoint_that_turns_to_another_chain_is_left_until_it_is_right_again() -> None:
+    fickle, steady = Node("fickle"), Node("steady")
+    options = PoolOptions(hedge_after_s=5.0, cooldown_start_s=0.01, wrong_chain_rest_s=0.2)
+    async with pool_of(fickle, steady, options=options) as pool:
+        assert await pool.request("x") == "fickle"
+        fickle.chain_id, fickle.dead = 5, True
+        assert (
+            await pool.request("x") == "steady"
+        )  # the connection is gone, and the next one is another chain's
+        await asyncio.sleep(0.02)
+        fickle.dead, steady.dead = False, True
+        with capture_logs() as logs, pytest.raises((WrongChainError, EndpointUnreachableError)):
+            await pool.request("x")
+        assert _label_of(logs) == pool._members[0].client.label
+        steady.dead = False
+        asked = len(fickle.asked)
+        assert [await pool.request("x") for _ in range(3)] == ["steady"] * 3
+        assert len(fickle.asked) == asked
+        fickle.chain_id, steady.dead = 31337, True
+        assert await pool.request("x") == "fickle"
+
+
+async def test_nothing_is_sent_while_every_endpoint_is_of_another_chain() -> None:
+    nodes = [Node("a"), Node("b")]
+    async with pool_of(*nodes) as pool:
+        for node in nodes:
+            node.chain_id, node.dead = 5, True
+        with pytest.raises(EndpointUnreachableError):
+            await pool.request("eth_sendRawTransaction")
+        for node in nodes:
+            node.dead = False
+            node.asked.clear()
+        with pytest.raises(WrongChainError, match="serves chain 5"):
+            await pool.request("eth_sendRawTransaction")
+        assert [node.asked for node in nodes] == [[], []]
+        nodes[1].chain_id = 31337
+        assert await pool.request("eth_sendRawTransaction") == "b"
+
+
+async def test_the_head_feed_outlives_a_time_in_which_no_endpoint_is_right() -> None:
+    nodes = [Node("a"), Node("b")]
+    options = FeedOptions(backoff_start_s=0.01, backoff_limit_s=0.02, give_up_after_s=30, block_time_s=0.02)
+    async with pool_of(*nodes, options=PoolOptions(wrong_chain_rest_s=0.05)) as pool:
+        feed = ChainHeadFeed(pool, options)
+        events = aiter(feed)
+        await anext(events)
+        for node in nodes:
+            node.chain_id, node.dead = 5, True
+        waiting = asyncio.ensure_future(anext(events))
+        await until(lambda: feed.stale)
+        for node in nodes:
+            node.chain_id, node.dead, node.height = 31337, False, 8
+        event = await asyncio.wait_for(waiting, 10)
+        assert isinstance(event, NewHead)
+        assert event.head.number == 8
+        assert not feed.stale
 
 
 async def test_one_endpoint_that_can_be_reached_is_enough_to_start() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from bot.errors import EndpointUnreachableError, MalformedAnswerError, RpcError
+from bot.errors import ChainError, EndpointUnreachableError, MalformedAnswerError, RpcError, WrongChainError
 from bot.execution.broadcast import Answer, Word, broadcast
 from bot.execution.simulation import Simulator, Trial
 from bot.ports import Call, Hash32, Json, Outcome, RpcCall
@@ -129,14 +129,24 @@ async def test_refusals_are_told_apart(words: str, word: Word) -> None:
     assert answer.outcome is OPEN.get(word, Outcome.REJECTED)
 
 
-async def test_silence_leaves_the_outcome_open() -> None:
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (EndpointUnreachableError("ws://node", "no answer in time"), "no answer in time"),
+        (error("too many requests", -32005), "too many requests"),
+        (WrongChainError("ws://node", 31337, 5), "serves chain 5"),
+    ],
+)
+async def test_silence_leaves_the_outcome_open(fault: ChainError, words: str) -> None:
     class Silent(Node):
         async def batch(self, calls: Sequence[RpcCall]) -> list[Json | RpcError]:
-            raise EndpointUnreachableError("ws://node", "no answer in time")
+            raise fault
 
     answers = await broadcast(Silent(), [SIGNED, a_signature(6)])
-    assert answers == [Answer(Word.SILENCE, "no answer in time")] * 2
-    assert answers[0].outcome is Outcome.SIGNED
+    assert len(answers) == 2
+    for answer in answers:
+        assert (answer.word, answer.outcome) == (Word.SILENCE, Outcome.SIGNED)
+        assert words in answer.reason
 
 
 @pytest.mark.parametrize("answer", [Hash32("0x" + "99" * 32), None, "0x", 5])
