@@ -12,6 +12,7 @@
     ├── ChainError                          talking to a node
     │   ├── EndpointInvalidError            an URL that names no node
     │   ├── EndpointUnreachableError        no connection, no answer in time, connection lost
+    │   ├── EndpointBusyError               it turned a request away again and again
     │   ├── WrongChainError                 the endpoint serves another chain
     │   ├── RpcError                        the node answered with an error
     │   ├── MalformedAnswerError            the node answered with something else than asked for
@@ -80,6 +81,7 @@ Every error carries the value that caused it and, where there is one, the fix.
 
 from bot.errors.chain import (
     ChainError,
+    EndpointBusyError,
     EndpointInvalidError,
     EndpointUnreachableError,
     HeadChainBrokenError,
@@ -178,6 +180,7 @@ __all__ = [
     "DecisionsDivergedError",
     "DomainError",
     "DuplicateTransactionError",
+    "EndpointBusyError",
     "EndpointInvalidError",
     "EndpointUnreachableError",
     "ExecutionError",

@@ -37,6 +37,32 @@ class EndpointUnreachableError(ChainError):
         self.detail = detail
 
 
+class EndpointBusyError(ChainError):
+    """The endpoint turned a request away as often as it was made.
+
+    Parameters
+    ----------
+    endpoint : str
+        Label.
+    what : str
+        The request.
+    attempts : int
+        How often it was made.
+    last : ChainError
+        Why the last attempt failed.
+    """
+
+    def __init__(self, endpoint: str, what: str, attempts: int, last: ChainError) -> None:
+        super().__init__(
+            f"{endpoint} turned {what} away {attempts} times, the last time because {last}; "
+            "lower chain.requests_per_second, or name further endpoints"
+        )
+        self.endpoint = endpoint
+        self.what = what
+        self.attempts = attempts
+        self.last = last
+
+
 class WrongChainError(ChainError):
     """The endpoint serves another chain than the configuration says."""
 

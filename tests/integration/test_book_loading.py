@@ -1,13 +1,13 @@
 """Where a book comes from at the start: the chain at one head, or a checkpoint and the logs since."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 
 import pytest
 from eth_utils.crypto import keccak
 
-from bot.errors import BookDivergedError, CheckpointInvalidError
-from bot.ports import BookCheckpoint, Head
+from bot.errors import BookDivergedError, CheckpointInvalidError, RpcError
+from bot.ports import BookCheckpoint, Head, Json
 from bot.protocols.sluice.adapter import SluiceProtocol, SyncOptions
 from bot.protocols.sluice.frozen import freeze, thaw
 from bot.protocols.sluice.reader import LogReader
@@ -139,6 +139,33 @@ async def test_many_accounts_are_read_in_few_calls_and_too_many_in_halves(here: 
         assert len(protocol.state.book) == 1_000
         await protocol.audit(head, 50)
     assert asked[250] - asked[1_000_000] == 3
+
+
+class BusyRpc(NodeRpc):
+    """Turns some of its first requests away."""
+
+    attempts = 0
+    turned_away = 0
+
+    async def request(self, method: str, params: Sequence[Json] = ()) -> Json:
+        self.attempts += 1
+        if self.attempts in (2, 5, 6, 12):
+            self.turned_away += 1
+            raise RpcError(method, -32005, "too many requests")
+        return await super().request(method, params)
+
+
+async def test_a_load_that_is_turned_away_in_its_middle_goes_on_from_there(here: World) -> None:
+    open_accounts(here, spread(here, 1_000))
+    head, options = latest(here.node), SyncOptions(positions_per_call=100)
+    rpc, busy = NodeRpc(here.node), BusyRpc(here.node)
+    calm, hindered = (SluiceProtocol(one, here.manifest, options=options) for one in (rpc, busy))
+    await calm.sync(head)
+    await hindered.sync(head)
+    assert_same(hindered.state, calm.state, head)
+    assert busy.turned_away == 4
+    assert busy.asked["eth_getLogs"] == rpc.asked["eth_getLogs"]
+    assert busy.asked["eth_call"] - rpc.asked["eth_call"] <= 4  # of a batch, all calls are made again
 
 
 @pytest.mark.parametrize("count", [100, 3_000])

@@ -14,6 +14,7 @@ import numpy as np
 from eth_utils.abi import function_signature_to_4byte_selector
 
 from bot.chain import codec
+from bot.chain.patient import PatientRpc
 from bot.domain.lending import Market, RateModel, accrued
 from bot.domain.uint128 import UInt128Array
 from bot.domain.volatility import LiveCovariance
@@ -72,7 +73,7 @@ class PositionReader:
     """
 
     def __init__(self, rpc: Rpc, lens_address: str, per_call: int) -> None:
-        self._rpc: Final = rpc
+        self._rpc: Final = PatientRpc(rpc)
         self._lens: Final = lens_address
         self._per_call: Final = per_call
         self._turns: Final = asyncio.Semaphore(_CALLS_AT_ONCE)
@@ -84,8 +85,8 @@ class PositionReader:
 
         Raises
         ------
-        EndpointUnreachableError, RpcError, MalformedAnswerError
-            If the node does not answer, or not for this head.
+        EndpointBusyError, RpcError, MalformedAnswerError
+            If the node does not answer, however often it is asked, or not for this head.
         """
         starts = range(0, len(accounts), self._per_call)
         parts = await _together(
@@ -139,11 +140,11 @@ class ChainLoader:
     """
 
     def __init__(self, rpc: Rpc, manifest: Manifest, reader: LogReader, positions: PositionReader) -> None:
-        self._rpc: Final = rpc
+        self._rpc: Final = PatientRpc(rpc)
         self._manifest: Final = manifest
         self._reader: Final = reader
         self._positions: Final = positions
-        self._engine: Final = EngineReader(rpc, manifest.liquidation_engine)
+        self._engine: Final = EngineReader(self._rpc, manifest.liquidation_engine)
 
     async def state(self, head: Head, covariance: LiveCovariance | None) -> State:
         """Return the state at ``head``.
@@ -154,8 +155,8 @@ class ChainLoader:
             If the accounts do not add up to the totals: some are not known from their deposits.
         BookDivergedError, LogMalformedError
             If the logs contradict each other.
-        EndpointUnreachableError, RpcError, MalformedAnswerError
-            If something cannot be read.
+        EndpointBusyError, RpcError, MalformedAnswerError
+            If something cannot be read. What a node turns away is asked for again, and not begun anew.
         """
         accounts = await self._reader.depositors_up_to(self._manifest.block, head)
         state = State(

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 from eth_abi.exceptions import DecodingError
 
 from bot.chain import codec
+from bot.chain.patient import PatientRpc
 from bot.errors import MalformedAnswerError, RpcError
 from bot.ports import Address, Head, Json, Log, Rpc, RpcCall
 from bot.protocols.sluice.calls import Function
@@ -86,6 +87,7 @@ class LogReader:
 
     def __init__(self, rpc: Rpc, manifest: Manifest, chunk: int) -> None:
         self._rpc: Final = rpc
+        self._patient: Final = PatientRpc(rpc)
         self._chunk: Final = chunk
         pools = [pool.address for pool in manifest.pools]
         balances = {topic for name in _BALANCES for topic in HOUSE_EVENTS.topics_of(name)}
@@ -171,7 +173,7 @@ class LogReader:
         """Return raw logs of a range; one that a node refuses, most often as too long, is halved."""
         window = {"fromBlock": codec.hex_quantity(first), "toBlock": codec.hex_quantity(last)}
         try:
-            answer = await self._rpc.request("eth_getLogs", ({**wanted, **window},))
+            answer = await self._patient.request("eth_getLogs", ({**wanted, **window},))
         except RpcError:
             if first == last:
                 raise
@@ -185,7 +187,7 @@ class LogReader:
         for start in range(0, len(numbers), _HEADERS_PER_BATCH):
             batch = numbers[start : start + _HEADERS_PER_BATCH]
             calls = [RpcCall("eth_getBlockByNumber", (codec.hex_quantity(n), False)) for n in batch]
-            for answer in await self._rpc.batch(calls):
+            for answer in await self._patient.batch(calls):
                 block = codec.head(answered(answer))
                 times[block.number] = block.timestamp
                 if block.number == head.number and block.hash != head.hash:

@@ -7,6 +7,7 @@ from typing import Final
 import structlog
 
 from bot.chain import codec
+from bot.chain.patient import PatientRpc
 from bot.domain.volatility import LiveCovariance
 from bot.errors import CheckpointInvalidError, LeaseLostError
 from bot.ports import BookCheckpoint, BookMemory, Head, Rpc
@@ -39,7 +40,7 @@ class Checkpoints:
         self, memory: BookMemory, rpc: Rpc, manifest: Manifest, protocol: str, interval: int
     ) -> None:
         self._memory: Final = memory
-        self._rpc: Final = rpc
+        self._rpc: Final = PatientRpc(rpc)
         self._manifest: Final = manifest
         self._protocol: Final = protocol
         self._interval: Final = interval
