@@ -6,7 +6,7 @@ Derivation: docs/mechanism.md, section 1.
 """
 
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from bot.domain.wad import WAD, WAD_PER_BPS, bps_down, div_down, mul_div_down, mul_div_up, mul_up
 
@@ -151,4 +151,72 @@ def accrued(market: Market, model: RateModel, reserve_factor_bps: int, timestamp
         supply_assets=market.supply_assets + interest - reserve,
         reserve_assets=market.reserve_assets + reserve,
         last_accrual=timestamp,
+    )
+
+
+class Burnt(NamedTuple):
+    """What cancelling a part of a debt takes off the totals: shares, and assets of the recorded total."""
+
+    shares: int
+    cancelled: int
+
+
+def burnt(market: Market, held: int, assets: int) -> Burnt:
+    """Return what cancelling ``assets`` of a debt of ``held`` shares burns, as ``ClearingHouse`` does.
+
+    Rounding: the shares DOWN, in favour of the pool, unless all of the debt is cancelled. Each debt is
+    rounded up, so the last to be cancelled may pass the recorded total by a unit, which cancels nothing.
+
+    Parameters
+    ----------
+    market : Market
+        Of the debt, interest included.
+    held : int
+        Debt shares of the account.
+    assets : int
+        At most the account's debt, token units.
+    """
+    whole = assets == assets_up(held, market.borrow_assets, market.borrow_shares)
+    shares = held if whole else shares_down(assets, market.borrow_assets, market.borrow_shares)
+    return Burnt(shares, min(assets, market.borrow_assets))
+
+
+def booked(
+    market: Market, taken: Burnt, *, payment: int, repaid: int, surplus: int, incentives: int, kept: int = 0
+) -> Market:
+    """Return the totals of a debt after a settlement: cash in, debt cancelled, then the parts of the payment.
+
+    Parameters
+    ----------
+    market : Market
+        Interest included.
+    taken : Burnt
+        Of the debt that is cancelled.
+    payment, repaid, surplus : int
+        What was paid, the part that repays debt, and the part credited to the account as collateral.
+    incentives : int
+        Tip and chip.
+    kept : int
+        Part of them that the settler keeps instead of a credit.
+    """
+    excess = max(repaid - taken.cancelled, 0)
+    paid = replace(
+        market,
+        cash=market.cash + payment - kept,
+        borrow_assets=market.borrow_assets - taken.cancelled,
+        borrow_shares=market.borrow_shares - taken.shares,
+        reserve_assets=market.reserve_assets + payment - repaid - surplus - incentives + excess,
+        credit_assets=market.credit_assets + incentives - kept,
+        collateral_assets=market.collateral_assets + surplus,
+    )
+    return less_deficit(paid, max(taken.cancelled - repaid, 0))
+
+
+def less_deficit(market: Market, deficit: int) -> Market:
+    """Take a deficit off the suppliers' claims and, beyond those, off the reserve."""
+    from_suppliers = min(deficit, market.supply_assets)
+    return replace(
+        market,
+        supply_assets=market.supply_assets - from_suppliers,
+        reserve_assets=market.reserve_assets - (deficit - from_suppliers),
     )

@@ -1,6 +1,7 @@
 """The pools during one head's decisions: what earlier ones will sell, later ones find sold."""
 
 from collections.abc import Iterable
+from copy import copy
 from typing import Final, NamedTuple
 
 from bot.domain.amm.uniswap_v3 import Pool, sqrt_price_at_tick
@@ -33,12 +34,15 @@ class Market(NamedTuple):
         Whether the collateral is token0.
     mean_tick : int or None
         Time-weighted mean tick that the engine holds against the oracle; None where it is not known.
+    found : Pool or None
+        Its state where the transaction in the making finds it; None where nothing in it has moved the pool.
     """
 
     address: bytes
     pool: Pool
     zero_for_one: bool
     mean_tick: int | None = None
+    found: Pool | None = None
 
     def quote(self, amount: int) -> Quote | None:
         """Return what selling exactly ``amount`` brings, wei for wei; None if the pool cannot take it."""
@@ -55,6 +59,11 @@ class Market(NamedTuple):
         """
         net = mul_div_up(amount, PIPS - self.pool.fee_pips, PIPS)
         return self._at(net, self.pool.sqrt_price_x96)
+
+    def at_found(self, amount: int) -> int:
+        """Return the same at the price at which the transaction finds the pool. Rounding: UP."""
+        pool = self.found or self.pool
+        return self._at(mul_div_up(amount, PIPS - pool.fee_pips, PIPS), pool.sqrt_price_x96)
 
     def at_mean(self, amount: int) -> int | None:
         """Return what ``amount`` is worth at the pool's mean price, before fees; None if not known."""
@@ -75,8 +84,9 @@ class Board:
     """
 
     def __init__(self, pools: Iterable[PoolView]) -> None:
-        self._pools: Final = {view.address: view.pool for view in pools}
+        self._pools = {view.address: view.pool for view in pools}
         self._means: Final = {view.address: view.mean_tick for view in pools}
+        self._found: dict[bytes, Pool] = {}
         self._pairs: Final[dict[tuple[int, int], list[tuple[bytes, bool]]]] = {}
         for view in pools:
             self._pairs.setdefault((view.token0, view.token1), []).append((view.address, True))
@@ -85,7 +95,16 @@ class Board:
     def markets(self, sold: int, bought: int) -> list[Market]:
         """Return the pools in which one asset can be sold for another, by address."""
         found = sorted(self._pairs.get((sold, bought), []))
-        return [Market(place, self._pools[place], forward, self._means[place]) for place, forward in found]
+        return [
+            Market(place, self._pools[place], forward, self._means[place], self._found.get(place))
+            for place, forward in found
+        ]
+
+    def branch(self) -> "Board":
+        """Return a copy for one transaction of several sales, which remembers how it found what it moves."""
+        other = copy(self)
+        other._pools, other._found = dict(self._pools), dict(self._pools)
+        return other
 
     def sell(self, market: Market, quote: Quote) -> None:
         """Move a pool to where a decided sale will leave it."""

@@ -1,7 +1,7 @@
 """One account, exactly: what it holds, how it stands, and how the engine would see it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from bot.domain.engine import (
@@ -20,6 +20,7 @@ from bot.domain.engine import (
     position_of,
     released,
 )
+from bot.domain.lending import assets_up, burnt
 from bot.domain.release import URGENT
 from bot.domain.wad import WAD, mul_down
 from bot.strategy.snapshot import Auction, Snapshot
@@ -45,6 +46,8 @@ class Case:
         Their values.
     auction : Auction or None
         Its auction, if the engine has one.
+    shares : mapping of int to int
+        Its debt shares by asset id, where a sale in the making has burnt some.
     """
 
     snapshot: Snapshot
@@ -53,6 +56,7 @@ class Case:
     terms: Mapping[int, AssetTerms]
     balance: Balance
     auction: Auction | None
+    shares: Mapping[int, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, snapshot: Snapshot, row: int) -> "Case":
@@ -66,6 +70,16 @@ class Case:
     def account(self) -> bytes:
         """Address, 20 bytes."""
         return self.snapshot.positions.accounts[self.row]
+
+    def debt_shares(self, asset_id: int) -> int:
+        """Return its shares of a debt. Where it was netted, what that burns is taken off, rounded DOWN."""
+        if asset_id in self.shares:
+            return self.shares[asset_id]
+        market = self.snapshot.assets[asset_id].market
+        held = self.snapshot.positions.debt_shares.row(self.row)[asset_id]
+        owed = next(holding.debt for holding in self.holdings if holding.asset_id == asset_id)
+        recorded = assets_up(held, market.borrow_assets, market.borrow_shares)
+        return held - (burnt(market, held, recorded - owed).shares if recorded > owed else 0)
 
     @property
     def healthy(self) -> bool:

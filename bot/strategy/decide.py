@@ -20,6 +20,7 @@ from bot.strategy.routes import Route, paths
 from bot.strategy.sale import Offer, Pair, swaps
 from bot.strategy.screen import Screen
 from bot.strategy.settings import GasEstimates, StrategySettings
+from bot.strategy.several import SELLING, SeveralOffer, extended
 from bot.strategy.snapshot import NO_KICK, NO_REDO, Snapshot
 from bot.strategy.timing import cost_of_a_block, value_of_waiting
 
@@ -210,7 +211,7 @@ class _Chooser:
 
     def _together(self, sale: Offer, kind: Kind, started: tuple[int, ...]) -> Offer:
         """Return a sale with the start of its auction before it, in one call."""
-        candidate, pools = sale.candidate, sale.route.pools if sale.route else 1
+        candidate, pools = sale.candidate, sale.pair.route.pools if sale.pair else 1
         action = replace(candidate.action, kind=kind, started=started)
         cost = self._gas_price * self._settings.gas.of(kind, pools)
         return replace(sale, candidate=replace(candidate, action=action, gas_cost=cost))
@@ -271,13 +272,20 @@ class _Chooser:
         elif direct:
             yield Rejection(Kind.TAKE, Reason.ROUTE_CLOSED, collateral_id, debt_id, {})
 
-    def _singles(self, case: Case, collateral_id: int, debt_id: int) -> list[Pair]:
+    def _swaps(
+        self, case: Case, collateral_id: int, debt_id: int, board: Board
+    ) -> Iterator[Offer | Rejection]:
+        return swaps(self._singles(case, collateral_id, debt_id, board))
+
+    def _singles(
+        self, case: Case, collateral_id: int, debt_id: int, board: Board | None = None
+    ) -> list[Pair]:
         """Return a pair along each path by itself; none where the collateral rounds to nothing."""
         position = case.position(collateral_id, debt_id)
         if not position.sold.value_down(position.collateral) or not position.balance.weighted_collateral:
             return []
         assets = range(len(self._snapshot.assets))
-        ways = paths(self.board, collateral_id, debt_id, assets, position.collateral)
+        ways = paths(board or self.board, collateral_id, debt_id, assets, position.collateral)
         return [self._pair(case, collateral_id, debt_id, Route.along(path), position) for path in ways]
 
     def _pair(self, case: Case, collateral_id: int, debt_id: int, route: Route, position: Position) -> Pair:
@@ -331,25 +339,42 @@ class _Chooser:
 
     def _book(self, case: Case, chosen: Offer) -> None:
         """Leave pools and budgets as a settlement will leave them."""
-        for market, quote in chosen.sold.moves if chosen.sold else ():
-            self.board.sell(market, quote)
-        action = chosen.candidate.action
-        if action.debt_id is not None:
-            sold = action.collateral_ids[0]
-            value = case.terms[sold].value_up(chosen.candidate.seized)
+        for part in chosen.parts:
+            for market, quote in part.sold.moves if part.sold else ():
+                self.board.sell(market, quote)
+        for booking in chosen.candidate.bookings:
+            pair = booking.collateral_id, booking.debt_id
+            value = case.terms[booking.collateral_id].value_up(booking.seized)
             # a fill that pays for the measured depth draws on nothing; to count it is the safe side
-            self._markets = self._markets.drawn((sold, action.debt_id), value, self._snapshot.timestamp)
+            self._markets = self._markets.drawn(pair, value, self._snapshot.timestamp)
 
     def _best_settlement(self, offers: list[Offer], rejected: list[Rejection]) -> Offer | None:
         settlements = [offer for offer in offers if _settles(offer)]
-        best = max(settlements, key=lambda offer: offer.candidate.net, default=None)
-        if best is not None and best.candidate.net < self._settings.minimum_profit:
+        several = self._several(settlements)
+        first = several.sales[0] if several else None
+        choices = [several if offer is first and several else offer for offer in settlements]
+        best = max(choices, key=self._above_least, default=None)
+        if best is not None and self._above_least(best) < 0:
             best = None
         for offer in settlements:
-            if offer is not best:
+            if best is not None and offer is first and best is several:
+                rejected.append(_lost(offer, Reason.CONTAINED, {}))
+            elif offer is not best:
                 reason = Reason.UNPROFITABLE if best is None else Reason.OUTBID
                 rejected.append(_lost(offer, reason, {}))
         return best
+
+    def _above_least(self, offer: Offer) -> int:
+        """Return by how much a settlement brings more than the operator wants, WAD quote units."""
+        return offer.candidate.net - self._settings.least(len(offer.parts))
+
+    def _several(self, settlements: Sequence[Offer]) -> SeveralOffer | None:
+        """Return the best swap with what follows it in the same call; None where nothing does."""
+        selling = (offer for offer in settlements if offer.candidate.action.kind in SELLING)
+        first = max(selling, key=lambda offer: offer.candidate.net, default=None)
+        if first is None:
+            return None
+        return extended(first, self._swaps, self.board, self._settings, self._gas_price)
 
     def _waiting(self, case: Case, best: Offer) -> Rejection | None:
         """Return why the best settlement is left for the next block, or None if it is not."""
@@ -374,6 +399,8 @@ class _Chooser:
         if begun is None:
             return None
         offers = [found for found in self._settlements(self._later(begun)) if isinstance(found, Offer)]
+        if len(best.parts) > 1 and (several := self._several(offers)) is not None:
+            offers.append(several)
         later = max((offer.candidate.net - offer.candidate.tip for offer in offers), default=0)
         kind = Kind.KICK if best.candidate.action.kind is Kind.KICK_SWAP else Kind.REDO
         least = self._settings.minimum_profit
@@ -395,21 +422,23 @@ class _Chooser:
         return replace(case, snapshot=replace(case.snapshot, timestamp=timestamp))
 
     def _a_block_later(self, case: Case, best: Offer) -> Offer | None:
-        """Return the same settlement as it would stand a block later, prices and pool unchanged."""
-        action, route = best.candidate.action, best.route
-        if route is None or action.debt_id is None:
+        """Return the same settlement as it would stand a block later, prices and pools unchanged."""
+        pair, kind = best.parts[0].pair, best.candidate.action.kind
+        if pair is None:
             return None
         later = self._later(case)
         if later.lapsed:
             return None
-        collateral_id, debt_id = action.collateral_ids[0], action.debt_id
-        pair = self._pair(later, collateral_id, debt_id, route, later.position(collateral_id, debt_id))
-        found = pair.swap() if action.kind is Kind.SWAP else pair.take()
-        return found if isinstance(found, Offer) else None
+        ids = pair.collateral_id, pair.debt_id
+        again = self._pair(later, *ids, pair.route, later.position(*ids))
+        found = again.swap() if kind is Kind.SWAP else again.take()
+        if isinstance(found, Rejection):
+            return None
+        return self._several([found]) or found if len(best.parts) > 1 else found
 
 
 def _settles(offer: Offer) -> bool:
-    return offer.candidate.action.kind in (Kind.SWAP, Kind.TAKE, Kind.FILL, *_WITH_SALE.values())
+    return offer.candidate.action.kind in (Kind.TAKE, Kind.FILL, *SELLING)
 
 
 def _lost(offer: Offer, reason: Reason, numbers: dict[str, int]) -> Rejection:

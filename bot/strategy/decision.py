@@ -4,7 +4,7 @@ Values are WAD quote units, prices WAD quote units per whole token, amounts toke
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bot.domain.engine import Holding
@@ -76,6 +76,8 @@ class Reason(StrEnum):
     """The same settlement is expected to bring more a block later, rivals and the account's risk weighed."""
     OUTBID = "outbid"
     """Another candidate for the same account brings more."""
+    CONTAINED = "contained"
+    """It is the first of several sales that are made in one call."""
     QUOTE_VOID = "quote_void"
     """The quote is spent, expired, of another auction, or for another filler."""
     QUOTE_BELOW_RESERVE = "quote_below_reserve"
@@ -145,6 +147,8 @@ class Action:
         What a fill is made on.
     started : tuple of int
         Collaterals whose legs are started in the same call, before the sale.
+    further : tuple of Action
+        Further sales of the account in the same call, each after the ones before it.
     """
 
     kind: Kind
@@ -157,6 +161,42 @@ class Action:
     min_profit: int = 0
     quote: OpenQuote | None = None
     started: tuple[int, ...] = ()
+    further: tuple["Action", ...] = ()
+
+    @property
+    def label(self) -> str:
+        """What it does in a word: its kind, and how many sales it makes where it makes several."""
+        return f"{self.kind.value}_{len(self.further) + 1}" if self.further else self.kind.value
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """One settlement of an action, as it is expected to be booked.
+
+    Parameters
+    ----------
+    collateral_id, debt_id : int
+        The pair.
+    seized, payment, repaid : int
+        Collateral sold, what is paid for it, and the part that repays debt.
+    reserve_multiplier, realised_multiplier : int
+        The reserve, and what the pool or the dealer pays, over the oracle price, WAD.
+    revenue, gas_cost : int
+        Its part of what the keeper earns, and of what the gas costs.
+    tip : int
+        Part of the revenue that goes to the kicker, whoever settles.
+    """
+
+    collateral_id: int
+    debt_id: int
+    seized: int
+    payment: int
+    repaid: int
+    reserve_multiplier: int
+    realised_multiplier: int
+    revenue: int
+    gas_cost: int
+    tip: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +212,15 @@ class Candidate:
     gas_cost : int
         What the gas costs.
     seized, payment, repaid : int
-        Collateral sold, what is paid for it, and the part that repays debt.
+        Of its first settlement: collateral sold, what is paid for it, and the part that repays debt.
     reserve_multiplier : int
-        The reserve over the oracle price, WAD.
+        The reserve of that collateral over the oracle price, WAD.
     realised_multiplier : int
-        What the pool or the dealer pays over the oracle price, WAD.
+        What the pool or the dealer pays for it over the oracle price, WAD.
     tip : int
         Part of the revenue that goes to the kicker, whoever settles.
+    further : tuple of Booking
+        What the further sales of the action are expected to be booked as; in the revenue and the gas too.
     """
 
     action: Action
@@ -190,11 +232,42 @@ class Candidate:
     reserve_multiplier: int = 0
     realised_multiplier: int = 0
     tip: int = 0
+    further: tuple[Booking, ...] = ()
 
     @property
     def net(self) -> int:
         """Revenue after gas."""
         return self.revenue - self.gas_cost
+
+    @property
+    def bookings(self) -> tuple[Booking, ...]:
+        """Each of its settlements, in order; empty where it settles nothing."""
+        action = self.action
+        if action.debt_id is None:
+            return ()
+        first = Booking(
+            action.collateral_ids[0],
+            action.debt_id,
+            self.seized,
+            self.payment,
+            self.repaid,
+            self.reserve_multiplier,
+            self.realised_multiplier,
+            self.revenue - sum(booking.revenue for booking in self.further),
+            self.gas_cost - sum(booking.gas_cost for booking in self.further),
+            self.tip - sum(booking.tip for booking in self.further),
+        )
+        return (first, *self.further)
+
+    @property
+    def alone(self) -> "Candidate":
+        """The first of its settlements without the further ones: the best that there is of one."""
+        if not self.further:
+            return self
+        first = self.bookings[0]
+        action = replace(self.action, further=())
+        earned = {"revenue": first.revenue, "gas_cost": first.gas_cost, "tip": first.tip}
+        return replace(self, action=action, further=(), **earned)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ REASONS: Final[Mapping[str, str]] = {
     Reason.WAITING_PAYS: "the same sale is expected to bring more a block later, even with the risk that a "
     "rival is faster or that the account gets worse",
     Reason.OUTBID: "another candidate for this account brings more",
+    Reason.CONTAINED: "it is done with what was chosen, as the first of several sales in one call",
     Reason.QUOTE_VOID: "the dealer's quote no longer holds: it is spent, expired, of an earlier auction, or "
     "made out to another filler",
     Reason.QUOTE_BELOW_RESERVE: "the dealer pays less than the reserve price; the reserve falls with time, "

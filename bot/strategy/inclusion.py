@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 from bot.domain.wad import WAD
 from bot.strategy.decision import Candidate, Kind
 from bot.strategy.settings import StrategySettings
-from bot.strategy.snapshot import Snapshot
+from bot.strategy.snapshot import Asset, Snapshot
 
 _WRITES_OFF: Final = (Kind.END, Kind.MARK)
 _STARTS: Final = (Kind.KICK, Kind.REDO)
@@ -65,7 +65,8 @@ class Inclusions:
         if kind in _WRITES_OFF:
             return Inclusion(False, None, 0, "")
         asset = snapshot.assets[candidate.action.collateral_ids[0]]
-        value = 0 if asset.price is None else -(-candidate.seized * asset.price // asset.unit)
+        # all that is sold counts as the first collateral: rather too much of it than too little
+        value = sum(_value(snapshot.assets[sold.collateral_id], sold.seized) for sold in candidate.bookings)
         urgent = kind is not Kind.DELEVERAGE
         return Inclusion(urgent, self._worth(candidate), value, asset.symbol)
 
@@ -73,4 +74,10 @@ class Inclusions:
         """Return the wei whose price is what the revenue exceeds the least profit by. Rounding: DOWN."""
         if not self.native_price:
             return None
-        return max(candidate.revenue - self._settings.minimum_profit, 0) * WAD // self.native_price
+        least = self._settings.least(len(candidate.action.further) + 1)
+        return max(candidate.revenue - least, 0) * WAD // self.native_price
+
+
+def _value(asset: Asset, amount: int) -> int:
+    """Return the oracle value of an amount, WAD quote units, rounded up; 0 where there is no price."""
+    return 0 if asset.price is None else -(-amount * asset.price // asset.unit)

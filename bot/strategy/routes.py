@@ -61,6 +61,15 @@ class Path(NamedTuple):
             amount = market.at_spot(amount)
         return amount
 
+    def at_best(self, amount: int) -> int:
+        """Return the same, or what it would bring where the transaction finds the pools, if that is more."""
+        best = self.at_spot(amount)
+        if all(market.found is None for market in self.markets):
+            return best
+        for market in self.markets:
+            amount = market.at_found(amount)
+        return max(best, amount)
+
     def at_mean(self, amount: int) -> int | None:
         """Return what ``amount`` is worth at the pools' mean prices, before fees; None if one is unknown."""
         for market in self.markets:
@@ -143,6 +152,10 @@ class Route(NamedTuple):
     def at_spot(self, amount: int) -> int:
         """Return what ``amount`` would bring at the best marginal price of its parts, rounded UP."""
         return max(part.path.at_spot(amount) for part in self.parts)
+
+    def at_best(self, amount: int) -> int:
+        """Return the same of `Path.at_best`: what slippage is measured from."""
+        return max(part.path.at_best(amount) for part in self.parts)
 
 
 def paths(board: Board, sold: int, bought: int, assets: Iterable[int], amount: int) -> list[Path]:

@@ -21,22 +21,39 @@ _ALL: Final = engine.UNBOUNDED
 """Limit that leaves the size to the engine, which knows the account at the moment of the sale."""
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """A candidate and, for a sale, its route and what it does to the pools."""
-
-    candidate: Candidate
-    route: Route | None = None
-    sold: Sold | None = None
-
-
-class _Booked(NamedTuple):
-    """How a sale is booked, at which multiplier, and what the keeper is paid for it."""
+class Booked(NamedTuple):
+    """How a sale is booked, at which multiplier, and what kicker and settler are paid for it."""
 
     sale: Sale
     realised: int
-    tip: int
-    chip: int
+    paid: Incentives
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A candidate and, for a sale, where it comes from and what it does.
+
+    Parameters
+    ----------
+    candidate : Candidate
+        What would be done.
+    pair : Pair or None
+        What it sells, along which route.
+    sold : Sold or None
+        What it does to the pools.
+    booked : Booked or None
+        How a swap is booked.
+    """
+
+    candidate: Candidate
+    pair: "Pair | None" = None
+    sold: Sold | None = None
+    booked: Booked | None = None
+
+    @property
+    def parts(self) -> tuple["Offer", ...]:
+        """The sales that it makes, in order."""
+        return (self,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +136,7 @@ class Pair:
             if sold is None:
                 return -1
             booked = self._booked(seized, sold.amount_out)
-            return self._value(booked.tip + booked.chip) + self._spared(seized, largest)
+            return self._value(sum(self._ours(booked.paid))) + self._spared(seized, largest)
 
         if worth(largest) >= worth(largest * 9 // 10):
             return largest
@@ -181,7 +198,8 @@ class Pair:
         sold = self.route.quote(seized) if seized else None
         if sold is None:
             return self._no(Kind.SWAP, Reason.DUST, wanted=size, sold=seized)
-        sale, realised, tip, chip = self._booked(seized, sold.amount_out)
+        booked = self._booked(seized, sold.amount_out)
+        sale, earned = booked.sale, self._ours(booked.paid)
         if sale.payment == 0 or sale.cancelled == 0:
             return self._no(Kind.SWAP, Reason.EMPTY, seized=seized, payment=sale.payment)
         if engine.leaves_dust(position, seized, sale.cancelled, rules.dust):
@@ -195,16 +213,17 @@ class Pair:
             limit_price=price,
             route=self.route.ways,
         )
-        return Offer(self._candidate(action, sale, tip + chip, realised, tip), self.route, sold)
+        candidate = self._candidate(action, sale, sum(earned), booked.realised, earned.tip)
+        return Offer(candidate, self, sold, booked)
 
-    def _booked(self, seized: int, payment: int) -> "_Booked":
-        """Return how the engine books a sale that brought ``payment``, and what the keeper earns by it."""
+    def _booked(self, seized: int, payment: int) -> Booked:
+        """Return how the engine books a sale that brought ``payment``."""
         snapshot, position = self.case.snapshot, self.position
         realised = max(engine.multiplier_down(position, seized, payment), self.reserve.multiplier)
         paid = engine.terms_at(position, realised, snapshot.engine.penalty)
         sale = engine.realised(position, paid, seized, payment)
         chip_part = chip_part_of(realised, snapshot.markets.speed.slippage_limit_bps)
-        return _Booked(sale, realised, *self._incentives(paid, sale, chip_part))
+        return Booked(sale, realised, self._incentives(paid, sale, chip_part))
 
     def _limit_price(self, size: int, spot: int) -> int:
         """Return the realised price less the tolerance, quote units per whole token; at most the spot."""
@@ -251,7 +270,7 @@ class Pair:
         sold = self.route.quote(sale.seized) if sale.seized else None
         if sold is None or sale.payment == 0 or sale.cancelled == 0:
             return self._no(Kind.TAKE, Reason.EMPTY, seized=sale.seized, payment=sale.payment)
-        tip, chip = self._incentives(self.reserve, sale)
+        tip, chip = self._ours(self._incentives(self.reserve, sale))
         profit = sold.amount_out - (sale.payment - chip)
         if profit < 0:  # the flash taker pays with what it sells, and has nothing else
             return self._no(Kind.TAKE, Reason.UNPROFITABLE, brought=sold.amount_out, payment=sale.payment)
@@ -269,7 +288,7 @@ class Pair:
             min_profit=max(-(-least * position.owed.unit // position.owed.price), 0),
         )
         realised = engine.multiplier_down(position, sale.seized, sold.amount_out)
-        return Offer(self._candidate(action, sale, tip + profit, realised, tip), self.route, sold)
+        return Offer(self._candidate(action, sale, tip + profit, realised, tip), self, sold)
 
     def _unit_cost(self) -> Fraction:
         """Return the debt tokens that a unit of collateral costs at the reserve, the chip taken off."""
@@ -306,10 +325,10 @@ class Pair:
     def _allowed(self, amount: int, least_multiplier: int) -> bool:
         """Return whether a sale meets the reserve, and the slippage limit in whole and in each part."""
         sold = self.route.quote(amount) if amount else None
-        if sold is None or self._slips(sold.amount_out, self.route.at_spot(amount)):
+        if sold is None or self._slips(sold.amount_out, self.route.at_best(amount)):
             return False
         for part, (taken, brought) in zip(self.route.parts, sold.parts, strict=True):
-            if self._slips(brought, part.path.at_spot(taken)):
+            if self._slips(brought, part.path.at_best(taken)):
                 return False
         return sold.amount_out >= engine.payment_up(self.position, least_multiplier, amount)
 
@@ -355,13 +374,17 @@ class Pair:
         return self._no(kind, Reason.DEAR_CHOICE, **numbers)
 
     def _incentives(self, paid: Terms, sale: Sale, chip_part: int = WAD) -> Incentives:
-        """Return what the keeper is credited: the chip, and the tip if it kicked."""
+        """Return what kicker and settler are paid."""
         snapshot, auction = self.case.snapshot, self.case.auction
         owed = auction.tip_owed if auction else 0
         market = snapshot.assets[self.debt_id].market
-        earned = incentives(self.position, snapshot.engine, paid, sale, owed, market, chip_part)
-        ours = auction is not None and auction.kicker == snapshot.keeper
-        return earned if ours else earned._replace(tip=0)
+        return incentives(self.position, snapshot.engine, paid, sale, owed, market, chip_part)
+
+    def _ours(self, paid: Incentives) -> Incentives:
+        """Return what of them the keeper is credited: the chip, and the tip if it kicked."""
+        auction = self.case.auction
+        ours = auction is not None and auction.kicker == self.case.snapshot.keeper
+        return paid if ours else paid._replace(tip=0)
 
     def _candidate(self, action: Action, sale: Sale, earned: int, realised: int, tip: int) -> Candidate:
         return Candidate(

@@ -14,7 +14,8 @@ class GasEstimates:
     """Gas that each action takes: medians measured on the contracts, rounded up.
 
     They only price a candidate; the limit of a transaction is set by its own simulation. A swap is through
-    one pool; each pool more, beside it or behind it, takes `pool`.
+    one pool; each pool more, beside it or behind it, takes `pool`. A further swap of the same account in the
+    same call takes `further`.
     """
 
     kick: int = 210_000
@@ -31,10 +32,15 @@ class GasEstimates:
     mark: int = 220_000
     deleverage: int = 480_000
     pool: int = 130_000
+    further: int = 260_000
 
     def of(self, kind: Kind, pools: int = 1) -> int:
         """Return the gas of an action that sells through so many pools."""
         return int(getattr(self, kind.value)) + (pools - 1) * self.pool
+
+    def of_further(self, pools: int) -> int:
+        """Return the gas of a further swap in a call, through so many pools."""
+        return self.further + (pools - 1) * self.pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,8 @@ class StrategySettings:
         Most that the pool or the reserve may move against a transaction before it lands.
     max_actions : int
         Most transactions on one head.
+    max_sales : int
+        Most sales of one account in one transaction; 1 leaves what one cannot do to the next head.
     priority_fee : int
         Wei per gas on top of the base fee.
     mark_from : int
@@ -77,6 +85,7 @@ class StrategySettings:
     max_slippage_bps: int = 200
     price_tolerance_bps: int = 50
     max_actions: int = 32
+    max_sales: int = 4
     priority_fee: int = 10**9
     mark_from: int = 0
     gas_asset: str = "WETH"
@@ -84,13 +93,21 @@ class StrategySettings:
     outlook: OutlookSettings = field(default_factory=OutlookSettings)
     timing: TimingSettings = field(default_factory=TimingSettings)
 
+    def least(self, sales: int) -> int:
+        """Return the least revenue after gas of so many sales in one call, WAD quote units.
+
+        What is asked for is asked for once; what the operator is willing to pay, he pays for each.
+        """
+        return self.minimum_profit * (sales if self.minimum_profit < 0 else 1)
+
     def __post_init__(self) -> None:
         for name in ("max_slippage_bps", "price_tolerance_bps"):
             value = getattr(self, name)
             if not 0 < value < BPS:
                 raise InvalidInputError(name, value, f"between 1 and {BPS - 1}")
-        if self.max_actions < 1:
-            raise InvalidInputError("max_actions", self.max_actions, "at least 1")
+        for name in ("max_actions", "max_sales"):
+            if getattr(self, name) < 1:
+                raise InvalidInputError(name, getattr(self, name), "at least 1")
         for name in ("priority_fee", "mark_from"):
             if getattr(self, name) < 0:
                 raise InvalidInputError(name, getattr(self, name), "at least 0")

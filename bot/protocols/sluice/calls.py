@@ -147,7 +147,7 @@ class CallBuilder:
                 return Call(self._engine, start)
             case Kind.KICK_SWAP | Kind.REDO_SWAP:
                 start = _STARTS[action.kind].data(account, action.started)
-                return Call(self._engine, _MULTICALL.data([start, self._swap(account, action)]))
+                return Call(self._engine, _MULTICALL.data([start, *self._swaps(account, action)]))
             case Kind.CLEAR:
                 return Call(self._engine, _CLEAR.data(account))
             case Kind.END:
@@ -158,6 +158,8 @@ class CallBuilder:
                 return Call(self._engine, _NET.data(account, action.collateral_ids[0]))
             case Kind.POKE:
                 return Call(self._engine, _POKE.data(action.collateral_ids[0]))
+            case Kind.SWAP if action.further:
+                return Call(self._engine, _MULTICALL.data(self._swaps(account, action)))
             case Kind.SWAP:
                 return Call(self._engine, self._swap(account, action))
             case Kind.TAKE:
@@ -166,6 +168,10 @@ class CallBuilder:
                 return Call(self._protector, self._deleverage(account, action))
             case Kind.FILL:
                 return Call(self._engine, fill_data(action))
+
+    def _swaps(self, account: str, action: Action) -> list[bytes]:
+        """Return the sales that an action makes in one call, in order."""
+        return [self._swap(account, sale) for sale in (action, *action.further)]
 
     def _swap(self, account: str, action: Action) -> bytes:
         parts = [

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from bot.domain.lending import Market, RateModel, accrued
+from bot.domain.lending import Burnt, Market, RateModel, accrued, booked, less_deficit
 from bot.domain.wad import WAD_PER_BPS
 from bot.protocols.events import Event
 
@@ -134,23 +134,13 @@ def _net(market: Market, fields: Any) -> Market:
     )
 
 
-def _less_deficit(market: Market, deficit: int) -> Market:
-    """Take a deficit off the suppliers' claims and, beyond those, off the reserve."""
-    from_suppliers = min(deficit, market.supply_assets)
-    return replace(
-        market,
-        supply_assets=market.supply_assets - from_suppliers,
-        reserve_assets=market.reserve_assets - (deficit - from_suppliers),
-    )
-
-
 def _write_off(market: Market, fields: Any) -> Market:
     reduced = replace(
         market,
         borrow_assets=market.borrow_assets - fields["deficit"],
         borrow_shares=market.borrow_shares - fields["shares"],
     )
-    return _less_deficit(reduced, fields["deficit"])
+    return less_deficit(reduced, fields["deficit"])
 
 
 def _forfeit(market: Market, fields: Any) -> Market:
@@ -177,24 +167,16 @@ def sold(market: Market, fields: Any) -> Market:
 
 
 def settled(market: Market, fields: Any) -> Market:
-    """Return the debt's totals after a settlement: cash in, debt cancelled, then the parts of the payment.
-
-    Debts are rounded up one by one, so the last to pay may bring a unit more than the total held: an excess.
-    """
-    repaid, cancelled = fields["repaid"], fields["cancelled"]
-    incentives = fields["tip"] + fields["chip"]
-    kept = fields["chip"] if fields["route"] == ROUTE_TAKE else 0
-    to_reserve = fields["payment"] - repaid - fields["surplus"] - incentives + max(repaid - cancelled, 0)
-    booked = replace(
+    """Return the debt's totals after a settlement."""
+    return booked(
         market,
-        cash=market.cash + fields["payment"] - kept,
-        borrow_assets=market.borrow_assets - cancelled,
-        borrow_shares=market.borrow_shares - fields["shares"],
-        reserve_assets=market.reserve_assets + to_reserve,
-        credit_assets=market.credit_assets + incentives - kept,
-        collateral_assets=market.collateral_assets + fields["surplus"],
+        Burnt(fields["shares"], fields["cancelled"]),
+        payment=fields["payment"],
+        repaid=fields["repaid"],
+        surplus=fields["surplus"],
+        incentives=fields["tip"] + fields["chip"],
+        kept=fields["chip"] if fields["route"] == ROUTE_TAKE else 0,
     )
-    return _less_deficit(booked, max(cancelled - repaid, 0))
 
 
 def _cover(market: Market, fields: Any) -> Market:

@@ -6,13 +6,14 @@ from bot.domain.wad import WAD
 from bot.strategy.decision import Action, Candidate, Kind
 from bot.strategy.inclusion import Inclusion, Inclusions
 from bot.strategy.settings import StrategySettings
-from tests.support.snapshots import UNITS, WBTC, WETH, Scene
+from tests.support.snapshots import UNITS, USDC, WBTC, WETH, Scene
 
 ACCOUNT = b"\1" * 20
 
 
 def candidate(kind: Kind, *, revenue: int = 0, gas: int = 0, asset: int = WETH, seized: int = 0) -> Candidate:
-    return Candidate(Action(kind, ACCOUNT, (asset,)), revenue, gas, seized)
+    debt_id = USDC if kind in (Kind.SWAP, Kind.TAKE) else None
+    return Candidate(Action(kind, ACCOUNT, (asset,), debt_id), revenue, gas, seized)
 
 
 def found(chosen: Candidate, scene: Scene | None = None, minimum: int = 0) -> Inclusion:
