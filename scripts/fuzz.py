@@ -24,7 +24,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SUITES = "tests/invariants/*Invariants.t.sol"
+SUITES = {
+    "LiquidationEngineInvariants.t.sol": "engine",
+    "ClearingHouseInvariants.t.sol": "house",
+    "ProtectionProperties.t.sol": "protection",
+}
 REPORTED = re.compile(r"runs: (\d+), calls: (\d+), reverts: (\d+)")
 # Books that are wrong stay wrong, so that a later look finds it too; settlements are checked at each call.
 CHECKED_EVERY = 8
@@ -48,6 +52,14 @@ LEAST_PER_MILLION = {
         "end": 100,
     },
     "house": {"take": 5_000, "sale": 5_000, "deficit": 5_000, "writeOff": 500, "cover": 1_000, "mark": 1_000},
+    "protection": {
+        "sale": 10_000,
+        "bound": 5_000,
+        "whole": 2_000,
+        "part": 2_000,
+        "engine": 1_000,
+        "short": 500,
+    },
 }
 
 
@@ -104,7 +116,7 @@ def calls_of(report: str) -> dict[str, int]:
     """Read from forge's report how many calls each suite made."""
     calls: dict[str, int] = {}
     for part in report.split("Ran ")[1:]:
-        suite = "engine" if "LiquidationEngine" in part.splitlines()[0] else "house"
+        suite = next((name for file, name in SUITES.items() if file in part.splitlines()[0]), "")
         made = [int(match.group(2)) for match in REPORTED.finditer(part)]
         if made:
             calls[suite] = calls.get(suite, 0) + sum(made)
@@ -125,7 +137,8 @@ def start(seed: int, runs: int, depth: int, folder: Path) -> subprocess.Popen[st
         "FOUNDRY_INVARIANT_FAILURE_PERSIST_DIR": str(folder / "failures"),
         "SLUICE_OUTCOMES": str(outcomes.relative_to(ROOT)),
     }
-    command = ["forge", "test", "--match-path", SUITES, "--match-test", "^invariant_"]
+    files = f"tests/invariants/{{{','.join(SUITES)}}}"
+    command = ["forge", "test", "--match-path", files, "--match-test", "^invariant_"]
     with (outcomes / "report").open("w") as report:
         return subprocess.Popen(
             command, cwd=ROOT, env=os.environ | FASTER | settings, stdout=report, stderr=report, text=True

@@ -3,12 +3,13 @@ pragma solidity ^0.8.28;
 
 import {IClearingHouse} from "../../contracts/interfaces/IClearingHouse.sol";
 import {IProtection} from "../../contracts/interfaces/IProtection.sol";
+import {OutcomeLog} from "./support/OutcomeLog.sol";
 import {ProtectionFixture} from "./support/ProtectionFixture.sol";
 
 /// @title What holds for every sale, whatever the account, the terms, the prices and the executor
 /// @notice Baskets of three assets on both sides, terms at random within their bounds, prices that wander. Each sale is
 /// held against everything its owner was promised.
-contract ProtectionPropertiesTest is ProtectionFixture {
+contract ProtectionPropertiesTest is ProtectionFixture, OutcomeLog {
     /// @dev What a sale is judged by, read before it.
     struct Before {
         IProtection.Terms terms;
@@ -48,6 +49,17 @@ contract ProtectionPropertiesTest is ProtectionFixture {
     function invariant_nothing_is_left_behind_and_the_books_balance() external view {
         _assertNothingLeft();
         _assertBooksBalance();
+    }
+
+    /// @dev Called by forge at the end of each run.
+    function afterInvariant() external {
+        bytes32[8] memory outcomes = [bytes32("borrow"), "sale", "whole", "part", "distant", "engine", "bound", "short"];
+        bytes32[] memory names = new bytes32[](outcomes.length);
+        uint256[] memory counts = new uint256[](outcomes.length);
+        for (uint256 i = 0; i < outcomes.length; ++i) {
+            (names[i], counts[i]) = (outcomes[i], _counts[outcomes[i]]);
+        }
+        _tellOutcome("protection", names, counts);
     }
 
     function test_a_walk_sells_often_and_meets_every_refusal() external {
