@@ -345,7 +345,7 @@ class KeeperService:
             return Terms(deadline=deadline, sender=sender)
         found = self._inclusion(snapshot, chosen)
         lane = Lane.URGENT if found.urgent else Lane.HOUSEKEEPING
-        return Terms(lane, found.worth, deadline, found.value, found.asset, sender)
+        return Terms(lane, found.worth, deadline, found.moves, sender)
 
     def _intent(self, head: Head, snapshot: Snapshot, chosen: Candidate) -> Intent:
         account = to_checksum_address(chosen.action.account)

@@ -120,9 +120,9 @@ def used_of(limits: Limits, spent: list[Spent], native_price: int, failures: int
     accounts: dict[str, int] = {}
     assets: dict[str, int] = {}
     for item in spent:
-        accounts[item.account] = accounts.get(item.account, 0) + item.value
-        if item.asset:
-            assets[item.asset] = assets.get(item.asset, 0) + item.value
+        for moved in item.moves:
+            accounts[item.account] = accounts.get(item.account, 0) + moved.value
+            assets[moved.asset] = assets.get(moved.asset, 0) + moved.value
     rows = (
         ("loss", max(loss, 0), limits.loss),
         ("gas", gas, limits.gas),

@@ -4,7 +4,7 @@ Amounts are exact integers kept as decimal text: SQLite's own integers end at 64
 columns turn larger ones into floats.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import (
@@ -36,6 +36,7 @@ from bot.ports import (
     Head,
     Intent,
     Lane,
+    Moved,
     Outcome,
     Receipt,
     Signed,
@@ -122,8 +123,7 @@ transactions = Table(
     Column("lane", String, nullable=False),
     Column("worth", ExactInt),
     Column("deadline", BigInteger),
-    Column("stake", ExactInt, nullable=False),
-    Column("stake_asset", String, nullable=False),
+    Column("moves", Text, nullable=False),
 )
 
 Index(
@@ -221,8 +221,7 @@ def intent_columns(intent: Intent) -> dict[str, Any]:
         "lane": terms.lane.value,
         "worth": terms.worth,
         "deadline": terms.deadline,
-        "stake": terms.value,
-        "stake_asset": terms.asset,
+        "moves": moves_text(terms.moves),
     }
 
 
@@ -274,9 +273,7 @@ def transaction_of(row: RowMapping) -> Transaction:
         call=call,
         expected_profit=row["expected_profit"],
         decision_id=row["decision_id"],
-        terms=Terms(
-            Lane(row["lane"]), row["worth"], row["deadline"], value=row["stake"], asset=row["stake_asset"]
-        ),
+        terms=Terms(Lane(row["lane"]), row["worth"], row["deadline"], moves_of(row["moves"])),
     )
     return Transaction(
         id=row["id"],
@@ -311,6 +308,29 @@ def _signed_of(row: RowMapping) -> Signed | None:
         max_fee_per_gas=row["max_fee_per_gas"],
         max_priority_fee_per_gas=row["max_priority_fee_per_gas"],
     )
+
+
+def moves_text(moves: Iterable[Moved]) -> str:
+    """Return what a transaction moves as JSON: asset, value as digits, debt, of each settlement in turn."""
+    return to_json([[moved.asset, str(moved.value), moved.debt] for moved in moves])
+
+
+def moves_of(text: str) -> tuple[Moved, ...]:
+    """Return what `moves_text` wrote.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it wrote something else.
+    """
+    return tuple(_moved(item) for item in _array(text))
+
+
+def _moved(item: object) -> Moved:
+    match item:
+        case [str(asset), str(value), str(debt)] if value.isascii() and value.isdecimal():
+            return Moved(asset, int(value), debt)
+    raise TypeError(f"the ledger holds {item!r} where asset, value and debt of a settlement belong")
 
 
 def _object(text: str) -> Mapping[str, object]:

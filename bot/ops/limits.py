@@ -6,14 +6,14 @@ hour has moved on. Losses and failures in a row mean that something is not under
 until an operator resumes it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import structlog
 
 from bot.execution.guard import Charge
-from bot.ports import HaltNote, Head, Intent, LandingMemory, Ledger, Spent, Transaction
+from bot.ports import HaltNote, Head, Intent, LandingMemory, Ledger, Moved, Spent, Transaction
 
 _log = structlog.get_logger(__name__)
 
@@ -162,7 +162,7 @@ def _usage(spent: Sequence[Spent], open_rows: Sequence[Transaction], balance: in
     """Return what settled in the window, and what is open at its worst."""
     usage = Usage(0, {}, {}, balance)
     for item in spent:
-        _count(usage, item.account, item.asset, item.value, item.gas_cost)
+        _count(usage, item.account, item.moves, item.gas_cost)
     for row in open_rows:
         if row.signed is not None:
             _add(usage, row.intent, row.signed.gas_limit * row.signed.max_fee_per_gas)
@@ -170,13 +170,22 @@ def _usage(spent: Sequence[Spent], open_rows: Sequence[Transaction], balance: in
 
 
 def _add(usage: Usage, intent: Intent, gas_cost: int) -> None:
-    _count(usage, intent.account, intent.terms.asset, intent.terms.value, gas_cost)
+    _count(usage, intent.account, intent.terms.moves, gas_cost)
 
 
-def _count(usage: Usage, account: str, asset: str, value: int, gas_cost: int) -> None:
+def _count(usage: Usage, account: str, moves: Iterable[Moved], gas_cost: int) -> None:
     usage.gas += gas_cost
-    usage.by_account[account] = usage.by_account.get(account, 0) + value
-    usage.by_asset[asset] = usage.by_asset.get(asset, 0) + value
+    for asset, value in _by_asset(moves).items():
+        usage.by_account[account] = usage.by_account.get(account, 0) + value
+        usage.by_asset[asset] = usage.by_asset.get(asset, 0) + value
+
+
+def _by_asset(moves: Iterable[Moved]) -> dict[str, int]:
+    """Return what is moved of each asset, by all settlements together."""
+    values: dict[str, int] = {}
+    for moved in moves:
+        values[moved.asset] = values.get(moved.asset, 0) + moved.value
+    return values
 
 
 def _refusal(charge: Charge, usage: Usage, limits: Limits) -> str | None:
@@ -191,9 +200,10 @@ def _refusal(charge: Charge, usage: Usage, limits: Limits) -> str | None:
     moved = usage.by_account.get(account, 0) + terms.value
     if limits.account_value is not None and terms.value and moved > limits.account_value:
         return f"limits.value_per_account: {_units(moved)} would be moved of {_units(limits.account_value)}"
-    moved = usage.by_asset.get(terms.asset, 0) + terms.value
-    if limits.asset_value is not None and terms.value and moved > limits.asset_value:
-        return f"limits.value_per_asset: {_units(moved)} of {terms.asset}, of {_units(limits.asset_value)}"
+    for asset, value in _by_asset(terms.moves).items():
+        moved = usage.by_asset.get(asset, 0) + value
+        if limits.asset_value is not None and value and moved > limits.asset_value:
+            return f"limits.value_per_asset: {_units(moved)} of {asset}, of {_units(limits.asset_value)}"
     _add(usage, charge.intent, charge.gas_cost)
     usage.balance = left
     return None

@@ -61,6 +61,7 @@ from bot.ports.ops import (
 from bot.ports.protocol import (
     LiquidationProtocol,
 )
+from bot.strategy.inclusion import Moved
 
 __all__ = [
     "Address",
@@ -89,6 +90,7 @@ __all__ = [
     "Ledger",
     "LiquidationProtocol",
     "Log",
+    "Moved",
     "NewHead",
     "Outcome",
     "PredictionRecord",

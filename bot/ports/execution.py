@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Protocol, TypeAlias
 
 from bot.ports.chain import Address, Hash32, Head, Receipt
+from bot.strategy.inclusion import Moved
 
 Appraise: TypeAlias = Callable[[str, Receipt], int | None]
 """Profit realised by a receipt of the named protocol, WAD quote units before gas; None if unknown."""
@@ -77,10 +78,8 @@ class Terms:
         nothing by itself; the operator's cap bounds it.
     deadline : int or None
         Block time, unix seconds, after which it must not land; None if it has none of its own.
-    value : int
-        What it buys or moves, WAD quote units, held against the limits of value.
-    asset : str
-        Symbol of what it buys or moves; empty if nothing.
+    moves : tuple of Moved
+        What each of its settlements buys or moves, in order, held against the limits of value.
     sender : Address or None
         Who must send it; None for any account that serves its lane. A row's signer tells who did.
     """
@@ -88,9 +87,13 @@ class Terms:
     lane: Lane = Lane.URGENT
     worth: int | None = None
     deadline: int | None = None
-    value: int = 0
-    asset: str = ""
+    moves: tuple[Moved, ...] = ()
     sender: Address | None = None
+
+    @property
+    def value(self) -> int:
+        """All that it moves, WAD quote units."""
+        return sum(moved.value for moved in self.moves)
 
 
 class Outcome(StrEnum):

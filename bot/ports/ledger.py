@@ -6,6 +6,7 @@ from typing import Protocol
 
 from bot.ports.chain import Address, Hash32, Head, Receipt
 from bot.ports.execution import Intent, Outcome, Signed, Transaction
+from bot.strategy.inclusion import Moved
 from bot.strategy.predictions import Fates, Prediction, Watched
 
 
@@ -215,10 +216,10 @@ class Spent:
     ----------
     block_number : int
         Where it settled.
-    account, asset : str
-        What was acted on, and the symbol of what was bought or moved; the asset is empty if nothing was.
-    value : int
-        WAD quote units bought or moved; 0 if it reverted.
+    account : str
+        What was acted on.
+    moves : tuple of Moved
+        What was bought or moved; empty if it reverted.
     gas_cost : int
         Wei.
     realised_profit : int
@@ -229,8 +230,7 @@ class Spent:
 
     block_number: int
     account: str
-    asset: str
-    value: int
+    moves: tuple[Moved, ...]
     gas_cost: int
     realised_profit: int
     succeeded: bool

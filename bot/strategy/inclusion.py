@@ -3,13 +3,31 @@
 from typing import Final, NamedTuple
 
 from bot.domain.wad import WAD
-from bot.strategy.decision import Candidate, Kind
+from bot.strategy.decision import Booking, Candidate, Kind
 from bot.strategy.settings import StrategySettings
-from bot.strategy.snapshot import Asset, Snapshot
+from bot.strategy.snapshot import Snapshot
 
 _WRITES_OFF: Final = (Kind.END, Kind.MARK)
 _STARTS: Final = (Kind.KICK, Kind.REDO)
 _UPKEEP: Final = (Kind.CLEAR, Kind.NET)
+
+
+class Moved(NamedTuple):
+    """Collateral that a settlement sells or buys.
+
+    Attributes
+    ----------
+    asset : str
+        Its symbol.
+    value : int
+        What it is worth by the oracle, WAD quote units, rounded up.
+    debt : str
+        Symbol of the debt that it repays; empty where none is known.
+    """
+
+    asset: str
+    value: int
+    debt: str = ""
 
 
 class Inclusion(NamedTuple):
@@ -23,16 +41,13 @@ class Inclusion(NamedTuple):
     worth : int or None
         Wei that its gas may cost before it brings less than the operator wants; None for what earns nothing
         by itself, or where the gas asset has no price.
-    value : int
-        Oracle value of the collateral it moves, WAD quote units, rounded up; 0 for what moves none.
-    asset : str
-        Symbol of that collateral; empty for what moves none.
+    moves : tuple of Moved
+        What each of its settlements moves, in order; empty for what moves nothing.
     """
 
     urgent: bool
     worth: int | None
-    value: int
-    asset: str
+    moves: tuple[Moved, ...] = ()
 
 
 class Inclusions:
@@ -59,16 +74,13 @@ class Inclusions:
         self.see(snapshot)
         kind = candidate.action.kind
         if kind is Kind.POKE:
-            return Inclusion(True, None, 0, "")
+            return Inclusion(True, None)
         if kind in _UPKEEP or kind in _STARTS:
-            return Inclusion(kind in _STARTS and candidate.net >= 0, None, 0, "")
+            return Inclusion(kind in _STARTS and candidate.net >= 0, None)
         if kind in _WRITES_OFF:
-            return Inclusion(False, None, 0, "")
-        asset = snapshot.assets[candidate.action.collateral_ids[0]]
-        # all that is sold counts as the first collateral: rather too much of it than too little
-        value = sum(_value(snapshot.assets[sold.collateral_id], sold.seized) for sold in candidate.bookings)
-        urgent = kind is not Kind.DELEVERAGE
-        return Inclusion(urgent, self._worth(candidate), value, asset.symbol)
+            return Inclusion(False, None)
+        moves = tuple(_moved(snapshot, booking) for booking in candidate.bookings)
+        return Inclusion(kind is not Kind.DELEVERAGE, self._worth(candidate), moves)
 
     def _worth(self, candidate: Candidate) -> int | None:
         """Return the wei whose price is what the revenue exceeds the least profit by. Rounding: DOWN."""
@@ -78,6 +90,8 @@ class Inclusions:
         return max(candidate.revenue - least, 0) * WAD // self.native_price
 
 
-def _value(asset: Asset, amount: int) -> int:
-    """Return the oracle value of an amount, WAD quote units, rounded up; 0 where there is no price."""
-    return 0 if asset.price is None else -(-amount * asset.price // asset.unit)
+def _moved(snapshot: Snapshot, booking: Booking) -> Moved:
+    """Return what a settlement moves; worth nothing where the oracle has no price."""
+    sold, owed = snapshot.assets[booking.collateral_id], snapshot.assets[booking.debt_id]
+    value = 0 if sold.price is None else -(-booking.seized * sold.price // sold.unit)
+    return Moved(sold.symbol, value, owed.symbol)

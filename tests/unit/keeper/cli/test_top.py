@@ -9,7 +9,7 @@ from bot.cli.top import Top, action_rows, auction_rows, headline_of, risk_rows, 
 from bot.domain.wad import WAD
 from bot.errors import EndpointUnreachableError
 from bot.ops.limits import Limits
-from bot.ports import Outcome, Spent, Transaction
+from bot.ports import Moved, Outcome, Spent, Transaction
 from bot.watching import LimitUse, Seen, used_of
 from tests.support.keeper import a_head, an_intent
 from tests.support.snapshots import NOW, Scene, pool_at
@@ -104,9 +104,9 @@ def test_only_so_many_accounts_are_listed() -> None:
 @pytest.mark.parametrize("most", [None, 10 * WAD])
 def test_limits_that_are_set_are_shown_with_what_is_used(most: int | None) -> None:
     spent = [
-        Spent(1, "0xa", "WETH", 4 * WAD, WAD // 100, 1 * WAD, True),
-        Spent(2, "0xa", "WBTC", 3 * WAD, WAD // 100, 0, True),
-        Spent(3, "0xb", "WETH", 2 * WAD, WAD // 100, 0, False),
+        Spent(1, "0xa", (Moved("WETH", 4 * WAD), Moved("WBTC", 2 * WAD)), WAD // 100, 1 * WAD, True),
+        Spent(2, "0xa", (Moved("WBTC", 1 * WAD),), WAD // 100, 0, True),
+        Spent(3, "0xb", (Moved("WETH", 2 * WAD),), WAD // 100, 0, False),
     ]
     limits = Limits(loss=most, gas=most, account_value=most, asset_value=most)
     found = {use.name: use.used for use in used_of(limits, spent, 200 * WAD, 2)}

@@ -10,11 +10,12 @@ from bot.errors import LedgerUnavailableError
 from bot.ledger.address import LedgerPlace
 from bot.ledger.landing import SqlLandingMemory
 from bot.ledger.store import SqlLedger
-from bot.ports import Hash32, Lane, Outcome, Settlement, Signed, Terms, Verdict
+from bot.ports import Hash32, Lane, Moved, Outcome, Settlement, Signed, Terms, Verdict
 from tests.support.keeper import ENGINE, KEEPER, a_head, a_receipt, a_signature, an_intent
 
 GENESIS = Hash32("0x" + "00" * 32)
-TERMS = Terms(Lane.HOUSEKEEPING, worth=10**40, deadline=1_700_000_000, value=10**45, asset="WETH")
+MOVES = (Moved("WETH", 10**45, "USDC"), Moved("WBTC", 7, "USDC"), Moved('a "symbol"', 0, ""))
+TERMS = Terms(Lane.HOUSEKEEPING, worth=10**40, deadline=1_700_000_000, moves=MOVES)
 
 
 @pytest.fixture
@@ -87,9 +88,9 @@ async def test_what_was_spent_is_counted_from_the_last_head_before(
         await settled(ledger, nonce, block, succeeded=block != 14)
     spent = await memory.spent_since(a_head(13).timestamp)
     assert [(item.block_number, item.succeeded) for item in spent] == [(14, False), (20, True)]
-    assert [item.value for item in spent] == [0, 10**45], "what reverted moved nothing"
+    assert [item.moves for item in spent] == [(), MOVES], "what reverted moved nothing"
     assert spent[1].gas_cost == 90_000 * 2 * 10**9
-    assert (spent[1].asset, spent[1].realised_profit) == ("WETH", 5)
+    assert spent[1].realised_profit == 5
     blocks = [item.block_number for item in await memory.spent_since(a_head(12).timestamp)]
     assert blocks == [12, 14, 20], "rather more than less: head 12 was never seen, 10 was"
     assert len(await memory.spent_since(0)) == 4

@@ -26,7 +26,7 @@ from bot.ledger.address import LedgerAddress, LedgerPlace
 from bot.ledger.database import Database
 from bot.ledger.engines import engine_for
 from bot.ledger.store import SqlLedger
-from bot.ports import Hash32
+from bot.ports import Hash32, Moved
 from tests.support.keeper import ENGINE, KEEPER, a_head, an_intent
 from tests.support.ledgers import Execute
 
@@ -79,7 +79,7 @@ async def test_the_revisions_form_one_line() -> None:
     ]
 
 
-@pytest.mark.parametrize("revision", ["0001", "0002"])
+@pytest.mark.parametrize("revision", ["0001", "0002", "0004", "0007"])
 async def test_an_older_ledger_is_brought_up_and_keeps_what_it_holds(
     place: LedgerPlace, execute: Execute, backend: str, revision: str
 ) -> None:
@@ -91,6 +91,25 @@ async def test_an_older_ledger_is_brought_up_and_keeps_what_it_holds(
     assert execute("SELECT version_num FROM alembic_version") == [migration.newest()]
     async with await SqlLedger.open_to_read(place) as reader:
         assert len(await reader.recent_transactions(5)) == 1
+
+
+async def test_what_an_older_ledger_says_was_moved_is_kept(
+    place: LedgerPlace, execute: Execute, backend: str
+) -> None:
+    await made_at(place, "0007", execute, backend)
+    execute(f"UPDATE transactions SET stake = '{10**30}', stake_asset = 'a \"symbol\"'")
+    async with await opened(place) as ledger:
+        (row,) = await ledger.open_transactions()
+        assert row.intent.terms.moves == (Moved('a "symbol"', 10**30),)
+
+
+async def test_a_ledger_half_way_to_the_moves_is_refused(
+    place: LedgerPlace, execute: Execute, backend: str
+) -> None:
+    await made_at(place, "0007", execute, backend)
+    execute(f"UPDATE alembic_version SET version_num = '{migration.newest()}'")
+    with pytest.raises(LedgerHalfMigratedError, match=r"column transactions\.moves"):
+        await opened(place)
 
 
 @pytest.mark.parametrize(("version", "revision"), [("1", "0001"), ("2", "0002")])

@@ -9,7 +9,7 @@ import pytest
 from bot.execution.guard import Charge
 from bot.ledger.store import SqlLedger
 from bot.ops.limits import LimitGuard, Limits, halt, resume
-from bot.ports import Hash32, Intent, Settlement, Terms
+from bot.ports import Hash32, Intent, Moved, Settlement, Terms
 from tests.support.keeper import KEEPER, a_head, a_receipt, a_signature, an_intent
 
 GENESIS = Hash32("0x" + "00" * 32)
@@ -35,7 +35,8 @@ def guard(ledger: SqlLedger, *, price: int | None = 2_000 * WAD, **limits: int) 
 
 
 def wanted(key: str, account: str = "0xa", *, value: int = 0, asset: str = "") -> Intent:
-    return replace(an_intent(key, account), terms=Terms(value=value, asset=asset))
+    moves = (Moved(asset, value),) if value else ()
+    return replace(an_intent(key, account), terms=Terms(moves=moves))
 
 
 def charge(key: str, account: str = "0xa", *, cost: int = 0, value: int = 0, asset: str = "WETH") -> Charge:
@@ -115,6 +116,32 @@ async def test_value_is_limited_by_account_and_by_asset(ledger: SqlLedger) -> No
     assert "value_per_account" in str(reasons[0])
     assert "value_per_asset" in str(reasons[2])
     assert "WETH" in str(reasons[2])
+
+
+async def test_every_settlement_of_a_transaction_counts_for_its_own_asset(ledger: SqlLedger) -> None:
+    several = Terms(moves=(Moved("WETH", 40, "USDC"), Moved("WBTC", 50, "USDC"), Moved("WETH", 30, "DAI")))
+    intent = replace(an_intent("x", "0xa"), terms=several)
+    for watch, name in (
+        (guard(ledger, account_value=120, asset_value=70), None),
+        (guard(ledger, account_value=119), "limits.value_per_account"),
+        (guard(ledger, asset_value=69), "limits.value_per_asset"),
+    ):
+        (reason,) = await watch.admit([Charge(intent, 0)], RICH, HEAD)
+        assert reason is None if name is None else str(reason).startswith(name)
+    await settled(ledger, 1, 395, intent=intent)
+    watch = guard(ledger, account_value=121, asset_value=51)
+    fits, too_much, of_account = await watch.admit(
+        [
+            charge("1", "0xb", value=1, asset="WBTC"),
+            charge("2", "0xb", value=1, asset="WBTC"),
+            charge("3", "0xa", value=2, asset="DAI"),
+        ],
+        RICH,
+        HEAD,
+    )
+    assert fits is None
+    assert "WBTC" in str(too_much)
+    assert "value_per_account" in str(of_account)
 
 
 async def test_the_balance_never_falls_below_its_minimum(ledger: SqlLedger) -> None:

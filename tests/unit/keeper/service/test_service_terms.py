@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from bot.ports import Head, Intent, Lane, Terms
+from bot.ports import Head, Intent, Lane, Moved, Terms
 from bot.service import KeeperService, ServiceOptions
 from bot.strategy.decision import Candidate, Kind
 from bot.strategy.inclusion import Inclusion
@@ -11,12 +11,14 @@ from bot.strategy.snapshot import Snapshot
 from tests.support.keeper import an_intent
 from tests.unit.keeper.service.test_service import Stage, heads, unhealthy
 
+MOVES = (Moved("WETH", 8, "USDC"),)
+
 
 @dataclass
 class Equipped(Stage):
     """A stage with somebody who appraises and somebody who looks after holdings."""
 
-    found: Inclusion = field(default_factory=lambda: Inclusion(urgent=True, worth=7, value=8, asset="WETH"))
+    found: Inclusion = field(default_factory=lambda: Inclusion(urgent=True, worth=7, moves=MOVES))
     needs: list[Intent] = field(default_factory=list)
     appraised: list[Kind] = field(default_factory=list)
 
@@ -46,11 +48,11 @@ async def test_what_was_chosen_goes_on_the_terms_of_its_worth() -> None:
     stage = Equipped(heads(7), unhealthy())
     await stage.play()
     assert stage.appraised == [Kind.KICK]
-    assert [intent.terms for intent in stage.intents] == [Terms(Lane.URGENT, worth=7, value=8, asset="WETH")]
+    assert [intent.terms for intent in stage.intents] == [Terms(Lane.URGENT, worth=7, moves=MOVES)]
 
 
 async def test_what_may_wait_goes_to_the_housekeeping_lane() -> None:
-    stage = Equipped(heads(7), unhealthy(), found=Inclusion(urgent=False, worth=None, value=0, asset=""))
+    stage = Equipped(heads(7), unhealthy(), found=Inclusion(urgent=False, worth=None))
     await stage.play()
     assert [intent.terms for intent in stage.intents] == [Terms(Lane.HOUSEKEEPING)]
 

@@ -1,10 +1,12 @@
 """What it is worth that an action lands."""
 
+from dataclasses import replace
+
 import pytest
 
 from bot.domain.wad import WAD
-from bot.strategy.decision import Action, Candidate, Kind
-from bot.strategy.inclusion import Inclusion, Inclusions
+from bot.strategy.decision import Action, Booking, Candidate, Kind
+from bot.strategy.inclusion import Inclusion, Inclusions, Moved
 from bot.strategy.settings import StrategySettings
 from tests.support.snapshots import UNITS, USDC, WBTC, WETH, Scene
 
@@ -23,7 +25,7 @@ def found(chosen: Candidate, scene: Scene | None = None, minimum: int = 0) -> In
 @pytest.mark.parametrize("kind", [Kind.SWAP, Kind.TAKE])
 def test_a_settlement_is_worth_its_revenue_in_wei(kind: Kind) -> None:
     worth = found(candidate(kind, revenue=50 * WAD, seized=3 * UNITS[WETH]))
-    assert worth == Inclusion(urgent=True, worth=WAD // 4, value=600 * WAD, asset="WETH")
+    assert worth == Inclusion(True, WAD // 4, (Moved("WETH", 600 * WAD, "USDC"),))
 
 
 def test_its_worth_leaves_the_least_profit_that_the_operator_wants() -> None:
@@ -35,8 +37,8 @@ def test_its_worth_leaves_the_least_profit_that_the_operator_wants() -> None:
 
 def test_worth_is_rounded_down_and_value_up() -> None:
     chosen = candidate(Kind.SWAP, revenue=199, asset=WBTC, seized=1)
-    assert (found(chosen).worth, found(chosen).value) == (0, 8_000 * 10**10)
-    assert found(candidate(Kind.SWAP, revenue=1, seized=1)).value == 200
+    assert (found(chosen).worth, found(chosen).moves[0].value) == (0, 8_000 * 10**10)
+    assert found(candidate(Kind.SWAP, revenue=1, seized=1)).moves[0].value == 200
 
 
 def test_without_a_price_of_the_gas_asset_nothing_is_measured() -> None:
@@ -47,11 +49,11 @@ def test_without_a_price_of_the_gas_asset_nothing_is_measured() -> None:
 
 @pytest.mark.parametrize("kind", [Kind.CLEAR, Kind.NET])
 def test_upkeep_waits_behind_everything_and_has_no_worth(kind: Kind) -> None:
-    assert found(candidate(kind, revenue=WAD)) == Inclusion(urgent=False, worth=None, value=0, asset="")
+    assert found(candidate(kind, revenue=WAD)) == Inclusion(urgent=False, worth=None)
 
 
 def test_a_poke_is_urgent_so_that_it_goes_before_the_kick_that_starts_from_it() -> None:
-    assert found(candidate(Kind.POKE)) == Inclusion(urgent=True, worth=None, value=0, asset="")
+    assert found(candidate(Kind.POKE)) == Inclusion(urgent=True, worth=None)
 
 
 @pytest.mark.parametrize("kind", [Kind.KICK, Kind.REDO])
@@ -66,3 +68,13 @@ def test_the_price_of_gas_is_that_of_the_head_last_seen() -> None:
     assert inclusions.native_price is None
     inclusions.see(Scene().shoot())
     assert inclusions.native_price == 200 * WAD
+
+
+def test_every_sale_of_an_action_counts_for_its_own_collateral() -> None:
+    first = candidate(Kind.SWAP, revenue=30 * WAD, seized=UNITS[WETH])
+    second = Booking(WBTC, USDC, 2 * UNITS[WBTC], 0, 0, WAD, WAD, revenue=10 * WAD, gas_cost=0, tip=0)
+    action = replace(first.action, further=(Action(Kind.SWAP, ACCOUNT, (WBTC,), USDC),))
+    both = replace(first, action=action, further=(second,))
+    assert found(both).moves == (Moved("WETH", 200 * WAD, "USDC"), Moved("WBTC", 16_000 * WAD, "USDC"))
+    assert found(both, minimum=5 * WAD).worth == 25 * WAD // 200, "asked for once"
+    assert found(both, minimum=-5 * WAD).worth == 40 * WAD // 200, "paid for each"

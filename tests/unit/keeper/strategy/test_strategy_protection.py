@@ -162,4 +162,4 @@ def test_it_never_stands_before_a_settlement_and_is_worth_its_fee(scene: Scene) 
     found = Inclusions(FREE).of(snapshot, chosen)
     assert not found.urgent
     assert found.worth == chosen.revenue * WAD // (193 * WAD)
-    assert found.asset == "WETH"
+    assert [(moved.asset, moved.debt) for moved in found.moves] == [("WETH", "USDC")]
