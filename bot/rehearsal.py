@@ -23,7 +23,7 @@ from bot.domain.uint128 import UInt128Array
 from bot.domain.wad import WAD
 from bot.errors import RehearsalError
 from bot.execution.simulation import Simulator, Trial
-from bot.ports import Address
+from bot.ports import Address, Call, Head, SimulationResult
 from bot.protocols.sluice.adapter import SluiceProtocol
 from bot.protocols.sluice.calls import Function
 from bot.protocols.sluice.manifest import Manifest, load_manifest
@@ -31,7 +31,7 @@ from bot.sending import main_account
 from bot.sim.anvil import Anvil, AnvilOptions, running_anvil
 from bot.strategy.case import Case
 from bot.strategy.decide import decide
-from bot.strategy.decision import Decision
+from bot.strategy.decision import Candidate, Decision
 from bot.strategy.screen import Screen
 from bot.strategy.settings import StrategySettings
 from bot.strategy.snapshot import Positions, Snapshot
@@ -280,9 +280,10 @@ class _Stage:
     async def _carry_out(self, decision: Decision, story: "_Story") -> str | None:
         """Simulate and send what was decided; return why that failed, or None."""
         assert decision.chosen is not None
-        kind, head = decision.chosen.action.kind.value, await self._rpc.newest_head()
-        call = self._protocol.call_for(decision.chosen.action)
-        (trial,) = await self._simulator.run([Trial(self._sender, call)], head)
+        chosen, head = decision.chosen, await self._rpc.newest_head()
+        kind, call, trial = await self._tried(chosen, head)
+        if not trial.succeeded and chosen.further:  # as the keeper does on the same head
+            kind, call, trial = await self._tried(chosen.alone, head)
         if not trial.succeeded:
             return f"{kind}: {self._protocol.explain(trial.data) if trial.data else trial.reason}"
         receipt = self._send(self._sender, call.to, call.data, hex(2 * trial.gas_used))
@@ -291,6 +292,12 @@ class _Stage:
             return f"{kind}: reverted in a block, though its simulation went through"
         story.acted(kind, self._protocol.realised(landed) or 0, landed.gas_used)
         return None
+
+    async def _tried(self, chosen: Candidate, head: Head) -> tuple[str, Call, SimulationResult]:
+        """Simulate what was chosen; return its name, its call and what would become of it."""
+        call = self._protocol.call_for(chosen.action)
+        (trial,) = await self._simulator.run([Trial(self._sender, call)], head)
+        return chosen.action.label, call, trial
 
     # ------------------------------------------------------------------------------- node
 

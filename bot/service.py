@@ -57,6 +57,8 @@ _log = structlog.get_logger(__name__)
 _QUEUED_HEADS: Final = 256
 _FAILURES_IN_A_ROW: Final = 20
 """Heads on which the node may fail one after the other before the process gives up."""
+_REFUSED: Final = (Outcome.SIMULATION_REVERTED, Outcome.LIMITED)
+"""What may become of several sales together and not of the first of them by itself."""
 _LONGEST_QUIET: Final = 64
 """Heads at most between two attempts to read a book that was wrong from the chain."""
 
@@ -315,11 +317,8 @@ class KeeperService:
             _log.debug("audited", block=head.number, accounts=looked_at)
 
     async def _act(self, head: Head, snapshot: Snapshot, decisions: Decisions) -> Sequence[Execution]:
-        intents = [
-            self._intent(head, snapshot, decision.chosen)
-            for decision in decisions.decisions
-            if decision.chosen is not None
-        ]
+        chosen = decisions.candidates
+        intents = [self._intent(head, snapshot, candidate) for candidate in chosen]
         # Written while what was decided is simulated, and before any of it is planned.
         recording = asyncio.ensure_future(self._journal.record(head, decisions.decisions))
         try:
@@ -330,7 +329,13 @@ class KeeperService:
             if execution.outcome is Outcome.SIMULATION_REVERTED and execution.simulation is not None:
                 reason = self._protocol.explain(execution.simulation.data)
                 _log.warning("would_revert", account=execution.intent.account, reason=reason)
-        return executions
+        alone = [
+            self._intent(head, snapshot, candidate.alone)
+            for candidate, execution in zip(chosen, executions, strict=True)
+            if candidate.further and execution.outcome in _REFUSED
+        ]
+        again = await self._executor.execute(alone, head, recording) if alone else []
+        return [*executions, *again]
 
     async def _replenish(self, head: Head) -> None:
         """Let the accounts have what they need, unless a newer head is more urgent."""
@@ -350,7 +355,7 @@ class KeeperService:
     def _intent(self, head: Head, snapshot: Snapshot, chosen: Candidate) -> Intent:
         account = to_checksum_address(chosen.action.account)
         return Intent(
-            key=f"{self._protocol.name}:{account}:{head.hash}:{chosen.action.kind.value}",
+            key=f"{self._protocol.name}:{account}:{head.hash}:{chosen.action.label}",
             protocol=self._protocol.name,
             account=account,
             call=self._protocol.call_for(chosen.action),

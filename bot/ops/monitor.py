@@ -67,7 +67,7 @@ class Monitor:
         self._tip: Final = tip
         self._decided = (0, 0.0)
         self._since: dict[bytes, int] = {}
-        self._chosen: dict[str, tuple[Decision, int | None]] = {}
+        self._chosen: dict[str, Decision] = {}
         self._plans: OrderedDict[str, Plan] = OrderedDict()
         self._sent: OrderedDict[str, float] = OrderedDict()
         self._settled: list[Transaction] = []
@@ -120,7 +120,7 @@ class Monitor:
         self._count(snapshot, decisions, unhealthy)
         self._attend(snapshot, unhealthy)
         self._chosen = {
-            to_checksum_address(decision.account): (decision, _sold_price(decision))
+            to_checksum_address(decision.account): decision
             for decision in decisions.decisions
             if decision.chosen is not None
         }
@@ -139,9 +139,11 @@ class Monitor:
                 self.metrics.decision_to_broadcast.observe(now - decided)
             _remember(self._sent, intent.key, now)
             self._since[bytes.fromhex(intent.account[2:])] = head.timestamp
-            decision, price = self._chosen.get(intent.account, (None, None))
+            decision = self._chosen.get(intent.account)
             if decision is not None and decision.chosen is not None:
-                plan = Plan(decision.chosen, price, head.base_fee_per_gas + self._tip)
+                chosen = decision.chosen
+                done = chosen if kind == chosen.action.label else chosen.alone
+                plan = Plan(done, _sold_prices(decision), head.base_fee_per_gas + self._tip)
                 _remember(self._plans, intent.key, plan)
 
     def on_changed(self, rows: Sequence[Transaction]) -> None:
@@ -199,16 +201,15 @@ class Monitor:
 
     def _account_for(self, snapshot: Snapshot) -> None:
         """Hold what has settled against what was expected of it, at the prices of this head."""
-        prices = {asset.symbol: asset.price for asset in snapshot.assets}
-        native = prices.get(self._gas_asset)
+        by_symbol = {asset.symbol: asset.price for asset in snapshot.assets}
+        native = by_symbol.get(self._gas_asset)
         if native is None:
             return  # gas has no price now; what has settled waits for one
+        prices = {asset.asset_id: asset.price for asset in snapshot.assets}
         for row in self._settled:
             plan = self._plans.pop(row.intent.key, None)
             if plan is not None:
-                sold = plan.candidate.action.collateral_ids[:1] if plan.price is not None else ()
-                price = snapshot.assets[sold[0]].price if sold else None
-                self._add(split(row, plan, native, price)._asdict())
+                self._add(split(row, plan, native, prices)._asdict())
         self._settled.clear()
 
     def _add(self, parts: dict[str, int]) -> None:
@@ -218,12 +219,11 @@ class Monitor:
             self.metrics.profit_difference.labels(part).inc(parts[part] / WAD)
 
 
-def _sold_price(decision: Decision) -> int | None:
-    """Return the oracle price of the collateral that the chosen action sells."""
-    if decision.chosen is None or not decision.chosen.seized:
-        return None
-    (collateral, *_) = decision.chosen.action.collateral_ids
-    return decision.prices.get(collateral)
+def _sold_prices(decision: Decision) -> dict[int, int]:
+    """Return the oracle price of each collateral that the chosen action sells, by asset id."""
+    sold = decision.chosen.bookings if decision.chosen else ()
+    ids = {booking.collateral_id for booking in sold}
+    return {asset_id: price for asset_id, price in decision.prices.items() if asset_id in ids}
 
 
 def _remember(memory: OrderedDict[KeyT, ValueT], key: KeyT, value: ValueT) -> None:

@@ -3,11 +3,12 @@
 All in quote units, WAD, and exact: the parts add up to the difference.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from bot.domain.wad import WAD
 from bot.ports import Outcome, Transaction
-from bot.strategy.decision import Candidate
+from bot.strategy.decision import Booking, Candidate
 
 
 class Plan(NamedTuple):
@@ -17,14 +18,14 @@ class Plan(NamedTuple):
     ----------
     candidate : Candidate
         What was chosen.
-    price : int or None
-        Oracle price of the collateral, WAD; None for an action that sells none.
+    prices : mapping of int to int
+        Oracle price of each collateral sold, WAD, by asset id; empty for an action that sells none.
     gas_price : int
         Wei per gas that it was planned with.
     """
 
     candidate: Candidate
-    price: int | None
+    prices: Mapping[int, int]
     gas_price: int
 
 
@@ -36,7 +37,8 @@ class Difference(NamedTuple):
     expected, realised : int
         After gas.
     price : int
-        The oracle price moved until it settled: at the same multipliers the revenue moves with it.
+        Oracle prices moved until it settled: at the same multipliers the revenue of each sale moves with the
+        price of its collateral.
     slippage : int
         The rest of the revenue: pool, reserve or rivals gave another multiplier or size than was seen. All of
         the revenue, if it reverted.
@@ -54,7 +56,7 @@ class Difference(NamedTuple):
     bump: int
 
 
-def split(row: Transaction, plan: Plan, native_price: int, price: int | None) -> Difference:
+def split(row: Transaction, plan: Plan, native_price: int, prices: Mapping[int, int | None]) -> Difference:
     """Split the difference between the profit realised and expected.
 
     Parameters
@@ -65,8 +67,8 @@ def split(row: Transaction, plan: Plan, native_price: int, price: int | None) ->
         What was known before.
     native_price : int
         Of 10**18 wei, WAD quote units.
-    price : int or None
-        Oracle price of the collateral when it settled; None where it is not known.
+    prices : mapping of int to int or None
+        Oracle price of each collateral when it settled; None where it is not known.
     """
     used, paid = row.gas_used or 0, row.effective_gas_price or 0
     planned = used * plan.gas_price * native_price // WAD
@@ -74,9 +76,7 @@ def split(row: Transaction, plan: Plan, native_price: int, price: int | None) ->
     succeeded = row.outcome is Outcome.INCLUDED and not row.cancels
     revenue = (row.realised_profit or 0) if succeeded else 0
     expected = plan.candidate.revenue
-    moved = 0
-    if succeeded and plan.price and price is not None:
-        moved = expected * (price - plan.price) // plan.price
+    moved = sum(_moved(booking, plan.prices, prices) for booking in plan.candidate.bookings if succeeded)
     return Difference(
         expected=plan.candidate.net,
         realised=revenue - cost,
@@ -85,3 +85,11 @@ def split(row: Transaction, plan: Plan, native_price: int, price: int | None) ->
         gas=plan.candidate.gas_cost - planned,
         bump=planned - cost,
     )
+
+
+def _moved(booking: Booking, before: Mapping[int, int], now: Mapping[int, int | None]) -> int:
+    """Return by what the price of its collateral moved what a settlement earns."""
+    planned, found = before.get(booking.collateral_id), now.get(booking.collateral_id)
+    if not planned or found is None:
+        return 0
+    return booking.revenue * (found - planned) // planned

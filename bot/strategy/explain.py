@@ -337,7 +337,8 @@ class Teller:
         ids = what.get("collateral_ids")
         ids = ids if isinstance(ids, Sequence) else ()
         pair = (ids[0] if ids else None, what.get("debt_id"))
-        numbers = {key: value for key, value in self.chosen.items() if key != "action" and value != 0}
+        own = {"action", "further"}
+        numbers = {key: value for key, value in self.chosen.items() if key not in own and value != 0}
         numbers |= {"route": what.get("route"), "started": what.get("started")}
         verdict = "chosen: " + (
             "the most after gas of all that may be done" if self.rejected else "all to be done"
@@ -345,7 +346,27 @@ class Teller:
         if pair[1] is None:
             verdict = "chosen: the next step of its auction"
         collaterals = ", ".join(self.symbol(asset_id) for asset_id in ids)
-        yield self._option(what.get("kind"), collaterals, pair, numbers, verdict, taken=True)
+        found = self._option(what.get("kind"), collaterals, pair, numbers, verdict, taken=True)
+        further = list(zip(_items(what.get("further")), _items(self.chosen.get("further")), strict=False))
+        pairs = [f", then {self._pair(booking)}" for _, booking in further]
+        lines = [Line("then", self._further(action, booking)) for action, booking in further]
+        yield found._replace(action=found.action + "".join(pairs), details=(*found.details, *lines))
+
+    def _pair(self, booking: object) -> str:
+        """Return the pair of a further sale."""
+        known = booking if isinstance(booking, Mapping) else {}
+        return f"{self.symbol(known.get('collateral_id'))} for {self.symbol(known.get('debt_id'))}"
+
+    def _further(self, action: object, booking: object) -> str:
+        """Return a further sale of the same call in one line, with figures of its own."""
+        known = booking if isinstance(booking, Mapping) else {}
+        pair = (known.get("collateral_id"), known.get("debt_id"))
+        own = {"collateral_id", "debt_id", *_COLUMNS}
+        numbers = {key: value for key, value in known.items() if key not in own and value != 0}
+        numbers["route"] = action.get("route") if isinstance(action, Mapping) else None
+        figures = [f"{line.name} {line.figure}" for line in self._details(pair, numbers)]
+        figures += [f"earns {money(known.get('revenue'))} for gas of {money(known.get('gas_cost'))}"]
+        return f"{self._pair(booking)}: {', '.join(figures)}"
 
     def _lost(self, rejection: Plain) -> Option:
         pair = (rejection.get("collateral_id"), rejection.get("debt_id"))

@@ -18,7 +18,7 @@ from bot.strategy.decision import Decisions
 from bot.strategy.settings import StrategySettings
 from bot.strategy.snapshot import Snapshot
 from tests.support.keeper import a_head, a_signature
-from tests.support.snapshots import NOW, Scene, pool_at
+from tests.support.snapshots import NOW, WBTC, Scene, pool_at
 
 SETTINGS = StrategySettings(priority_fee=0)
 
@@ -83,7 +83,7 @@ def intent_of(decisions: Decisions, head: Head) -> Intent:
     (decision,) = decisions.decisions
     assert decision.chosen is not None
     account = to_checksum_address(decision.account)
-    key = f"sluice:{account}:{head.hash}:{decision.chosen.action.kind.value}"
+    key = f"sluice:{account}:{head.hash}:{decision.chosen.action.label}"
     return Intent(key, "sluice", account, Call(account, b""), decision.chosen.net)  # type: ignore[arg-type]
 
 
@@ -187,6 +187,26 @@ async def test_a_transaction_is_timed_and_held_against_what_was_expected(
     ]
     assert sum(parts) == pytest.approx(realised - expected)
     assert not monitor._settled  # what was accounted for is forgotten
+
+
+async def test_a_sale_that_went_alone_is_held_against_what_was_expected_of_it_alone(monitor: Monitor) -> None:
+    scene = Scene(pools=[pool_at(200, 5e7), pool_at(8_000, 5e7, WBTC)], take_open=False)
+    row = scene.account({"WETH": 100, "WBTC": 2.5}, {"USDC": 36_900})
+    scene.auction(row, ["WETH", "WBTC"], age=300)
+    decisions = monitor.strategy(lambda snapshot: decide(snapshot, SETTINGS))(scene.shoot())
+    (chosen,) = decisions.candidates
+    assert chosen.further
+    head = replace(a_head(scene.block), timestamp=NOW)
+    both = intent_of(decisions, head)
+    alone = replace(both, key=both.key.removesuffix("_2"), expected_profit=chosen.alone.net)
+    refused, sent = Execution(both, Outcome.SIMULATION_REVERTED), Execution(alone, Outcome.SUBMITTED)
+    monitor.on_executions([refused], head)
+    monitor.on_executions([sent], head)
+    assert value(monitor, "intents_total", kind="swap_2", outcome="simulation_reverted") == 1
+    assert value(monitor, "intents_total", kind="swap", outcome="submitted") == 1
+    monitor.on_changed([Transaction(1, alone, None, 100, Outcome.INCLUDED)])
+    monitor.on_decisions(scene.shoot(), decisions)
+    assert value(monitor, "profit_expected_quote") == pytest.approx(chosen.alone.net / WAD)
 
 
 async def test_what_settles_without_a_plan_or_a_price_of_gas_waits_or_is_left_out(monitor: Monitor) -> None:

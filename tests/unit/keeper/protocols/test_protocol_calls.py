@@ -77,6 +77,18 @@ def test_a_start_and_its_sale_are_one_call(builder: CallBuilder, kind: Kind, sta
     assert decode(["bytes[]"], call.data[4:]) == (tuple(builder.call_for(part).data for part in alone),)
 
 
+@pytest.mark.parametrize("kind", [Kind.SWAP, Kind.KICK_SWAP])
+def test_several_sales_are_one_call_in_their_order(builder: CallBuilder, kind: Kind) -> None:
+    first = Action(Kind.SWAP, ACCOUNT, (0,), 2, 10**18, 5, (Way(10_000, (0, 2), (500,)),))
+    second = Action(Kind.SWAP, ACCOUNT, (1,), 2, 10**8, 7, (Way(10_000, (1, 2), (500,)),))
+    start = [Action(Kind.KICK, ACCOUNT, (0, 1))] if kind is Kind.KICK_SWAP else []
+    started = start[0].collateral_ids if start else ()
+    call = builder.call_for(replace(first, kind=kind, started=started, further=(second,)))
+    assert call.data[:4] == selector("multicall(bytes[])")
+    alone = tuple(builder.call_for(part).data for part in (*start, first, second))
+    assert decode(["bytes[]"], call.data[4:]) == (alone,)
+
+
 def test_a_take_goes_through_the_flash_taker(builder: CallBuilder) -> None:
     way = Way(10_000, (0, 2), (3_000,))
     call = builder.call_for(Action(Kind.TAKE, ACCOUNT, (0,), 2, 2**256 - 1, 7, (way,), 9))

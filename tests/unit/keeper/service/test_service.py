@@ -30,7 +30,7 @@ from bot.strategy.quotes import NOBODY, FirmQuote, OpenQuote
 from bot.strategy.settings import StrategySettings
 from bot.strategy.snapshot import Snapshot
 from tests.support.keeper import a_head
-from tests.support.snapshots import KEEPER, NOW, USDC, WETH, Scene, units
+from tests.support.snapshots import KEEPER, NOW, USDC, WBTC, WETH, Scene, pool_at, units
 
 SETTINGS = StrategySettings(priority_fee=0)
 BOOK_WRONG = BookDivergedError("account", 1, 2)
@@ -48,6 +48,7 @@ class Stage:
     intents: list[Intent] = field(default_factory=list)
     failures: dict[int, Exception] = field(default_factory=dict)
     outcome: Outcome = Outcome.SUBMITTED
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
     name: str = "sluice"
     busy: asyncio.Event | None = None
     stale: bool = False
@@ -117,8 +118,12 @@ class Stage:
         ids = await decisions if decisions is not None else {}
         self.script.append(("execute", head.number, len(intents)))
         self.intents += [replace(intent, decision_id=ids.get(intent.account)) for intent in intents]
-        trial = SimulationResult(self.outcome is not Outcome.SIMULATION_REVERTED, 1, b"\1\2")
-        return [Execution(intent, self.outcome, simulation=trial) for intent in intents]
+        return [self._execution(intent) for intent in intents]
+
+    def _execution(self, intent: Intent) -> Execution:
+        outcome = self.outcomes.get(intent.key.rpartition(":")[2], self.outcome)
+        trial = SimulationResult(outcome is not Outcome.SIMULATION_REVERTED, 1, b"\1\2")
+        return Execution(intent, outcome, simulation=trial)
 
     # ledger
     async def record_head(self, head: Head) -> None:
@@ -319,6 +324,32 @@ async def test_an_intent_names_its_decision_and_is_new_on_every_head() -> None:
     assert stage.intents[0].call.data == b"kick"
     account = stage.intents[0].account
     assert stage.intents[0].key == f"sluice:{account}:{a_head(7).hash}:kick"
+
+
+def in_need_of_two_sales() -> Scene:
+    scene = Scene(pools=[pool_at(200, 5e7), pool_at(8_000, 5e7, WBTC)], take_open=False)
+    row = scene.account({"WETH": 100, "WBTC": 2.5}, {"USDC": 36_900})
+    scene.auction(row, ["WETH", "WBTC"], age=300)
+    return scene
+
+
+@pytest.mark.parametrize("refused", [Outcome.SIMULATION_REVERTED, Outcome.LIMITED])
+async def test_of_sales_that_are_refused_together_the_first_is_tried_by_itself(refused: Outcome) -> None:
+    stage = Stage(heads(7), in_need_of_two_sales(), outcomes={"swap_2": refused})
+    await stage.play(service=stage.service(inclusion=Inclusions(SETTINGS).of))
+    both, alone = stage.intents
+    assert [intent.key.rpartition(":")[2] for intent in (both, alone)] == ["swap_2", "swap"]
+    assert both.decision_id == alone.decision_id is not None
+    assert alone.terms.moves == both.terms.moves[:1]
+    assert alone.expected_profit < both.expected_profit
+    assert ("acknowledge", 7, 1) in stage.script
+
+
+@pytest.mark.parametrize("outcome", [Outcome.SUBMITTED, Outcome.IN_FLIGHT, Outcome.FEE_ABOVE_CAP])
+async def test_sales_that_are_not_refused_are_not_tried_again(outcome: Outcome) -> None:
+    stage = Stage(heads(7), in_need_of_two_sales(), outcome=outcome)
+    await stage.play()
+    assert [intent.key.rpartition(":")[2] for intent in stage.intents] == ["swap_2"]
 
 
 @pytest.mark.parametrize("appraised", [False, True])

@@ -155,3 +155,32 @@ def test_whole_numbers_come_back_from_json_exactly(value: object, number: int | 
 def test_money_is_in_quote_units() -> None:
     assert money(-1234_567 * WAD // 1000) == "-1,234.57"
     assert money(None) == "unknown"
+
+
+def test_several_sales_are_told_each_with_its_own_figures() -> None:
+    scene = Scene(pools=[pool_at(200, 5e7), pool_at(8_000, 5e7, WBTC)], take_open=False)
+    row = scene.account({"WETH": 100, "WBTC": 2.5}, {"USDC": 36_900})
+    scene.auction(row, ["WETH", "WBTC"], age=300)
+    first, *others = told(scene).options()
+    assert first.action == "let the engine sell (WETH for USDC), then WBTC for USDC"
+    (further,) = [line.figure for line in first.details if line.name == "then"]
+    assert re.fullmatch(
+        r"WBTC for USDC: by way of WBTC > USDC \(0\.05 %\), sells [\d.]+ WBTC, is paid [\d,.]+ USDC, "
+        r"repays [\d,.]+ USDC, reserve 0\.\d+ of the oracle price, pool pays on average 0\.\d+ of the oracle "
+        r"price, earns [\d.]+ for gas of [\d.]+",
+        further,
+    )
+    contained = [option for option in others if "first of several sales" in option.verdict]
+    assert [option.action for option in contained] == ["let the engine sell (WETH for USDC)"]
+    assert float(contained[0].revenue) < float(first.revenue)
+
+
+def test_a_choice_from_before_there_were_several_sales_is_told_as_it_was() -> None:
+    teller = told(auctioned())
+    assert teller.chosen is not None
+    action = teller.chosen["action"]
+    assert isinstance(action, dict)
+    del action["further"]
+    older = {key: value for key, value in teller.chosen.items() if key != "further"}
+    (first, *_) = Teller(teller.inputs, older, teller.rejected, NAMES).options()
+    assert first == teller.options()[0]
