@@ -10,7 +10,7 @@ export APE_SILENCE_WARNINGS := 1
 
 CONTRACTS := $(shell find contracts -name '*.sol')
 
-.PHONY: help setup demo test test-contracts test-bot test-long chaos check-deploy lint format slither prove fuzz node deploy keeper bench-domain bench-gas bench-risk bench-ablation bench-keeper abi lock clean
+.PHONY: help setup demo test test-contracts test-bot test-long chaos check-deploy lint format slither prove mutants fuzz node deploy keeper bench-domain bench-gas bench-risk bench-ablation bench-keeper abi lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ slither: $(STAMP)/python $(STAMP)/node ## static analysis of the contracts, held
 
 prove: $(STAMP)/python $(STAMP)/node ## machine proofs of the pure mathematics: z3 on syntax trees, halmos on bytecode
 	@scripts/prove
+
+mutants: setup ## changes of the code that each invariant's test must notice; goes on where it stopped
+	@python scripts/mutants.py
 
 fuzz: setup ## the invariants over ten million calls, in rounds; goes on where it stopped
 	@python scripts/fuzz.py $(if $(CALLS),--calls $(CALLS))

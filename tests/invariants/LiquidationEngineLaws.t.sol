@@ -128,8 +128,10 @@ contract LiquidationEngineLawsTest is EngineFixture {
         assertFalse(_flagged(borrower), "the flag stands");
         skip(30 days); // no price is good any more
         (uint256 left, uint256 held) = (_collateral(borrower, WETH), tokens[WETH].balanceOf(borrower));
-        vm.prank(borrower);
-        house.withdrawCollateral(WETH, type(uint256).max, borrower, borrower);
+        vm.startPrank(borrower);
+        house.withdrawCollateral(WETH, left / 2 + 1, borrower, borrower); // what stays behind needs no price either
+        if (left > 1) house.withdrawCollateral(WETH, type(uint256).max, borrower, borrower);
+        vm.stopPrank();
         assertEq(tokens[WETH].balanceOf(borrower), held + left);
     }
 
@@ -164,6 +166,29 @@ contract LiquidationEngineLawsTest is EngineFixture {
         }
         assertLe(vm.getBlockTimestamp() - start, 7_200, "within the tail");
         assertLe(engine.reservePrice(borrower, WETH), 1_950e18, "and on its way down");
+    }
+
+    /// @dev A market that another account's sale keeps loaded, so that it is never full, delays a reserve and does not
+    /// stop it: before the tail is over it is at its floor.
+    /// forge-config: default.fuzz.runs = 12
+    function test_a_loaded_market_delays_a_reserve_and_does_not_stop_it(uint256 lot) external {
+        address whale = makeAddr("whale");
+        _deposit(whale, WETH, 10_000 * ONE_WETH);
+        _borrow(whale, USDC, 15_900_000 * ONE_USDC);
+        _openOwn(0.985e18);
+        engine.kick(whale, _ids(WETH));
+        lot = bound(lot, 15, 25) * ONE_WETH; // of the 50 that the capacity is worth, half of which come back in a
+        // minute
+        for (uint256 i = 0; i < 110; ++i) {
+            if (i % 20 == 0) engine.poke(WETH);
+            engine.take(whale, WETH, USDC, lot, NO_LIMIT, address(this), "");
+            skip(30);
+            ILiquidationEngine.Bucket memory bucket = engine.bucketNow(WETH, ILiquidationEngine.Side.SELL);
+            assertLt(int256(bucket.level), int256(uint256(bucket.capacity)), "full");
+            skip(30);
+        }
+        (, uint256 multiplier) = engine.multiplier(borrower, WETH);
+        assertEq(multiplier, 0.8e18, "not at its floor");
     }
 
     // ------------------------------------------------------------------ steps
