@@ -28,171 +28,112 @@ contract BadInputHouseTest is Refusals {
         _no(address(this), call, IClearingHouse.EngineUnauthorised.selector); // nor may governance
     }
 
+    // ------------------------------------------------------------------ refusals that many share
+
+    function _zero(address caller, bytes memory call) private {
+        _no(caller, call, IClearingHouse.ZeroAmount.selector);
+    }
+
+    function _nobody(address caller, bytes memory call) private {
+        _no(caller, call, IClearingHouse.ZeroAddress.selector);
+    }
+
+    function _unlisted(address caller, bytes memory call) private {
+        _no(caller, call, IClearingHouse.AssetNotListed.selector);
+    }
+
+    function _tooLarge(address caller, bytes memory call) private {
+        _no(caller, call, IClearingHouse.AmountTooLarge.selector);
+    }
+
+    function _beyondBalance(address caller, bytes memory call) private {
+        _no(caller, call, IClearingHouse.BalanceInsufficient.selector);
+    }
+
+    function _beyondCash(address caller, bytes memory call) private {
+        _no(caller, call, IClearingHouse.CashInsufficient.selector);
+    }
+
+    function _beyondLimit(address caller, bytes memory call) private {
+        _no(caller, call, IClearingHouse.BorrowLimitExceeded.selector);
+    }
+
+    function _outOfBounds(address caller, bytes memory call) private {
+        _no(caller, call, IClearingHouse.ParameterOutOfBounds.selector);
+    }
+
+    function _beyondDebt(address caller, bytes memory call) private {
+        _no(caller, call, IClearingHouse.RepaymentExceedsDebt.selector);
+    }
+
+    /// @dev What is another's to do.
+    function _unauthorised(bytes memory call) private {
+        _no(stranger, call, IClearingHouse.OperatorUnauthorised.selector);
+    }
+
     // ------------------------------------------------------------------ lending
 
     function test_supply_refuses() external {
-        _no(stranger, abi.encodeCall(house.supply, (WETH, 0, stranger)), IClearingHouse.ZeroAmount.selector);
-        _no(stranger, abi.encodeCall(house.supply, (WETH, 1, address(0))), IClearingHouse.ZeroAddress.selector);
-        _no(stranger, abi.encodeCall(house.supply, (UNLISTED, 1, stranger)), IClearingHouse.AssetNotListed.selector);
-        _no(stranger, abi.encodeCall(house.supply, (255, 1, stranger)), IClearingHouse.AssetNotListed.selector);
+        _zero(stranger, abi.encodeCall(house.supply, (WETH, 0, stranger)));
+        _nobody(stranger, abi.encodeCall(house.supply, (WETH, 1, address(0))));
+        _unlisted(stranger, abi.encodeCall(house.supply, (UNLISTED, 1, stranger)));
+        _unlisted(stranger, abi.encodeCall(house.supply, (255, 1, stranger)));
         _no(stranger, abi.encodeCall(house.supply, (WETH, 1e30, stranger)), TRANSFER_FROM_FAILED);
-        _no(stranger, abi.encodeCall(house.supply, (WETH, HUGE, stranger)), IClearingHouse.AmountTooLarge.selector);
+        _tooLarge(stranger, abi.encodeCall(house.supply, (WETH, HUGE, stranger)));
     }
 
     function test_withdraw_refuses() external {
-        _no(lender, abi.encodeCall(house.withdraw, (WETH, 0, 0, lender, lender)), IClearingHouse.ZeroAmount.selector);
-        _no(
-            lender,
-            abi.encodeCall(house.withdraw, (WETH, 1, 0, lender, address(0))),
-            IClearingHouse.ZeroAddress.selector
-        );
-        _no(
-            stranger,
-            abi.encodeCall(house.withdraw, (WETH, 1, 0, lender, stranger)),
-            IClearingHouse.OperatorUnauthorised.selector
-        );
-        _no(
-            lender,
-            abi.encodeCall(house.withdraw, (UNLISTED, 1, 0, lender, lender)),
-            IClearingHouse.AssetNotListed.selector
-        );
-        _no(
-            stranger,
-            abi.encodeCall(house.withdraw, (WETH, 1, 0, stranger, stranger)),
-            IClearingHouse.BalanceInsufficient.selector
-        );
-        _no(
-            lender,
-            abi.encodeCall(house.withdraw, (WETH, HUGE, 0, lender, lender)),
-            IClearingHouse.AmountTooLarge.selector
-        );
-        _no(
-            lender,
-            abi.encodeCall(house.withdraw, (WETH, 0, HUGE, lender, lender)),
-            IClearingHouse.AmountTooLarge.selector
-        );
+        _zero(lender, abi.encodeCall(house.withdraw, (WETH, 0, 0, lender, lender)));
+        _nobody(lender, abi.encodeCall(house.withdraw, (WETH, 1, 0, lender, address(0))));
+        _unauthorised(abi.encodeCall(house.withdraw, (WETH, 1, 0, lender, stranger)));
+        _unlisted(lender, abi.encodeCall(house.withdraw, (UNLISTED, 1, 0, lender, lender)));
+        _beyondBalance(stranger, abi.encodeCall(house.withdraw, (WETH, 1, 0, stranger, stranger)));
+        _tooLarge(lender, abi.encodeCall(house.withdraw, (WETH, HUGE, 0, lender, lender)));
+        _tooLarge(lender, abi.encodeCall(house.withdraw, (WETH, 0, HUGE, lender, lender)));
     }
 
     function test_transferShares_refuses() external {
-        _no(
-            lender,
-            abi.encodeCall(house.transferShares, (WETH, 0, lender, stranger)),
-            IClearingHouse.ZeroAmount.selector
-        );
-        _no(
-            lender,
-            abi.encodeCall(house.transferShares, (WETH, 1, lender, address(0))),
-            IClearingHouse.ZeroAddress.selector
-        );
-        _no(
-            stranger,
-            abi.encodeCall(house.transferShares, (WETH, 1, lender, stranger)),
-            IClearingHouse.OperatorUnauthorised.selector
-        );
-        _no(
-            lender,
-            abi.encodeCall(house.transferShares, (WETH, HUGE, lender, stranger)),
-            IClearingHouse.BalanceInsufficient.selector
-        );
+        _zero(lender, abi.encodeCall(house.transferShares, (WETH, 0, lender, stranger)));
+        _nobody(lender, abi.encodeCall(house.transferShares, (WETH, 1, lender, address(0))));
+        _unauthorised(abi.encodeCall(house.transferShares, (WETH, 1, lender, stranger)));
+        _beyondBalance(lender, abi.encodeCall(house.transferShares, (WETH, HUGE, lender, stranger)));
     }
 
     // ------------------------------------------------------------------ accounts
 
     function test_depositCollateral_refuses() external {
-        _no(stranger, abi.encodeCall(house.depositCollateral, (WETH, 0, stranger)), IClearingHouse.ZeroAmount.selector);
-        _no(
-            stranger,
-            abi.encodeCall(house.depositCollateral, (WETH, 1, address(0))),
-            IClearingHouse.ZeroAddress.selector
-        );
-        _no(
-            stranger,
-            abi.encodeCall(house.depositCollateral, (UNLISTED, 1, stranger)),
-            IClearingHouse.AssetNotListed.selector
-        );
+        _zero(stranger, abi.encodeCall(house.depositCollateral, (WETH, 0, stranger)));
+        _nobody(stranger, abi.encodeCall(house.depositCollateral, (WETH, 1, address(0))));
+        _unlisted(stranger, abi.encodeCall(house.depositCollateral, (UNLISTED, 1, stranger)));
         _no(stranger, abi.encodeCall(house.depositCollateral, (WETH, 1e30, stranger)), TRANSFER_FROM_FAILED);
-        _no(
-            stranger,
-            abi.encodeCall(house.depositCollateral, (WETH, type(uint128).max, stranger)),
-            IClearingHouse.AmountTooLarge.selector
-        );
-        _no(
-            stranger,
-            abi.encodeCall(house.depositCollateral, (WETH, HUGE, stranger)),
-            IClearingHouse.AmountTooLarge.selector
-        );
+        _tooLarge(stranger, abi.encodeCall(house.depositCollateral, (WETH, type(uint128).max, stranger)));
+        _tooLarge(stranger, abi.encodeCall(house.depositCollateral, (WETH, HUGE, stranger)));
     }
 
     function test_withdrawCollateral_refuses() external {
-        _no(
-            borrower,
-            abi.encodeCall(house.withdrawCollateral, (WETH, 0, borrower, borrower)),
-            IClearingHouse.ZeroAmount.selector
-        );
-        _no(
-            stranger,
-            abi.encodeCall(house.withdrawCollateral, (WETH, 1, borrower, stranger)),
-            IClearingHouse.OperatorUnauthorised.selector
-        );
-        _no(
-            borrower,
-            abi.encodeCall(house.withdrawCollateral, (WETH, 1, borrower, borrower)),
-            IClearingHouse.BorrowLimitExceeded.selector
-        );
-        _no(
-            borrower,
-            abi.encodeCall(house.withdrawCollateral, (WETH, HUGE - 1, borrower, borrower)),
-            IClearingHouse.BalanceInsufficient.selector
-        );
-        _no(
-            borrower,
-            abi.encodeCall(house.withdrawCollateral, (WETH, 1, borrower, address(0))),
-            IClearingHouse.ZeroAddress.selector
-        );
+        _zero(borrower, abi.encodeCall(house.withdrawCollateral, (WETH, 0, borrower, borrower)));
+        _unauthorised(abi.encodeCall(house.withdrawCollateral, (WETH, 1, borrower, stranger)));
+        _beyondLimit(borrower, abi.encodeCall(house.withdrawCollateral, (WETH, 1, borrower, borrower)));
+        _beyondBalance(borrower, abi.encodeCall(house.withdrawCollateral, (WETH, HUGE - 1, borrower, borrower)));
+        _nobody(borrower, abi.encodeCall(house.withdrawCollateral, (WETH, 1, borrower, address(0))));
     }
 
     function test_borrow_refuses() external {
-        _no(borrower, abi.encodeCall(house.borrow, (USDC, 0, borrower, borrower)), IClearingHouse.ZeroAmount.selector);
-        _no(
-            borrower,
-            abi.encodeCall(house.borrow, (USDC, 1, borrower, borrower)),
-            IClearingHouse.BorrowLimitExceeded.selector
-        );
-        _no(
-            borrower,
-            abi.encodeCall(house.borrow, (USDC, HUGE, borrower, borrower)),
-            IClearingHouse.CashInsufficient.selector
-        );
-        _no(
-            stranger,
-            abi.encodeCall(house.borrow, (USDC, 1, borrower, stranger)),
-            IClearingHouse.OperatorUnauthorised.selector
-        );
-        _no(
-            borrower,
-            abi.encodeCall(house.borrow, (UNLISTED, 1, borrower, borrower)),
-            IClearingHouse.AssetNotListed.selector
-        );
-        _no(
-            borrower,
-            abi.encodeCall(house.borrow, (USDC, 1e30, borrower, borrower)),
-            IClearingHouse.CashInsufficient.selector
-        );
-        _no(
-            borrower, abi.encodeCall(house.borrow, (USDC, 1, borrower, address(0))), IClearingHouse.ZeroAddress.selector
-        );
+        _zero(borrower, abi.encodeCall(house.borrow, (USDC, 0, borrower, borrower)));
+        _beyondLimit(borrower, abi.encodeCall(house.borrow, (USDC, 1, borrower, borrower)));
+        _beyondCash(borrower, abi.encodeCall(house.borrow, (USDC, HUGE, borrower, borrower)));
+        _unauthorised(abi.encodeCall(house.borrow, (USDC, 1, borrower, stranger)));
+        _unlisted(borrower, abi.encodeCall(house.borrow, (UNLISTED, 1, borrower, borrower)));
+        _beyondCash(borrower, abi.encodeCall(house.borrow, (USDC, 1e30, borrower, borrower)));
+        _nobody(borrower, abi.encodeCall(house.borrow, (USDC, 1, borrower, address(0))));
     }
 
     function test_repay_refuses() external {
-        _no(stranger, abi.encodeCall(house.repay, (USDC, 0, borrower)), IClearingHouse.ZeroAmount.selector);
-        _no(stranger, abi.encodeCall(house.repay, (UNLISTED, 1, borrower)), IClearingHouse.AssetNotListed.selector);
-        _no(stranger, abi.encodeCall(house.repay, (USDC, 1e18, borrower)), IClearingHouse.RepaymentExceedsDebt.selector);
+        _zero(stranger, abi.encodeCall(house.repay, (USDC, 0, borrower)));
+        _unlisted(stranger, abi.encodeCall(house.repay, (UNLISTED, 1, borrower)));
+        _beyondDebt(stranger, abi.encodeCall(house.repay, (USDC, 1e18, borrower)));
         _no(stranger, abi.encodeCall(house.repay, (USDC, HUGE, borrower)), TRANSFER_FROM_FAILED);
-        _no(
-            stranger,
-            abi.encodeCall(house.repay, (USDC, HUGE - 1, borrower)),
-            IClearingHouse.RepaymentExceedsDebt.selector
-        );
+        _beyondDebt(stranger, abi.encodeCall(house.repay, (USDC, HUGE - 1, borrower)));
     }
 
     /// @dev There is no bad operator: each is the caller's own. Nobody else's moves.
@@ -222,13 +163,13 @@ contract BadInputHouseTest is Refusals {
     }
 
     function test_collectCredit_refuses() external {
-        _no(stranger, abi.encodeCall(house.collectCredit, (WETH, stranger)), IClearingHouse.ZeroAmount.selector);
-        _no(stranger, abi.encodeCall(house.collectCredit, (UNLISTED, stranger)), IClearingHouse.AssetNotListed.selector);
-        _no(stranger, abi.encodeCall(house.collectCredit, (WETH, address(0))), IClearingHouse.ZeroAddress.selector);
+        _zero(stranger, abi.encodeCall(house.collectCredit, (WETH, stranger)));
+        _unlisted(stranger, abi.encodeCall(house.collectCredit, (UNLISTED, stranger)));
+        _nobody(stranger, abi.encodeCall(house.collectCredit, (WETH, address(0))));
     }
 
     function test_accrue_refuses() external {
-        _no(stranger, abi.encodeCall(house.accrue, (UNLISTED)), IClearingHouse.AssetNotListed.selector);
+        _unlisted(stranger, abi.encodeCall(house.accrue, (UNLISTED)));
     }
 
     function test_multicall_refuses() external {
@@ -248,7 +189,7 @@ contract BadInputHouseTest is Refusals {
 
     function test_net_refuses() external {
         _engineOnly(abi.encodeCall(house.net, (borrower, WETH)));
-        _no(address(engine), abi.encodeCall(house.net, (borrower, WETH)), IClearingHouse.ZeroAmount.selector);
+        _zero(address(engine), abi.encodeCall(house.net, (borrower, WETH)));
     }
 
     function test_sell_refuses() external {
@@ -299,71 +240,47 @@ contract BadInputHouseTest is Refusals {
     function test_setAssetParameters_refuses() external {
         IClearingHouse.AssetParameters memory parameters = house.assetParameters(WETH);
         _governed(abi.encodeCall(house.setAssetParameters, (WETH, parameters)));
-        _no(
-            address(this),
-            abi.encodeCall(house.setAssetParameters, (UNLISTED, parameters)),
-            IClearingHouse.AssetNotListed.selector
-        );
+        _unlisted(address(this), abi.encodeCall(house.setAssetParameters, (UNLISTED, parameters)));
         parameters.liquidationThresholdBps = 10_000;
-        _no(
-            address(this),
-            abi.encodeCall(house.setAssetParameters, (WETH, parameters)),
-            IClearingHouse.ParameterOutOfBounds.selector
-        );
+        _outOfBounds(address(this), abi.encodeCall(house.setAssetParameters, (WETH, parameters)));
     }
 
     function test_setRateModel_refuses() external {
         IClearingHouse.RateModel memory model = house.rateModel(WETH);
         _governed(abi.encodeCall(house.setRateModel, (WETH, model)));
         model.kinkBps = type(uint16).max;
-        _no(
-            address(this),
-            abi.encodeCall(house.setRateModel, (WETH, model)),
-            IClearingHouse.ParameterOutOfBounds.selector
-        );
+        _outOfBounds(address(this), abi.encodeCall(house.setRateModel, (WETH, model)));
     }
 
     function test_setOracle_refuses() external {
         _governed(abi.encodeCall(house.setOracle, (stranger)));
-        _no(address(this), abi.encodeCall(house.setOracle, (address(0))), IClearingHouse.ZeroAddress.selector);
+        _nobody(address(this), abi.encodeCall(house.setOracle, (address(0))));
     }
 
     function test_setEngine_refuses() external {
         _governed(abi.encodeCall(house.setEngine, (stranger)));
-        _no(address(this), abi.encodeCall(house.setEngine, (address(0))), IClearingHouse.ZeroAddress.selector);
+        _nobody(address(this), abi.encodeCall(house.setEngine, (address(0))));
     }
 
     function test_setSmallestBorrow_refuses() external {
         _governed(abi.encodeCall(house.setSmallestBorrow, (1e18)));
-        _no(
-            address(this), abi.encodeCall(house.setSmallestBorrow, (HUGE)), IClearingHouse.ParameterOutOfBounds.selector
-        );
+        _outOfBounds(address(this), abi.encodeCall(house.setSmallestBorrow, (HUGE)));
     }
 
     function test_setFund_refuses() external {
         _governed(abi.encodeCall(house.setFund, (WETH, address(0))));
-        _no(
-            address(this), abi.encodeCall(house.setFund, (UNLISTED, address(0))), IClearingHouse.AssetNotListed.selector
-        );
+        _unlisted(address(this), abi.encodeCall(house.setFund, (UNLISTED, address(0))));
     }
 
     function test_withdrawReserve_refuses() external {
         _governed(abi.encodeCall(house.withdrawReserve, (WETH, 1, stranger)));
-        _no(
-            address(this),
-            abi.encodeCall(house.withdrawReserve, (WETH, 0, stranger)),
-            IClearingHouse.ZeroAmount.selector
-        );
-        _no(
-            address(this),
-            abi.encodeCall(house.withdrawReserve, (WETH, HUGE, stranger)),
-            IClearingHouse.CashInsufficient.selector
-        );
+        _zero(address(this), abi.encodeCall(house.withdrawReserve, (WETH, 0, stranger)));
+        _beyondCash(address(this), abi.encodeCall(house.withdrawReserve, (WETH, HUGE, stranger)));
     }
 
     function test_distribute_refuses() external {
         _no(stranger, abi.encodeCall(house.distribute, (WETH)), IClearingHouse.FundMissing.selector);
-        _no(stranger, abi.encodeCall(house.distribute, (UNLISTED)), IClearingHouse.AssetNotListed.selector);
+        _unlisted(stranger, abi.encodeCall(house.distribute, (UNLISTED)));
     }
 
     /// @dev What the token library reverts with where a token answers false or reverts.
