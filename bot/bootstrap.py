@@ -243,6 +243,7 @@ def strategy_limits(settings: StrategySettings, tip: int) -> StrategyLimits:
         max_slippage_bps=settings.max_slippage_bps,
         price_tolerance_bps=settings.price_tolerance_bps,
         max_actions=settings.max_actions,
+        max_sales=settings.max_sales,
         priority_fee=tip,
         mark_from=int(settings.mark_from * 10**18),
         gas_asset=settings.gas_asset,

@@ -182,6 +182,7 @@ class StrategySettings(Section):
     max_slippage_bps: int = Field(default=200, gt=0, lt=10_000)
     price_tolerance_bps: int = Field(default=50, gt=0, lt=10_000)
     max_actions: int = Field(default=32, gt=0)
+    max_sales: int = Field(default=4, gt=0)
     gas_asset: str = "WETH"
     block_time_s: int = Field(default=12, gt=0)
     race_bps: int = Field(default=9_000, ge=0, le=10_000)

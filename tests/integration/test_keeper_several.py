@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from bot import abi
 from bot.chain import codec
 from bot.domain.wad import WAD
-from bot.ports import Receipt
+from bot.ledger.store import SqlLedger
+from bot.ports import Outcome, Receipt
 from bot.protocols.events import EventDecoder
 from bot.strategy.decide import decide
 from bot.strategy.decision import Action, Candidate, Kind
@@ -18,6 +20,7 @@ from bot.strategy.settings import StrategySettings
 from bot.strategy.snapshot import Snapshot
 from scripts.deployment.config import AssetConfig, DeploymentConfig, PoolConfig
 from tests.support.crowd import Crowd
+from tests.support.daemon import keeper, sluice
 from tests.support.world import KEEPER, World, world
 
 pytestmark = [pytest.mark.node]
@@ -202,3 +205,36 @@ async def settle_the_most_urgent(crowd: Crowd) -> list[str]:
     kinds = ["at a loss"] if any(f["cancelled"] > f["repaid"] for f in settlements(receipt)) else []
     kinds += ["several"] if len(candidate.bookings) > 1 else []
     return kinds + (["three or more"] if len(candidate.bookings) > 2 else [])
+
+
+async def test_the_keeper_lands_several_sales_and_tells_of_each(here: World, tmp_path: Path) -> None:
+    here.act(here.owner, "flash_taker", "setOperator", KEEPER, False)  # takes earn more, and go alone
+    account = crash(here, 0.81)
+    with keeper(tmp_path, here) as daemon:
+        for _ in range(6):
+            here.advance(12)
+            daemon.acknowledged(int(here.node.call("eth_blockNumber"), 16))
+        daemon.stop()
+    assert here.health(account) >= 1
+    async with await SqlLedger.open_to_read(tmp_path / "sluice.sqlite") as ledger:
+        rows = [row for row in await ledger.recent_transactions(20) if row.intent.terms.moves]
+        spent = [item for item in await ledger.landing.spent_since(0) if item.moves]
+    (row,) = rows
+    assert row.outcome is Outcome.INCLUDED
+    assert row.signed is not None
+    receipt = here.node.call("eth_getTransactionReceipt", row.signed.hash)
+    found = settlements(codec.receipt(receipt))
+    assert len(found) == len(row.intent.terms.moves) >= 2
+    symbols = [asset.symbol for asset in here.manifest.assets]
+    pairs = [(symbols[fields["collateralId"]], symbols[fields["debtId"]]) for fields in found]
+    assert [(moved.asset, moved.debt) for moved in row.intent.terms.moves] == pairs
+    assert [item.moves for item in spent] == [row.intent.terms.moves]
+    assert row.realised_profit == pytest.approx(sum(earned(fields) for fields in found), rel=1e-6)
+    told = sluice("why", account, "--block", str(row.planned_block), "--config", tmp_path / "sluice.toml")
+    assert told.returncode == 0, told.stderr
+    assert f"then {pairs[1][0]} for {pairs[1][1]}" in " ".join(told.stdout.split())
+
+
+def earned(fields: dict[str, Any]) -> int:
+    """Return what a settlement paid the keeper, WAD quote units: both debts are worth a quote unit."""
+    return (fields["tip"] + fields["chip"]) * (10**12 if fields["debtId"] == 2 else 1)
