@@ -1,4 +1,4 @@
-"""What integration tests of the execution layer share: a node that mines when told, and a ledger's place."""
+"""What integration tests share: a deployment that each test leaves as it was, a node that mines when told."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +7,22 @@ import pytest
 
 from tests.support.anvil import Client, anvil
 from tests.support.landing import CHAIN_ID
+from tests.support.world import KEEPER, World, world
+
+
+@pytest.fixture(scope="module")
+def deployed() -> Iterator[World]:
+    """Sluice as it is deployed by default; a module that needs another one has its own."""
+    with world() as here:
+        here.node.call("anvil_impersonateAccount", KEEPER)
+        yield here
+
+
+@pytest.fixture
+def here(deployed: World) -> Iterator[World]:
+    """Lend the deployment to one test, which may do with it what it likes."""
+    with deployed.scratch():
+        yield deployed
 
 
 @pytest.fixture

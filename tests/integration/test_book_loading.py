@@ -1,6 +1,6 @@
 """Where a book comes from at the start: the chain at one head, or a checkpoint and the logs since."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 
 import pytest
@@ -13,17 +13,14 @@ from bot.protocols.sluice.frozen import freeze, thaw
 from bot.protocols.sluice.reader import LogReader
 from bot.protocols.sluice.state import State, decoders_of
 from bot.protocols.sluice.timeline import apply_all
-from bot.strategy.decide import decide
-from bot.strategy.settings import StrategySettings
 from tests.support.crowd import Crowd
 from tests.support.multitude import open_accounts, spread
 from tests.support.node_rpc import NodeRpc, latest
-from tests.support.world import KEEPER, World, world
+from tests.support.world import KEEPER, World
 
 pytestmark = [pytest.mark.node]
 
 SOON = SyncOptions(checkpoint_interval=1)
-EAGER = StrategySettings(minimum_profit=-(10**21), priority_fee=0)
 
 
 @dataclass
@@ -40,19 +37,6 @@ class Memory:
 
     async def forget_books(self, protocol: str) -> None:
         self.kept.clear()
-
-
-@pytest.fixture(scope="module")
-def deployed() -> Iterator[World]:
-    with world() as here:
-        here.node.call("anvil_impersonateAccount", KEEPER)
-        yield here
-
-
-@pytest.fixture
-def here(deployed: World) -> Iterator[World]:
-    with deployed.scratch():
-        yield deployed
 
 
 def protocol_of(here: World, memory: Memory | None = None, options: SyncOptions = SOON) -> SluiceProtocol:
@@ -76,10 +60,7 @@ async def busy(here: World, seed: int) -> Crowd:
     for _ in range(3):
         crowd.shock()
         here.trade("WETH", "USDC", 2_000)
-        head = await crowd.see()
-        for candidate in decide(crowd.protocol.snapshot(head), EAGER).candidates:
-            call = crowd.protocol.call_for(candidate.action)
-            here.send(KEEPER, call.to, call.data, must_succeed=False)
+        crowd.try_everything(await crowd.see())
         here.advance(600)
     here.provide(0, 100_000, width=0.1)
     here.advance(86_400)

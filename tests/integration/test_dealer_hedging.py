@@ -1,6 +1,6 @@
 """The dealer's transactions on a real node: hedges through the real pools, each once, whatever goes wrong."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,25 +23,13 @@ from bot.rfq.signing import DealerKey
 from bot.rfq.typed_data import QuoteDomain
 from tests.support.node_rpc import NodeRpc, latest
 from tests.support.rfq import a_quote
-from tests.support.world import World, plain_call, world
+from tests.support.world import World, plain_call
 
 pytestmark = pytest.mark.node
 
 KEY = "0x" + "d1" * 32
 WETH, USDC = 0, 2
 BOUGHT = 5 * 10**18
-
-
-@pytest.fixture(scope="module")
-def deployed() -> Iterator[World]:
-    with world() as here:
-        yield here
-
-
-@pytest.fixture
-def here(deployed: World) -> Iterator[World]:
-    with deployed.scratch():
-        yield deployed
 
 
 @dataclass

@@ -39,7 +39,7 @@ from tests.support.dealer_process import (
     raw,
 )
 from tests.support.deployment import Web3Deployer
-from tests.support.world import KEEPER, World, plain_call, world
+from tests.support.world import KEEPER, World, plain_call
 
 FILLS = any(entry.get("name") == "fill" for entry in abi.load("liquidation_engine"))
 pytestmark = [
@@ -49,12 +49,6 @@ pytestmark = [
 
 FUNDS = 500_000 * 10**6
 AGED_S = 300
-
-
-@pytest.fixture(scope="module")
-def deployed() -> Iterator[World]:
-    with world() as here:
-        yield here
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The book that is kept from logs against the chain: through every kind of event, gaps and reorgs."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -9,29 +8,12 @@ from bot.errors import BookDivergedError, ManifestError, RpcError
 from bot.ports import Hash32
 from bot.protocols.sluice.adapter import SluiceProtocol, SyncOptions
 from bot.protocols.sluice.calls import pool_path, route_data
-from bot.strategy.decide import decide
-from bot.strategy.settings import StrategySettings
 from tests.support.crowd import Crowd
 from tests.support.node_rpc import NodeRpc, latest
 from tests.support.uniswap import ChainPool, Uniswap
-from tests.support.world import KEEPER, World, world
+from tests.support.world import KEEPER, World
 
 pytestmark = [pytest.mark.node]
-
-EAGER = StrategySettings(minimum_profit=-(10**21), priority_fee=0)
-
-
-@pytest.fixture(scope="module")
-def deployed() -> Iterator[World]:
-    with world() as here:
-        here.node.call("anvil_impersonateAccount", KEEPER)
-        yield here
-
-
-@pytest.fixture
-def here(deployed: World) -> Iterator[World]:
-    with deployed.scratch():
-        yield deployed
 
 
 async def live(crowd: Crowd, blocks: int, *, shocks: bool = True) -> None:
@@ -47,10 +29,7 @@ async def live(crowd: Crowd, blocks: int, *, shocks: bool = True) -> None:
             world.mint(symbol, owner, world.units(symbol, 1), world.manifest.clearing_house)
             asset_id = world.manifest.asset(symbol).id
             world.act(owner, "clearing_house", "depositCollateral", asset_id, world.units(symbol, 1), owner)
-        head = await crowd.see()
-        for candidate in decide(crowd.protocol.snapshot(head), EAGER).candidates:
-            call = crowd.protocol.call_for(candidate.action)
-            world.send(KEEPER, call.to, call.data, must_succeed=False)
+        crowd.try_everything(await crowd.see())
         world.advance(random.randrange(1, 120))
 
 

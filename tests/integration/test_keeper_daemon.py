@@ -2,30 +2,17 @@
 
 import signal
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.support.daemon import Daemon, keeper, sluice, write_settings
-from tests.support.world import KEEPER, World, world
+from tests.support.world import KEEPER, World
 
 pytestmark = [pytest.mark.node]
 
 BLOCK_S = 12
-
-
-@pytest.fixture(scope="module")
-def deployed() -> Iterator[World]:
-    with world() as here:
-        yield here
-
-
-@pytest.fixture
-def here(deployed: World) -> Iterator[World]:
-    with deployed.scratch():
-        yield deployed
 
 
 def block_number(here: World) -> int:

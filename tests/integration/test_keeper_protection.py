@@ -28,12 +28,6 @@ def deployed() -> Iterator[World]:
         yield here
 
 
-@pytest.fixture
-def here(deployed: World) -> Iterator[World]:
-    with deployed.scratch():
-        yield deployed
-
-
 def opt_in(here: World, account: str, terms: ProtectionTerms = TERMS) -> None:
     here.act(account, "clearing_house", "setOperator", here.manifest.protection, True)
     here.act(account, "protection", "protect", tuple(terms))

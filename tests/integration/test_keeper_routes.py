@@ -32,12 +32,6 @@ def deployed() -> Iterator[World]:
         yield here
 
 
-@pytest.fixture
-def here(deployed: World) -> Iterator[World]:
-    with deployed.scratch():
-        yield deployed
-
-
 async def auctioned(crowd: Crowd, seconds: int) -> Head:
     """Kick whoever is unhealthy wait, and return the head as the next block will see it."""
     crowd.world.advance(2_000)

@@ -14,7 +14,7 @@ from bot.ledger.store import SqlLedger
 from bot.ports import Outcome, Transaction
 from tests.support.daemon import Daemon, keeper
 from tests.support.ledgers import backend, execute, path, place, postgres_server, url
-from tests.support.world import KEEPER, World, world
+from tests.support.world import KEEPER, World
 
 __all__ = ["backend", "execute", "path", "place", "postgres_server", "url"]
 
@@ -24,18 +24,6 @@ BLOCK_S = 12
 LEASE_S = 2.0
 A_FEW_SECONDS = 3 * LEASE_S
 A_LONG_LEASE_S = 16.0
-
-
-@pytest.fixture(scope="module")
-def deployed() -> Iterator[World]:
-    with world() as here:
-        yield here
-
-
-@pytest.fixture
-def here(deployed: World) -> Iterator[World]:
-    with deployed.scratch():
-        yield deployed
 
 
 @pytest.fixture(autouse=True)

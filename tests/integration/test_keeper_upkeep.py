@@ -1,6 +1,5 @@
 """Unpaid work on the real contracts: marks as they are kept, and ends that the engine allows."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -14,26 +13,13 @@ from bot.strategy.decision import Candidate, Kind
 from bot.strategy.settings import StrategySettings
 from tests.support.anvil import RpcError
 from tests.support.crowd import Crowd
-from tests.support.world import KEEPER, World, world
+from tests.support.world import KEEPER, World
 
 pytestmark = [pytest.mark.node]
 
 TAIL = 7_200
 END = Function("liquidation_engine", "end")
 MARKING = StrategySettings(priority_fee=0, mark_from=10 * WAD)
-
-
-@pytest.fixture(scope="module")
-def deployed() -> Iterator[World]:
-    with world() as here:
-        here.node.call("anvil_impersonateAccount", KEEPER)
-        yield here
-
-
-@pytest.fixture
-def here(deployed: World) -> Iterator[World]:
-    with deployed.scratch():
-        yield deployed
 
 
 def only(crowd: Crowd, head: Head) -> Candidate | None:

@@ -8,12 +8,15 @@ from bot.ports import Head, Log
 from bot.protocols.events import EventDecoder
 from bot.protocols.sluice.adapter import SluiceProtocol
 from bot.strategy.case import Case
+from bot.strategy.decide import decide
 from bot.strategy.screen import Screen
+from bot.strategy.settings import StrategySettings
 from tests.support.node_rpc import NodeRpc, latest
 from tests.support.world import KEEPER, World
 
 PRICES = {"WETH": 200.0, "WBTC": 8_000.0, "USDC": 1.0}
 LTV = {"WETH": 0.80, "WBTC": 0.73, "USDC": 0.87}
+EAGER = StrategySettings(minimum_profit=-(10**21), priority_fee=0)
 WEIGHT = {"WETH": 1.08, "WBTC": 1.10, "USDC": 1.0}
 
 
@@ -104,6 +107,12 @@ class Crowd:
                 )
                 begun += len(receipt["logs"]) > 0
         return begun
+
+    def try_everything(self, head: Head) -> None:
+        """Let the keeper send whatever the strategy would do at ``head``, however little it earns."""
+        for candidate in decide(self.protocol.snapshot(head), EAGER).candidates:
+            call = self.protocol.call_for(candidate.action)
+            self.world.send(KEEPER, call.to, call.data, must_succeed=False)
 
 
 def logs_of(receipt: dict[str, object]) -> tuple[Log, ...]:
