@@ -2,6 +2,7 @@
 
 One endpoint is the current one: it announces heads and is asked first, so that what is read fits what was
 announced. Another takes over when it fails, when it lags behind, or when the head feed rotates away from it.
+One that comes before the current one in the settings is turned back to once it has caught up.
 """
 
 import asyncio
@@ -56,12 +57,16 @@ class PoolOptions:
         Seconds that an endpoint rests after a failure; each rest is twice the last, up to the limit.
     wrong_chain_rest_s : float
         Seconds that an endpoint rests after it served another chain.
+    look_back_s : float
+        Seconds between two questions to an endpoint that is preferred to the current one, whether it has
+        caught up; so that one which comes and goes is not turned to each time that it comes.
     """
 
     hedge_after_s: float = 0.25
     cooldown_start_s: float = 1.0
     cooldown_limit_s: float = 60.0
     wrong_chain_rest_s: float = 600.0
+    look_back_s: float = 60.0
 
 
 class _Member:
@@ -110,6 +115,8 @@ class EndpointPool:
         self._members: Final = [_Member(client, self._options) for client in clients]
         self._current = self._members[0]
         self._tried: set[_Member] = set()
+        self._looks_back_at = 0.0
+        self._looking: asyncio.Task[None] | None = None
 
     @property
     def label(self) -> str:
@@ -148,6 +155,9 @@ class EndpointPool:
 
     async def close(self) -> None:
         """Close every connection."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.wait([self._looking])
         await asyncio.gather(*(member.client.close() for member in self._members))
 
     # -------------------------------------------------------------------------- asking
@@ -225,12 +235,39 @@ class EndpointPool:
             async with aclosing(member.client.announced_heads()) as bunches:
                 async for bunch in bunches:
                     member.answered()
+                    self._look_back(bunch[-1])
                     yield bunch
                     if member is not self._current:
                         return
         except ChainError as error:
             member.failed(error)
             raise
+
+    def _look_back(self, newest: Head) -> None:
+        """Ask a preferred endpoint that has rested, now and then and beside all else, whether it is back."""
+        if self._looking is not None:
+            if not self._looking.done():
+                return
+            self._looking.result()  # an error that nobody expects
+            self._looking = None
+        now = asyncio.get_running_loop().time()
+        preferred = self._members[: self._members.index(self._current)]
+        rested = next(filter(self._is_rested, preferred), None)
+        if rested is not None and now >= self._looks_back_at:
+            self._looks_back_at = now + self._options.look_back_s
+            self._looking = asyncio.create_task(self._return_to(rested, newest), name="looking back")
+
+    async def _return_to(self, member: _Member, newest: Head) -> None:
+        """Make an endpoint the current one if it knows a head as high as the newest."""
+        try:
+            head = await member.client.newest_head()
+        except ChainError as error:
+            member.failed(error)
+            return
+        member.answered()
+        if head.number >= newest.number:
+            _log.info("endpoint_returned_to", old=self.label, new=member.client.label)
+            self._current = member
 
     def refreshed(self) -> None:
         """Note that the chain grew: every endpoint is worth a try again."""

@@ -187,6 +187,44 @@ async def test_an_endpoint_that_turns_to_another_chain_is_left_until_it_is_right
         assert await pool.request("x") == "fickle"
 
 
+async def test_a_preferred_endpoint_is_returned_to_once_it_has_caught_up() -> None:
+    first, second = Node("first"), Node("second")
+    options = PoolOptions(cooldown_start_s=0.01, look_back_s=0.05)
+    feed_options = FeedOptions(backoff_start_s=0.01, give_up_after_s=30)
+    async with pool_of(first, second, options=options) as pool:
+        preferred = pool.label
+        events = aiter(ChainHeadFeed(pool, feed_options))
+        await anext(events)
+        second.height, first.dead = 8, True
+        assert await anext(events)
+        following = asyncio.ensure_future(anext(events))
+        assert pool.label != preferred
+        first.dead, asked = False, len(first.asked)
+        await until(lambda: len(first.asked) > asked + 1)
+        assert pool.label != preferred  # it is a head behind
+        first.height = 8
+        await until(lambda: pool.label == preferred)
+        first.height = 9
+        event = await asyncio.wait_for(following, 10)
+        assert isinstance(event, NewHead)
+        assert event.head.number == 9
+
+
+async def test_a_preferred_endpoint_is_asked_now_and_then_and_not_at_each_head() -> None:
+    first, second = Node("first"), Node("second", height=8)
+    options = PoolOptions(cooldown_start_s=0.01, look_back_s=30.0)
+    async with pool_of(first, second, options=options) as pool:
+        first.dead = True
+        assert await pool.request("x") == "second"
+        first.dead, asked = False, len(first.asked)
+        await asyncio.sleep(0.05)  # longer than it rests
+        heads = pool.announced_heads()
+        for _ in range(20):
+            await anext(heads)
+        await heads.aclose()
+        assert first.asked[asked:] == ["eth_getBlockByNumber"]
+
+
 async def test_nothing_is_sent_while_every_endpoint_is_of_another_chain() -> None:
     nodes = [Node("a"), Node("b")]
     async with pool_of(*nodes) as pool:
