@@ -159,6 +159,18 @@ async def test_a_slow_socket_brings_the_whole_answer_in_the_end(node: StandInNod
         assert time.monotonic() - started >= 0.3
 
 
+async def test_who_does_not_wait_for_a_slow_answer_is_no_error(
+    node: StandInNode, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with proxied(node, {"kind": "slow", "bytes_per_second": 20}) as (_, session):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await posted(session)
+        await asyncio.sleep(0.3)
+        assert (await posted(session))["result"] == "0x1234"
+    assert not caplog.records
+
+
 async def test_a_frozen_node_announces_nothing_until_the_phase_ends(node: StandInNode) -> None:
     async with proxied(node, {"kind": "freeze"}) as (proxy, session), session.ws_connect("/") as socket:
         await socket.send_json(ask("eth_gasPrice"))
