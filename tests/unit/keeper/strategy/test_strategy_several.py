@@ -4,7 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from bot.domain import engine
+from bot.domain.binary_float import pack_down, pack_up
 from bot.domain.engine import Markets
+from bot.domain.lending import assets_up
 from bot.domain.release import Bucket, Side
 from bot.domain.wad import WAD
 from bot.errors import InvalidInputError
@@ -12,8 +15,10 @@ from bot.strategy.board import Board
 from bot.strategy.case import Case
 from bot.strategy.decide import decide
 from bot.strategy.decision import Candidate, Decision, Kind, Reason
+from bot.strategy.routes import Route, paths
+from bot.strategy.sale import Offer, Pair
 from bot.strategy.settings import GasEstimates, StrategySettings
-from bot.strategy.several import is_open
+from bot.strategy.several import after, is_open
 from tests.support.snapshots import NOW, RULES, SPEED, USDC, WBTC, WETH, Scene, pool_at, units
 
 FREE = StrategySettings(priority_fee=0)
@@ -65,6 +70,27 @@ def test_both_sales_together_reach_the_target(scene: Scene) -> None:
         collateral -= sold.value_up(booking.seized) * sold.threshold // WAD
         owed -= debt.value_down(booking.repaid)
     assert RULES.target * 0.999 < collateral * WAD // owed <= RULES.target
+
+
+def test_what_a_sale_leaves_adds_up(scene: Scene) -> None:
+    case = Case.of(scene.shoot(), 0)
+    position = case.position(WETH, USDC)
+    reserve = engine.terms_at(position, case.multiplier(WETH), RULES.penalty)
+    (path,) = paths(Board(scene.pools), WETH, USDC, range(3), position.collateral)
+    pair = Pair(case, WETH, USDC, position, reserve, Route.along(path), FREE, 0)
+    offer = pair.swap()
+    assert isinstance(offer, Offer)
+    assert offer.booked is not None
+    left = after(pair, offer.booked)
+    before, now = (found.snapshot.assets[USDC].market for found in (case, left))
+    sale, (kept, owed) = offer.booked.sale, left.holdings
+    assert kept == (WBTC, units("WBTC", 2.5), 0)
+    assert owed.debt == assets_up(left.debt_shares(USDC), now.borrow_assets, now.borrow_shares)
+    assert 0 <= owed.debt - (position.debt - sale.cancelled) <= 1
+    assert before.borrow_assets - now.borrow_assets == sale.cancelled
+    assert before.borrow_shares - now.borrow_shares == case.debt_shares(USDC) - left.debt_shares(USDC)
+    assert now.imbalance == before.imbalance
+    assert left.balance == engine.balance_of(left.holdings, case.terms)
 
 
 def test_a_sale_that_cures_is_made_alone(scene: Scene) -> None:
@@ -165,12 +191,17 @@ def test_pools_and_budgets_are_left_as_all_sales_leave_them(scene: Scene) -> Non
 
 def test_an_auction_may_begin_with_several_sales(scene: Scene) -> None:
     scene.auctions.clear()
-    scene.markets = replace(scene.markets, budgeted=frozenset())
+    level, buckets = 5 * 10**12, {}
+    for asset_id, price in ((WETH, 200), (WBTC, 8_000)):
+        for side, pack in ((Side.SELL, pack_up), (Side.BUY, pack_down)):
+            buckets[asset_id, side] = Bucket(level, level, NOW, NOW * 1_000, NOW, pack(price * WAD))
+    scene.markets = Markets(SPEED, frozenset({WETH, WBTC}), buckets)
     candidate = chosen(scene)
-    if candidate.action.kind is Kind.KICK_SWAP:
-        assert candidate.action.label == "kick_swap_2"
-        assert set(candidate.action.started) == {WETH, WBTC}
-        assert candidate.bookings[0].gas_cost == 0
+    assert candidate.action.label == "kick_swap_2"
+    assert set(candidate.action.started) == {WETH, WBTC}
+    assert [action.kind for action in candidate.action.further] == [Kind.SWAP]
+    assert candidate.tip > 0
+    assert candidate.further[0].tip == 0, "the first sale has paid it"
 
 
 def test_a_branch_of_the_board_remembers_how_it_found_its_pools(scene: Scene) -> None:
