@@ -42,7 +42,6 @@ FOLLOWED_FROM = (
     "contracts/",
     "tests/support/forge/",
     f"{FORGE_TESTS}/support/",
-    "tests/unit/contracts/",
     "foundry.toml",
 )
 NO_VERDICT = re.compile(r"setUp|panic|4e487b71|OutOfGas|StackUnderflow|InvalidFEOpcode|vm\.deployCode")
@@ -143,7 +142,8 @@ class Tree:
 
     def key(self, tests: tuple[str, ...], mutant: Mutant | None = None) -> str:
         """Return a name for all that a verdict follows from: contracts, what tests share, and the tests."""
-        named = {f"{FORGE_TESTS}/{test.partition(':')[0]}" for test in tests}
+        files = [test.partition(":")[0] for test in tests]
+        named = {file if "/" in file else f"{FORGE_TESTS}/{file}" for file in files}
         found = [
             (name, digest)
             for name, digest in sorted(self.digests.items())
