@@ -7,6 +7,7 @@ of the TOML file.
 
 import difflib
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -47,18 +48,21 @@ from bot.ledger.settings import LedgerSettings
 from bot.ops.redaction import HIDDEN
 from bot.ops.settings import AlertSettings, OpsSettings
 from bot.rfq.desk import DeskSettings
-from bot.sections import Section, read_toml
+from bot.sections import Section, read_toml, refused, unmasked
 
 PREFIX = "SLUICE_"
 FILE_VARIABLE = "SLUICE_CONFIG"
 DEFAULT_FILE = Path("sluice.toml")
 
-_SECRET = ("chain.endpoint", "ledger.url", "signer.remote_url", "relay.url", "alerts.", "rfq.")
+_SECRET = ("chain.endpoint", "ledger.url", "signer.remote_url", "relay.url", "alerts.", "rfq.dealers")
 """Settings whose values no message shows."""
+_PUBLIC = (".address",)
+"""What is no secret among them."""
 _WAD = 10**18
 
 
 def _usable_url(value: SecretStr) -> SecretStr:
+    unmasked(value)
     Endpoint.parse(value.get_secret_value())
     return value
 
@@ -357,15 +361,25 @@ def _validated(given: dict[str, Any], overrides: dict[str, Any]) -> Settings:
         # The cause is cut off on purpose: pydantic quotes the input, which may be secret.
         raise ConfigValueError([_problem(entry) for entry in error.errors()]) from None
     except SettingsError as error:
-        raise ConfigValueError([("the environment", "", str(error))]) from None
+        raise ConfigValueError([_of_environment(error)]) from None
 
 
 def _problem(entry: Any) -> tuple[str, str, str]:
     """Return name, value and fault of a value that pydantic refused."""
-    name = ".".join(str(part) for part in entry["loc"])
-    whole = isinstance(entry["input"], Mapping) and name in {secret.partition(".")[0] for secret in _SECRET}
-    value = HIDDEN if whole or name.startswith(_SECRET) else repr(entry["input"])
-    return name, value, str(entry["msg"]).removeprefix("Value error, ")
+    holders = {secret.partition(".")[0] for secret in _SECRET}
+    whole = isinstance(entry["input"], Mapping)
+
+    def secret(name: str) -> bool:
+        return (whole and name in holders) or (name.startswith(_SECRET) and not name.endswith(_PUBLIC))
+
+    return refused(entry, secret=secret)
+
+
+def _of_environment(error: SettingsError) -> tuple[str, str, str]:
+    """Return name, value and fault of a variable that is no JSON; its value may be secret."""
+    named = re.search(r'field "(\w+)"', str(error))
+    variable = _variable(named[1]) if named else "a variable"
+    return variable, "", f"must be JSON; each of its settings has a variable of its own, {variable}__NAME"
 
 
 def _anchored(settings: Settings, folder: Path) -> Settings:

@@ -1,14 +1,17 @@
 """What settings are made of: strict sections, addresses, URLs, and TOML that is read or refused."""
 
+import re
 import tomllib
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 from eth_utils.address import is_address, to_checksum_address
 from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr
 
 from bot.chain.endpoint import Endpoint
 from bot.errors import ConfigFileError
+from bot.ops.redaction import HIDDEN
 
 
 class Section(BaseModel):
@@ -23,7 +26,24 @@ def _address(value: str) -> str:
     return to_checksum_address(value)
 
 
+def unmasked(value: SecretStr) -> SecretStr:
+    """Return a secret; refuse what stands for one where settings are printed.
+
+    Raises
+    ------
+    ValueError
+        If it holds the mask.
+    """
+    if HIDDEN in value.get_secret_value():
+        raise ValueError(
+            "holds the mask that stands for a secret where settings are printed: write the secret itself, or "
+            "leave the setting to the environment"
+        )
+    return value
+
+
 def _http_url(value: SecretStr) -> SecretStr:
+    unmasked(value)
     if Endpoint.parse(value.get_secret_value()).transport != "http":
         raise ValueError("must begin with http:// or https://")
     return value
@@ -33,6 +53,42 @@ AddressText: TypeAlias = Annotated[str, AfterValidator(_address)]
 """An address, kept with its checksum."""
 HttpUrl: TypeAlias = Annotated[SecretStr, AfterValidator(_http_url)]
 """Where requests are sent; secret, because it may hold a key."""
+
+
+_FAULTS: Final = {
+    "extra_forbidden": "is no setting",
+    "missing": "must be set",
+    "model_type": "must be a section of settings",
+    "path_type": "must be a path",
+}
+"""What is said of a fault in place of pydantic's words, which name classes."""
+_WITHOUT_VALUE: Final = ("extra_forbidden", "missing")
+"""Faults of a name: the value beside it may be a secret that was put in the wrong place."""
+
+
+def refused(entry: Any, *, secret: Callable[[str], bool]) -> tuple[str, str, str]:
+    """Return name, value and fault of a value that pydantic refused.
+
+    Parameters
+    ----------
+    entry : mapping
+        One of ``ValidationError.errors()``.
+    secret : callable
+        Whether the value of a setting, given its full name, is not to be shown.
+
+    Returns
+    -------
+    tuple of (str, str, str)
+        The value is masked if it is secret, and if it is a text or table where a section should be, since any
+        of its settings may be meant; it is empty where the fault is the name's.
+    """
+    name, value, kind = ".".join(str(part) for part in entry["loc"]), entry["input"], entry["type"]
+    fault = str(entry["msg"]).removeprefix("Value error, ")
+    fault = _FAULTS.get(kind) or re.sub("^Input should ", "must ", fault)
+    if kind in _WITHOUT_VALUE:
+        return name, "", fault
+    whole = "." not in name and isinstance(value, str | Mapping | list) and kind == "model_type"
+    return name, HIDDEN if whole or secret(name) else repr(value), fault
 
 
 def read_toml(path: Path) -> dict[str, Any]:

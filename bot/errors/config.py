@@ -22,11 +22,11 @@ class ConfigValueError(ConfigError):
     Parameters
     ----------
     problems : list of (name, value, fault)
-        All of them; the value of a secret setting is masked.
+        All of them; the value of a secret setting is masked, and empty where the fault is the name's.
     """
 
     def __init__(self, problems: list[tuple[str, str, str]]) -> None:
-        lines = [f"{name} = {value}: {fault}" for name, value, fault in problems]
+        lines = [f"{name}{f' = {value}' if value else ''}: {fault}" for name, value, fault in problems]
         super().__init__("the settings are not usable: " + "; ".join(lines))
         self.problems = problems
 

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from bot.ops.alerts import Rules
 from bot.ops.channels import Channel, Discord, Slack, Telegram, Webhook
-from bot.sections import Section
+from bot.sections import Section, unmasked
 
 
 def _host_and_port(value: str) -> str:
@@ -17,6 +17,7 @@ def _host_and_port(value: str) -> str:
 
 
 def _web_address(value: SecretStr) -> SecretStr:
+    unmasked(value)
     if not value.get_secret_value().startswith(("https://", "http://")):
         raise ValueError("must be an http or https URL")
     return value

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
@@ -11,14 +11,13 @@ from bot.domain.wad import WAD
 from bot.errors import ConfigValueError
 from bot.execution.fees import FeePolicy
 from bot.execution.settings import KeystoreSettings
-from bot.ops.redaction import HIDDEN
 from bot.rfq.dealing import DealingLimits
 from bot.rfq.hedging import HedgeOptions
 from bot.rfq.landing import LandingOptions
 from bot.rfq.pricing import PricingRules
 from bot.rfq.server import ServerOptions
 from bot.rfq.service import DealerOptions
-from bot.sections import AddressText, Section, read_toml
+from bot.sections import AddressText, Section, read_toml, refused
 
 DEFAULT_FILE: Final = Path("dealer.toml")
 _GWEI: Final = 10**9
@@ -208,15 +207,13 @@ def load_dealer_settings(file: Path | None = None) -> DealerSettings:
         settings = DealerSettings.model_validate(given)
     except ValidationError as error:
         # The cause is cut off on purpose: pydantic quotes the input, which may be secret.
-        raise ConfigValueError([_problem(entry) for entry in error.errors()]) from None
+        raise ConfigValueError([refused(entry, secret=_secret) for entry in error.errors()]) from None
     return _anchored(settings, path.parent)
 
 
-def _problem(entry: Any) -> tuple[str, str, str]:
-    """Return name, value and fault of a value that pydantic refused; URLs may hold keys, and are hidden."""
-    name = ".".join(str(part) for part in entry["loc"])
-    value = HIDDEN if name.startswith("chain") else repr(entry["input"])
-    return name, value, str(entry["msg"]).removeprefix("Value error, ")
+def _secret(name: str) -> bool:
+    """Return whether a setting's value is not to be shown; URLs may hold keys."""
+    return name.startswith("chain.endpoint")
 
 
 def _anchored(settings: DealerSettings, folder: Path) -> DealerSettings:

@@ -119,3 +119,19 @@ def test_the_command_tells_a_bad_setting_in_one_line(
     assert status == 1
     assert error.count("\n") == 1
     assert "limits.open" in error
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[chain]\nendpiont = 'wss://hunter2'\n", "chain.endpiont: is no setting"),
+        ("chain = 'wss://hunter2'\n", "chain = **********: must be a section of settings"),
+        ("[chain]\nchain_id = 'hunter'\n", "chain.chain_id = 'hunter': must be a valid integer"),
+        ("[ledger]\npath = 'd.sqlite'\n", "ledger = {'path': 'd.sqlite'}: must be a path"),
+    ],
+)
+def test_a_refusal_speaks_of_settings_and_shows_no_secret(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(ConfigValueError) as error:
+        load_dealer_settings(written(tmp_path, text))
+    assert says in str(error.value)
+    assert "hunter2" not in str(error.value)

@@ -241,3 +241,64 @@ def test_risk_settings_reach_the_outlook_and_the_predictions(tmp_path: Path) -> 
 def test_risk_settings_that_make_no_sense_are_refused(tmp_path: Path, line: str) -> None:
     with pytest.raises(ConfigValueError, match=r"risk"):
         load_settings(written(tmp_path, f"[risk]\n{line}\n"))
+
+
+# ------------------------------------------------------------------------------------ what a refusal says
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[[rfq.dealers]]\nuri = 'https://secret-key'\n", "rfq.dealers.0.uri: is no setting"),
+        ("[[rfq.dealers]]\nuri = 'https://secret-key'\n", "rfq.dealers.0.url: must be set"),
+        (
+            "[signer]\nmore = [{ keystore = 'k', password = 'secret-key' }]\n",
+            "signer.more.0.password: is no setting",
+        ),
+        ("chain = 'wss://node.example/secret-key'\n", "chain = **********: must be a section of settings"),
+        ("signer = ['secret-key']\n", "signer = **********: must be a section of settings"),
+        (
+            "[[rfq.dealers]]\naddress = '0x12'\nurl = 'https://h/secret-key'\n",
+            "rfq.dealers.0.address = '0x12'",
+        ),
+        ("[rfq]\ndeadline_s = 'soon'\n", "rfq.deadline_s = 'soon': must be a valid number"),
+        ("manifest = 5\n", "manifest = 5: must be a path"),
+    ],
+)
+def test_a_refusal_speaks_of_settings_and_shows_no_secret(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(ConfigValueError) as caught:
+        load_settings(written(tmp_path, text))
+    assert says in str(caught.value)
+    assert "secret-key" not in str(caught.value)
+    assert "Settings" not in str(caught.value).replace("the settings are", "")
+
+
+def test_a_section_in_one_variable_is_told_with_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLUICE_CHAIN", "secret-key")
+    with pytest.raises(ConfigValueError, match=r"SLUICE_CHAIN: must be JSON.*SLUICE_CHAIN__NAME") as caught:
+        load_settings()
+    assert "secret-key" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("setting", "before"),
+    [
+        ("chain.endpoint", "[chain]\nendpoint = 'wss://h/KEY'\n"),
+        ("chain.endpoints.0.url", "[[chain.endpoints]]\nurl = 'wss://h/KEY'\n"),
+        ("relay.url", "[relay]\nurl = 'https://h/KEY'\n"),
+        ("alerts.slack", "[alerts]\nslack = 'https://h/KEY'\n"),
+    ],
+)
+def test_a_mask_is_not_taken_for_the_secret(tmp_path: Path, setting: str, before: str) -> None:
+    shown = render(load_settings(written(tmp_path, before)))
+    assert "KEY" not in shown
+    with pytest.raises(ConfigValueError, match="the mask that stands for a secret") as caught:
+        load_settings(written(tmp_path, shown, "shown.toml"))
+    assert [name for name, _, _ in caught.value.problems] == [setting]
+
+
+def test_the_environment_outranks_a_mask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = render(load_settings(written(tmp_path, "[chain]\nendpoint = 'wss://h/KEY'\n")))
+    monkeypatch.setenv("SLUICE_CHAIN__ENDPOINT", "wss://h/KEY")
+    settings = load_settings(written(tmp_path, shown, "shown.toml"))
+    assert settings.chain.endpoint.get_secret_value() == "wss://h/KEY"
