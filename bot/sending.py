@@ -17,7 +17,7 @@ from bot.execution.inventory import Credit, Inventory, InventoryRules
 from bot.execution.post import JsonRpcPost
 from bot.execution.relay import PrivateRoute, signing_headers
 from bot.execution.remote import RemoteSigner
-from bot.execution.settings import lanes
+from bot.execution.settings import SignerSettings, lanes
 from bot.execution.signer import KeystoreSigner, Signer, keystore_address
 from bot.execution.writer import Account
 from bot.ledger.address import LedgerPlace
@@ -71,13 +71,22 @@ def unlock(settings: Settings, ask_password: Callable[[Path], str]) -> Keys:
         If there is no main account.
     KeystoreInvalidError, KeystorePasswordError, ConfigFileError
         If a keystore, password or password file is not usable.
+    ConfigValueError
+        If two keys are of one account, whose nonces would then have two writers.
     """
+    keys = _unlocked(settings.signer, ask_password)
+    for number, address in enumerate(keys.addresses[1:]):
+        if address in keys.addresses[: number + 1]:
+            fault = "is the account of another key, too: name each account once"
+            raise ConfigValueError([(f"signer.more.{number}", address, fault)])
+    return keys
 
+
+def _unlocked(signer: SignerSettings, ask_password: Callable[[Path], str]) -> Keys:
     def opened(path: Path, file: Path | None) -> KeystoreSigner:
         keystore_address(path)  # so that a wrong path is told before a password is asked for
         return KeystoreSigner.unlock(path, read_password(file) if file else ask_password(path))
 
-    signer = settings.signer
     more = [opened(key.keystore, key.password_file) for key in signer.more]
     if signer.remote_url is not None and signer.remote_address is not None:
         endpoint = Endpoint.parse(signer.remote_url.get_secret_value())

@@ -1,14 +1,13 @@
 """``sluice dealer``: the reference dealer."""
 
-import sys
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
 
 from bot.cli.boundary import run
+from bot.cli.options import ask_password
 from bot.config import render
-from bot.errors import KeystorePasswordError
 from bot.ops.logs import configure_logs
 from bot.ops.signals import run_until_signalled
 from bot.rfq.run import run_dealer, unlock_dealer
@@ -46,7 +45,7 @@ def run_(config: DealerFile = None) -> None:
     """
     settings = load_dealer_settings(config)
     configure_logs(settings.log.format, settings.log.level, settings.chain.secrets())
-    key = unlock_dealer(settings, _ask_password)
+    key = unlock_dealer(settings, ask_password)
     run(run_until_signalled(run_dealer(settings, key)))
 
 
@@ -57,9 +56,3 @@ def config_(config: DealerFile = None) -> None:
     The output is a valid dealer.toml to start from.
     """
     typer.echo(render(load_dealer_settings(config)), nl=False)
-
-
-def _ask_password(path: Path) -> str:
-    if not sys.stdin.isatty():
-        raise KeystorePasswordError(f"{path} (no terminal to ask on: set signer.password_file)")
-    return str(typer.prompt(f"Password of {path}", hide_input=True, err=True))

@@ -10,8 +10,9 @@ import typer
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
+from bot.cli.options import ask_secret
 from bot.config import read_password
-from bot.errors import KeystoreExistsError, PrivateKeyInvalidError
+from bot.errors import KeystoreExistsError, KeystoreNotWrittenError, PrivateKeyInvalidError
 
 app = typer.Typer(
     rich_markup_mode="rich", no_args_is_help=True, help="Make and import keys; they are kept encrypted."
@@ -67,8 +68,8 @@ def import_(
     The key is never an argument: those end up in histories and process lists.
     """
     _refuse_existing(file)
-    key = read_password(key_file) if key_file else typer.prompt("Private key", hide_input=True, err=True)
-    _write(file, _account(str(key)), _password(password_file))
+    key = read_password(key_file) if key_file else ask_secret("Private key", "name a file with --key-file")
+    _write(file, _account(key), _password(password_file))
 
 
 def _account(key: str) -> LocalAccount:
@@ -85,7 +86,7 @@ def _account(key: str) -> LocalAccount:
 def _password(file: Path | None) -> str:
     if file is not None:
         return read_password(file)
-    return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
+    return ask_secret("Password of the keystore", "name a file with --password-file", twice=True)
 
 
 def _refuse_existing(file: Path) -> None:
@@ -95,8 +96,17 @@ def _refuse_existing(file: Path) -> None:
 
 def _write(file: Path, account: LocalAccount, password: str) -> None:
     """Write a keystore that only its owner may read, whole or not at all."""
-    file.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(account.encrypt(password), indent=2)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        _place(file, text)
+    except OSError as error:
+        raise KeystoreNotWrittenError(str(file), (error.strerror or str(error)).lower()) from None
+    typer.echo(account.address)
+    sys.stderr.write(f"keystore written to {file}\n")
+
+
+def _place(file: Path, text: str) -> None:
     partial = file.with_name(file.name + ".partial")
     try:
         with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
@@ -106,5 +116,3 @@ def _write(file: Path, account: LocalAccount, password: str) -> None:
         raise KeystoreExistsError(str(file)) from None
     finally:
         partial.unlink(missing_ok=True)
-    typer.echo(account.address)
-    sys.stderr.write(f"keystore written to {file}\n")

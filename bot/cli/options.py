@@ -6,7 +6,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from bot.errors import KeystorePasswordError
+from bot.errors import PasswordNotAskedError
 
 ConfigFile: TypeAlias = Annotated[
     Path | None,
@@ -25,9 +25,29 @@ def ask_password(path: Path) -> str:
 
     Raises
     ------
-    KeystorePasswordError
+    PasswordNotAskedError
+        If there is no terminal.
+    """
+    return ask_secret(f"Password of {path}", "set signer.password_file")
+
+
+def ask_secret(what: str, fix: str, *, twice: bool = False) -> str:
+    """Ask for something secret on the terminal, without showing it.
+
+    Parameters
+    ----------
+    what : str
+        What is asked for.
+    fix : str
+        How it is given where there is no terminal.
+    twice : bool
+        Whether it is to be repeated.
+
+    Raises
+    ------
+    PasswordNotAskedError
         If there is no terminal.
     """
     if not sys.stdin.isatty():
-        raise KeystorePasswordError(f"{path} (no terminal to ask on: set signer.password_file)")
-    return str(typer.prompt(f"Password of {path}", hide_input=True, err=True))
+        raise PasswordNotAskedError(f"the {what[0].lower()}{what[1:]}", fix)
+    return str(typer.prompt(what, hide_input=True, confirmation_prompt=twice, err=True))

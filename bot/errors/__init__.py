@@ -48,8 +48,10 @@
     ├── ExecutionError                      landing transactions
     │   ├── KeystoreInvalidError            no file, or no keystore
     │   ├── KeystorePasswordError           the password does not open the keystore
+    │   ├── PasswordNotAskedError           a password is needed, and there is no terminal
     │   ├── KeystoreMissingError            no keystore is named, and a key is needed
     │   ├── KeystoreExistsError             a keystore would be overwritten
+    │   ├── KeystoreNotWrittenError         a keystore cannot be written there
     │   ├── PrivateKeyInvalidError          what was to be imported is no private key
     │   ├── SignatureInvalidError           a remote signer signed something else
     │   └── HaltNotFoundError               there is nothing to resume
@@ -107,7 +109,9 @@ from bot.errors.execution import (
     KeystoreExistsError,
     KeystoreInvalidError,
     KeystoreMissingError,
+    KeystoreNotWrittenError,
     KeystorePasswordError,
+    PasswordNotAskedError,
     PrivateKeyInvalidError,
     SignatureInvalidError,
 )
@@ -193,6 +197,7 @@ __all__ = [
     "KeystoreExistsError",
     "KeystoreInvalidError",
     "KeystoreMissingError",
+    "KeystoreNotWrittenError",
     "KeystorePasswordError",
     "LeaseLostError",
     "LedgerCorruptError",
@@ -214,6 +219,7 @@ __all__ = [
     "MeasurementError",
     "MonitorAddressError",
     "OpsError",
+    "PasswordNotAskedError",
     "PriceFileError",
     "PrivateKeyInvalidError",
     "ProtocolError",

@@ -30,14 +30,48 @@ class KeystorePasswordError(ExecutionError):
         self.path = path
 
 
-class KeystoreMissingError(ExecutionError):
-    """No keystore is named, and without one nothing can be signed."""
+class PasswordNotAskedError(ExecutionError):
+    """A password is needed, and there is nobody to ask.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    what : str
+        What it is the password of.
+    fix : str
+        How it is given otherwise.
+    """
+
+    def __init__(self, what: str, fix: str) -> None:
+        super().__init__(f"there is no terminal on which to ask for {what}; {fix}")
+        self.what = what
+
+
+class KeystoreMissingError(ExecutionError):
+    """No keystore is named, and without one nothing can be signed.
+
+    Parameters
+    ----------
+    dry_run : bool
+        Whether the command can also run without one.
+    """
+
+    def __init__(self, *, dry_run: bool = True) -> None:
+        otherwise = ", or run with --dry-run" if dry_run else ""
         super().__init__(
-            "no keystore is set; make one with `sluice keystore new` and name it as signer.keystore, "
-            "or run with --dry-run"
+            "no keystore is set; make one with `sluice keystore new` and name it as "
+            f"signer.keystore{otherwise}"
         )
+
+
+class KeystoreNotWrittenError(ExecutionError):
+    """A keystore cannot be written where it was to be."""
+
+    def __init__(self, path: str, fault: str) -> None:
+        super().__init__(
+            f"the keystore {path} cannot be written: {fault}; choose another file, or free the way"
+        )
+        self.path = path
+        self.fault = fault
 
 
 class KeystoreExistsError(ExecutionError):

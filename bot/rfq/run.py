@@ -52,7 +52,7 @@ def unlock_dealer(settings: DealerSettings, ask_password: Callable[[Path], str])
     """
     path, file = settings.signer.keystore, settings.signer.password_file
     if path is None:
-        raise KeystoreMissingError
+        raise KeystoreMissingError(dry_run=False)
     return DealerKey.unlock(path, read_password(file) if file else ask_password(path))
 
 

@@ -99,8 +99,9 @@ def test_a_pair_of_assets_that_are_not_listed_is_refused(tmp_path: Path) -> None
 
 
 def test_a_dealer_without_a_key_says_how_to_make_one() -> None:
-    with pytest.raises(KeystoreMissingError, match="keystore new"):
+    with pytest.raises(KeystoreMissingError, match="keystore new") as error:
         unlock_dealer(DealerSettings(), lambda _: "")
+    assert "--dry-run" not in str(error.value), "a dealer has no dry run"
 
 
 def test_the_command_prints_the_settings(

@@ -1,5 +1,6 @@
 """The command line: help, versions, keys, and errors in one line."""
 
+import io
 import json
 import os
 import socket
@@ -191,6 +192,42 @@ def test_what_is_no_key_is_refused_and_not_shown(
     assert not (tmp_path / "k.json").exists()
 
 
+@pytest.mark.usefixtures("fast_keys")
+@pytest.mark.parametrize("place", ["occupied/k.json", "/proc/nowhere/k.json"])
+def test_a_keystore_that_cannot_be_written_there_is_told(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, place: str
+) -> None:
+    (tmp_path / "occupied").write_text("a file where a folder should be")
+    (tmp_path / "password").write_text("secret")
+    status, _, err = run(capsys, "keystore", "new", place, "--password-file", "password")
+    assert status == 1
+    assert_one_line(err, place, "cannot be written", "choose another file")
+    assert "unexpected" not in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (("new", "k.json"), "--password-file"),
+        (("import", "k.json"), "--key-file"),
+        (("import", "k.json", "--key-file", "key"), "--password-file"),
+    ],
+)
+def test_without_a_terminal_secrets_come_from_files(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    arguments: tuple[str, ...],
+    option: str,
+) -> None:
+    (tmp_path / "key").write_text(KEY)
+    monkeypatch.setattr("sys.stdin", io.StringIO("typed\ntyped\n"))
+    status, _, err = run(capsys, "keystore", *arguments)
+    assert status == 1
+    assert_one_line(err, "no terminal", option)
+    assert not (tmp_path / "k.json").exists()
+
+
 # ---------------------------------------------------------------------------------- keeper
 
 
@@ -223,6 +260,19 @@ def test_a_wrong_password_is_told(capsys: pytest.CaptureFixture[str], tmp_path: 
     assert status == 1
     assert_one_line(err, "k.json", "password")
     assert "wrong" not in err
+
+
+@pytest.mark.parametrize("command", ["keeper", "dealer"])
+def test_a_password_that_nobody_can_be_asked_for_is_not_called_wrong(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str
+) -> None:
+    (tmp_path / "k.json").write_text(json.dumps(Account.encrypt(KEY, "secret", kdf="pbkdf2", iterations=1)))
+    monkeypatch.setattr("sys.stdin", io.StringIO("secret\n"))
+    file = settings_file(tmp_path, signer={"keystore": "k.json"})
+    status, _, err = run(capsys, command, "run", "--config", file)
+    assert status == 1
+    assert_one_line(err, "no terminal", "k.json", "signer.password_file")
+    assert "does not open" not in err
 
 
 def test_a_manifest_of_another_chain_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
 """Who sends, how, and within which limits, as the operator writes it down."""
 
+import json
 import tomllib
 from pathlib import Path
 
 import pytest
+from eth_account import Account
 
 from bot.config import load_settings, render
 from bot.errors import ConfigValueError, KeystoreMissingError
@@ -114,3 +116,19 @@ def test_without_a_key_only_a_dry_run_goes_on() -> None:
     with pytest.raises(KeystoreMissingError):
         unlock(load_settings(), lambda _: "")
     assert main_account(load_settings(), None) == NOBODY
+
+
+@pytest.mark.parametrize("named", ["main", "twice", "remote"])
+def test_an_account_has_one_key_and_so_one_writer(tmp_path: Path, named: str) -> None:
+    for name, key in (("a.json", "11"), ("b.json", "22"), ("c.json", "22")):
+        sealed = Account.encrypt("0x" + key * 32, "secret", kdf="pbkdf2", iterations=1)
+        (tmp_path / name).write_text(json.dumps(sealed))
+    more = [f"{{ keystore = '{name}', lane = 'urgent' }}" for name in ("b.json", "c.json")]
+    first = "keystore = 'a.json'" if named == "twice" else "keystore = 'b.json'"
+    if named == "remote":
+        address = Account.from_key("0x" + "22" * 32).address
+        first = f"remote_url = '{URL}'\nremote_address = '{address}'"
+    given = more if named == "twice" else more[1:]
+    settings = load_settings(written(tmp_path, f"[signer]\n{first}\nmore = [{', '.join(given)}]\n"))
+    with pytest.raises(ConfigValueError, match=rf"signer\.more\.{len(given) - 1} = 0x.*once"):
+        unlock(settings, lambda _: "secret")
