@@ -44,6 +44,14 @@ FOLLOWED_FROM = (
     f"{FORGE_TESTS}/support/",
     "foundry.toml",
 )
+DEPLOYS = re.compile(r"Fixture|Readings|Refusals|deployCode")
+"""What stands in a test that needs contracts, and not their libraries alone."""
+OF_LIBRARIES = {
+    "FOUNDRY_SRC": "contracts/none",
+    "FOUNDRY_OUT": ".build/libraries/out",
+    "FOUNDRY_CACHE_PATH": ".build/libraries/cache",
+}
+"""Settings by which forge compiles no more than a test imports."""
 NO_VERDICT = re.compile(r"setUp|panic|4e487b71|OutOfGas|StackUnderflow|InvalidFEOpcode|vm\.deployCode")
 """Reasons for which a test fails without having looked at anything."""
 
@@ -170,17 +178,31 @@ class Tree:
 
     def run(self, tests: tuple[str, ...]) -> dict[str, Outcome]:
         """Compile what has changed, run tests of either kind, and tell how each ended."""
-        forge = [test for test in tests if "::" not in test]
         outcomes = {test: self._pytest(test) for test in tests if "::" in test}
-        return outcomes | (self._forge(forge) if forge else {})
+        forge = [test for test in tests if "::" not in test]
+        deploying = [test for test in forge if self._deploys(test)]
+        if pure := [test for test in forge if test not in deploying]:
+            outcomes |= self._forge(pure, OF_LIBRARIES)
+        if deploying:
+            outcomes |= self._forge(deploying, {})
+        return outcomes
 
-    def _forge(self, tests: list[str]) -> dict[str, Outcome]:
+    def _deploys(self, test: str) -> bool:
+        source = self.path / FORGE_TESTS / test.partition(":")[0]
+        return bool(DEPLOYS.search(source.read_text()))
+
+    def _forge(self, tests: list[str], settings: dict[str, str]) -> dict[str, Outcome]:
         files, names = zip(*(test.split(":") for test in tests), strict=True)
         command = [str(ROOT / "scripts" / "bin" / "forge"), "test", "--json"]
         command += ["--match-path", f"{FORGE_TESTS}/{{{','.join(sorted({*files, 'none'}))}}}"]
         command += ["--match-test", f"^({'|'.join(sorted(set(names)))})\\("]
         done = subprocess.run(
-            command, cwd=self.path, env=self.environment, check=False, capture_output=True, text=True
+            command,
+            cwd=self.path,
+            env=self.environment | settings,
+            check=False,
+            capture_output=True,
+            text=True,
         )
         start = done.stdout.find("{")
         try:
