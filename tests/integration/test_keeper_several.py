@@ -135,6 +135,19 @@ async def test_one_transaction_settles_as_many_pairs_as_the_account_needs(
     assert await crowd.protocol.audit(head, 10) == 1
 
 
+@pytest.mark.parametrize("move", [1.003, 0.997])
+async def test_several_sales_land_though_prices_move_a_little_before(here: World, move: float) -> None:
+    crowd = Crowd.of(here, 6)
+    account = crash(here, 0.81)
+    candidate = only(await auctioned(crowd, 900))
+    assert len(candidate.bookings) == 2
+    for symbol in RISKY:
+        here.publish(symbol, round(here.config.asset(symbol).price * 0.81 * move, 4))
+    found = settlements(landed(crowd, candidate.action))
+    assert [fields["collateralId"] for fields in found] == [sold.collateral_id for sold in candidate.bookings]
+    assert here.health(account) >= 1
+
+
 async def test_a_first_sale_at_a_loss_to_lenders_makes_room_for_sales_that_pay(here: World) -> None:
     crowd = Crowd.of(here, 2)
     crash(here, 0.755)

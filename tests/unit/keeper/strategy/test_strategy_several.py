@@ -72,7 +72,10 @@ def test_both_sales_together_reach_the_target(scene: Scene) -> None:
     assert RULES.target * 0.999 < collateral * WAD // owed <= RULES.target
 
 
-def test_what_a_sale_leaves_adds_up(scene: Scene) -> None:
+@pytest.mark.parametrize("debt", [36_900, 38_700])
+def test_what_a_sale_leaves_adds_up(scene: Scene, debt: int) -> None:
+    scene.accounts[0] = ({"WETH": 100, "WBTC": 2.5}, {"USDC": debt})
+    scene.auction(0, ["WETH", "WBTC"], age=600)
     case = Case.of(scene.shoot(), 0)
     position = case.position(WETH, USDC)
     reserve = engine.terms_at(position, case.multiplier(WETH), RULES.penalty)
@@ -91,6 +94,10 @@ def test_what_a_sale_leaves_adds_up(scene: Scene) -> None:
     assert before.borrow_shares - now.borrow_shares == case.debt_shares(USDC) - left.debt_shares(USDC)
     assert now.imbalance == before.imbalance
     assert left.balance == engine.balance_of(left.holdings, case.terms)
+    assert left.auction is not None
+    assert left.auction.legs[WETH].urgency == case.urgency
+    assert (case.urgency > 0) == reserve.insolvent == (debt == 38_700)
+    assert left.auction.legs[WBTC].urgency == 0
 
 
 def test_a_sale_that_cures_is_made_alone(scene: Scene) -> None:
