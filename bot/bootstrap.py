@@ -38,7 +38,7 @@ from bot.protocols.sluice.adapter import SluiceProtocol
 from bot.protocols.sluice.manifest import Manifest, load_manifest
 from bot.rfq.desk import open_desk
 from bot.rfq.keeping import DealtQuotes, FillWatcher
-from bot.sending import Keys, executor_of, inventory_of, main_account
+from bot.sending import Keys, executor_of, inventory_of, main_account, require_gas_asset
 from bot.service import KeeperService, ServiceOptions
 from bot.sim.recorder import Bystander, Recorder
 from bot.sim.tape import TapeWriter
@@ -93,6 +93,7 @@ async def run_keeper(settings: Settings, keys: Keys | None, options: RunOptions)
         If it cannot start, or cannot go on.
     """
     manifest = load_manifest(settings.manifest, settings.chain.chain_id)
+    require_gas_asset(settings, manifest)
     sender, limits = main_account(settings, keys), _limits(settings)
     observatory = Observatory(settings.ops, settings.alerts, limits.gas_asset, limits.priority_fee)
     async with AsyncExitStack() as stack:

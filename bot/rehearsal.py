@@ -27,7 +27,7 @@ from bot.ports import Address, Call, Head, SimulationResult
 from bot.protocols.sluice.adapter import SluiceProtocol
 from bot.protocols.sluice.calls import Function
 from bot.protocols.sluice.manifest import Manifest, load_manifest
-from bot.sending import main_account
+from bot.sending import main_account, require_gas_asset
 from bot.sim.anvil import Anvil, AnvilOptions, running_anvil
 from bot.strategy.case import Case
 from bot.strategy.decide import decide
@@ -160,6 +160,7 @@ async def rehearse(
         If the chain cannot be read.
     """
     manifest = load_manifest(settings.manifest, settings.chain.chain_id)
+    require_gas_asset(settings, manifest)
     sender = main_account(settings, None)
     upstream = settings.chain.endpoint.get_secret_value()
     options = AnvilOptions(

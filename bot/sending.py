@@ -130,6 +130,20 @@ async def executor_of(
     )
 
 
+def require_gas_asset(settings: Settings, manifest: Manifest) -> None:
+    """Refuse to weigh gas by an asset that the protocol does not price: it would cost nothing.
+
+    Raises
+    ------
+    ConfigValueError
+        If the gas asset is not listed.
+    """
+    symbol, listed = settings.strategy.gas_asset, sorted(asset.symbol for asset in manifest.assets)
+    if symbol not in listed:
+        fault = f"is not a listed asset; the manifest lists {', '.join(listed)}"
+        raise ConfigValueError([("strategy.gas_asset", repr(symbol), fault)])
+
+
 def inventory_of(settings: Settings, rpc: Rpc, manifest: Manifest, keys: Keys | None) -> Inventory | None:
     """Return what watches holdings; None in a dry run, which moves nothing.
 

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
@@ -110,6 +110,12 @@ class FeeSettings(Section):
     headroom_blocks: int = Field(default=6, ge=0, le=50)
     bid_bps: int = Field(default=0, ge=0, le=10_000)
     bump_bps: int = Field(default=LEAST_BUMP_BPS, ge=LEAST_BUMP_BPS, le=100_000)
+
+    @model_validator(mode="after")
+    def _the_cap_leaves_room_for_the_tip(self) -> Self:
+        if self.tip_gwei >= self.cap_gwei:
+            raise ValueError(f"tip_gwei ({self.tip_gwei}) must be below cap_gwei ({self.cap_gwei})")
+        return self
 
     def policy(self) -> FeePolicy:
         """Return the policy, in wei."""

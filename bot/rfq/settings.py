@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
@@ -127,6 +127,12 @@ class DealerFeeSettings(Section):
     tip_gwei: Decimal = Field(default=Decimal(1), ge=0, decimal_places=9)
     cap_gwei: Decimal = Field(default=Decimal(500), gt=0, decimal_places=9)
     headroom_blocks: int = Field(default=6, ge=0, le=50)
+
+    @model_validator(mode="after")
+    def _the_cap_leaves_room_for_the_tip(self) -> Self:
+        if self.tip_gwei >= self.cap_gwei:
+            raise ValueError(f"tip_gwei ({self.tip_gwei}) must be below cap_gwei ({self.cap_gwei})")
+        return self
 
 
 class DealerSettings(Section):

@@ -69,6 +69,7 @@ def test_paths_start_at_the_folder_of_the_file(tmp_path: Path) -> None:
         ("[pricing]\nbase_bps = nan\n", "base_bps"),
         ("[pricing]\nbase_bps = -1\n", "base_bps"),
         ("[server]\nport = 70000\n", "port"),
+        ("[fees]\ntip_gwei = 600\n", "must be below cap_gwei"),
         ("[hedge]\nmax_slippage_bps = 10000\n", "max_slippage_bps"),
     ],
 )

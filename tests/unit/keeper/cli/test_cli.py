@@ -266,7 +266,9 @@ def test_a_wrong_password_is_told(capsys: pytest.CaptureFixture[str], tmp_path: 
 def test_a_password_that_nobody_can_be_asked_for_is_not_called_wrong(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str
 ) -> None:
-    (tmp_path / "k.json").write_text(json.dumps(Account.encrypt(KEY, "secret", kdf="pbkdf2", iterations=1)))
+    (tmp_path / "k.json").write_text(
+        json.dumps(Account.encrypt(bytes.fromhex(KEY[2:]), "secret", kdf="pbkdf2", iterations=1))
+    )
     monkeypatch.setattr("sys.stdin", io.StringIO("secret\n"))
     file = settings_file(tmp_path, signer={"keystore": "k.json"})
     status, _, err = run(capsys, command, "run", "--config", file)
@@ -280,6 +282,16 @@ def test_a_manifest_of_another_chain_is_told(capsys: pytest.CaptureFixture[str],
     status, _, err = run(capsys, "keeper", "run", "--dry-run")
     assert status == 1
     assert_one_line(err, "chain 31337", "chain 1")
+
+
+@pytest.mark.parametrize("command", [("run", "--dry-run", "--once"), ("rehearse",)])
+def test_gas_that_no_listed_asset_prices_is_told_before_anything_is_asked(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    file = settings_file(tmp_path, strategy={"gas_asset": "WETG"}, chain={"endpoint": "ws://127.0.0.1:1"})
+    status, _, err = run(capsys, "keeper", *command, "--config", file)
+    assert status == 1
+    assert_one_line(err.lstrip("\n"), "strategy.gas_asset = 'WETG'", "not a listed asset", "WETH")
 
 
 def test_a_node_that_is_down_is_told_at_the_start(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

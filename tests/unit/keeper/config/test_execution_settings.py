@@ -65,6 +65,8 @@ def test_an_account_for_housekeeping_takes_it_off_the_main_one(tmp_path: Path) -
     ("text", "fault"),
     [
         ("[fees]\nbump_bps = 1249", "fees.bump_bps"),
+        ("[fees]\ntip_gwei = 600", "tip_gwei (600) must be below cap_gwei (500)"),
+        ("[fees]\ntip_gwei = 2\ncap_gwei = 2", "below cap_gwei"),
         (f"[signer]\nremote_url = '{URL}'", "belong together"),
         (f"[signer]\nremote_address = '{ADDRESS}'", "belong together"),
         (f"[signer]\nkeystore = 'k'\nremote_url = '{URL}'\nremote_address = '{ADDRESS}'", "keep one"),
@@ -121,7 +123,7 @@ def test_without_a_key_only_a_dry_run_goes_on() -> None:
 @pytest.mark.parametrize("named", ["main", "twice", "remote"])
 def test_an_account_has_one_key_and_so_one_writer(tmp_path: Path, named: str) -> None:
     for name, key in (("a.json", "11"), ("b.json", "22"), ("c.json", "22")):
-        sealed = Account.encrypt("0x" + key * 32, "secret", kdf="pbkdf2", iterations=1)
+        sealed = Account.encrypt(bytes.fromhex(key * 32), "secret", kdf="pbkdf2", iterations=1)
         (tmp_path / name).write_text(json.dumps(sealed))
     more = [f"{{ keystore = '{name}', lane = 'urgent' }}" for name in ("b.json", "c.json")]
     first = "keystore = 'a.json'" if named == "twice" else "keystore = 'b.json'"
