@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.ports import Intent, Outcome
+from bot.ports import Intent, Moved, Outcome, Terms
 from tests.support.anvil import Client
 from tests.support.landing import (
     COUNTER,
@@ -17,6 +17,7 @@ from tests.support.landing import (
     Crash,
     CrashAfter,
     CrashAt,
+    Keeper,
     count,
     deploy,
     head_of,
@@ -88,6 +89,46 @@ async def _crash_and_recover(node: Client, path: Path, intents: list[Intent], po
         assert sorted(row.intent.account for row in rows if row.outcome is Outcome.INCLUDED) == ["a", "b"]
         assert not [row for row in rows if row.outcome.is_open]
     return crashed
+
+
+async def test_a_crash_between_a_refusal_together_and_the_first_sale_alone_loses_nothing(
+    node: Client, tmp_path: Path
+) -> None:
+    guarded = deploy(node, GUARDED)
+    sold, more = Moved("WETH", 10**30, "USDC"), Moved("WBTC", 5, "DAI")
+    together = intent(guarded, "a", word(7), key="a:swap_2", terms=Terms(moves=(sold, more)))
+    alone = intent(guarded, "a", word(0), key="a:swap", terms=Terms(moves=(sold,)))
+    blank = tmp_path / "blank.sqlite"
+    async with running(port_of(node), blank):
+        pass
+    point, crashed = 0, True
+    while crashed:
+        point += 1
+        snapshot = node.call("evm_snapshot")
+        path, crashed = shutil.copy(blank, tmp_path / f"{point}.sqlite"), False
+        try:
+            async with running(port_of(node), path, wrap=CrashAt(point).wrap) as keeper:
+                await _refused_and_alone(keeper, together, alone, node)
+        except Crash:
+            crashed = True
+        async with running(port_of(node), path) as keeper:
+            await keeper.executor.reconcile(head_of(node))
+            await _refused_and_alone(keeper, together, alone, node)
+            rows = await keeper.ledger.recent_transactions(10)
+        assert [row.intent for row in rows if row.outcome is Outcome.INCLUDED] == [alone]
+        assert not [row for row in rows if row.outcome.is_open]
+        assert count(node, guarded) == 1, f"crash at point {point}"
+        node.call("evm_revert", snapshot)
+    assert point > 25
+
+
+async def _refused_and_alone(keeper: Keeper, together: Intent, alone: Intent, node: Client) -> None:
+    """Offer what reverts, and the part of it that does not, as the service does on one head."""
+    head = head_of(node)
+    (refused,) = await keeper.executor.execute([together], head)
+    assert refused.outcome in (Outcome.SIMULATION_REVERTED, Outcome.IN_FLIGHT)
+    await keeper.executor.execute([alone], head)
+    await keeper.executor.track(mine(node))
 
 
 KILLED = """
