@@ -5,7 +5,9 @@ import typer
 from bot.cli.options import ConfigFile
 from bot.config import load_settings, render
 
-app = typer.Typer(rich_markup_mode="rich", no_args_is_help=True, help="Look at the settings.")
+app = typer.Typer(
+    add_completion=False, rich_markup_mode="rich", no_args_is_help=True, help="Look at the settings."
+)
 
 
 @app.callback()

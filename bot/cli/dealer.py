@@ -14,7 +14,10 @@ from bot.rfq.run import run_dealer, unlock_dealer
 from bot.rfq.settings import load_dealer_settings
 
 app = typer.Typer(
-    rich_markup_mode="rich", no_args_is_help=True, help="Quote firm prices for collateral, and hedge."
+    add_completion=False,
+    rich_markup_mode="rich",
+    no_args_is_help=True,
+    help="Quote firm prices for collateral, and hedge.",
 )
 
 DealerFile: TypeAlias = Annotated[

@@ -14,13 +14,11 @@ from bot.ops.signals import run_until_signalled
 from bot.sending import unlock
 
 app = typer.Typer(
-    rich_markup_mode="rich", no_args_is_help=True, help="Watch every account and liquidate gently."
+    add_completion=False,
+    rich_markup_mode="rich",
+    no_args_is_help=True,
+    help="Watch every account and liquidate gently.",
 )
-
-
-recording.register(app)
-halting.register(app)
-rehearse.register(app)
 
 
 @app.callback()
@@ -48,3 +46,8 @@ def run_(
     configure_logs(settings.log.format, settings.log.level, settings.secrets())
     keys = None if dry_run else unlock(settings, ask_password)
     run(run_until_signalled(run_keeper(settings, keys, RunOptions(dry_run, once))))
+
+
+halting.register(app)
+rehearse.register(app)
+recording.register(app)

@@ -15,7 +15,10 @@ from bot.config import read_password
 from bot.errors import KeystoreExistsError, KeystoreNotWrittenError, PrivateKeyInvalidError
 
 app = typer.Typer(
-    rich_markup_mode="rich", no_args_is_help=True, help="Make and import keys; they are kept encrypted."
+    add_completion=False,
+    rich_markup_mode="rich",
+    no_args_is_help=True,
+    help="Make and import keys; they are kept encrypted.",
 )
 
 _KEY_DIGITS = 64

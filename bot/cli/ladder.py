@@ -18,7 +18,7 @@ from bot.errors import ConfigFileError, InvalidInputError
 from bot.strategy.ladder import FloatArray, Ladder, ladder_of
 from bot.strategy.shock import parse_change, priced_asset
 
-app = typer.Typer(rich_markup_mode="rich")
+app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
 ROWS: Final = 15
 """Prices in the table, both ends included."""

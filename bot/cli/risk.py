@@ -23,7 +23,12 @@ from bot.domain._validation import FloatArray
 from bot.ports import PredictionRecord
 from bot.strategy.predictions import Fate
 
-app = typer.Typer(rich_markup_mode="rich", no_args_is_help=True, help="See how the forecasts turned out.")
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode="rich",
+    no_args_is_help=True,
+    help="See how the forecasts turned out.",
+)
 
 FEWEST: Final = 30
 """Answers below which a score says nothing."""

@@ -23,7 +23,7 @@ from bot.strategy.protection import assessment_of
 from bot.strategy.screen import Screen
 from bot.strategy.snapshot import Snapshot
 
-app = typer.Typer(rich_markup_mode="rich")
+app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
 
 @app.command()

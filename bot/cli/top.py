@@ -24,7 +24,7 @@ from bot.strategy.screen import Screen
 from bot.strategy.snapshot import Snapshot
 from bot.watching import Watch, watching
 
-app = typer.Typer(rich_markup_mode="rich")
+app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
 _BLOCKS: Final = 12
 _ACCOUNTS: Final = 20

@@ -18,7 +18,7 @@ from bot.strategy.shock import parse_shocks
 from bot.strategy.snapshot import Asset
 from bot.strategy.stress import Fallen, PairSale, StressReport, stress
 
-app = typer.Typer(rich_markup_mode="rich")
+app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
 
 @app.command()

@@ -17,7 +17,7 @@ from bot.errors import InvalidInputError
 from bot.ports import DecisionEntry, ExplainedDecision, Transaction
 from bot.strategy.explain import AssetName, Line, Option, Teller, money
 
-app = typer.Typer(rich_markup_mode="rich")
+app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
 GWEI = 10**9
 ETHER = 10**18

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from eth_account import Account
 
-from bot.cli.boundary import Application
+from bot.cli.boundary import Application, LazyGroup
 from bot.cli.main import app
 from bot.errors import SluiceError
 from tests.support.manifests import manifest
@@ -67,11 +67,19 @@ def test_help_lists_every_command_with_a_summary(capsys: pytest.CaptureFixture[s
         assert f"│ {name}" in out
 
 
-@pytest.mark.parametrize("command", ["replay", "keeper", "status", "config", "keystore"])
+@pytest.mark.parametrize("command", LazyGroup.lazy)
 def test_every_command_has_help(capsys: pytest.CaptureFixture[str], command: str) -> None:
     status, out, _ = run(capsys, command, "--help")
     assert status == 0
     assert "Usage: sluice " in out
+    assert "completion" not in out, "it would complete a program that does not exist"
+
+
+def test_the_keeper_s_commands_are_listed_in_the_order_of_use(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "keeper", "--help")
+    listed = [line.split()[1] for line in out.partition("Commands")[2].splitlines() if line.startswith("│ ")]
+    order = ["run", "halt", "resume", "rehearse", "record", "replay-log"]
+    assert [name for name in listed if name in order] == order
 
 
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
