@@ -4,13 +4,9 @@
 keeper and the replay read.
 """
 
-import json
-import os
 import sys
-import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 from ape import accounts
@@ -23,6 +19,7 @@ from scripts.deployment.address_book import AddressBook, AddressBookError
 from scripts.deployment.ape_deployer import ApeDeployer
 from scripts.deployment.config import DeploymentConfig, ProtectionConfig
 from scripts.deployment.plan import deploy_everything
+from scripts.deployment.writing import write_whole
 
 
 def sender(alias: str | None) -> AccountAPI:
@@ -54,15 +51,6 @@ def priced(config: DeploymentConfig, prices: tuple[str, ...]) -> DeploymentConfi
             raise click.BadParameter(f"{text!r} must be above 0 and below 10^9", param_hint="--price")
     assets = tuple(replace(asset, price=wanted.get(asset.symbol, asset.price)) for asset in config.assets)
     return replace(config, assets=assets)
-
-
-def write_whole(path: Path, data: dict[str, Any]) -> None:
-    """Write a JSON file so that a reader finds the old one or the new one, never half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
-        json.dump(data, file, indent=2)
-        file.write("\n")
-    os.replace(file.name, path)
 
 
 @click.command(cls=ConnectedProviderCommand, short_help="Deploy Sluice and write a manifest")
