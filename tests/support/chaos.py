@@ -1,15 +1,17 @@
 """A bad day for two keepers: faults before the node, reorgs, kills, gas spikes and a rival, from a seed."""
 
 import asyncio
+import json
 import os
 import signal
 import sqlite3
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from random import Random
 from threading import Event, Thread
@@ -19,7 +21,8 @@ from bot.chain.endpoint import Endpoint
 from bot.sim.chaos.proxy import ChaosProxy
 from bot.sim.chaos.script import Script
 from tests.support.daemon import SLUICE, write_settings
-from tests.support.world import KEEPER, World, plain_call
+from tests.support.rival import Rival
+from tests.support.world import KEEPER, World
 
 CALM = "calm"
 BLOCK_S = 12
@@ -27,66 +30,131 @@ WALL_BLOCK_S = 0.35
 START_S = 90.0
 AT_WORK = ("head", "leading", "standing_by")
 """Events that a keeper logs once it follows the chain."""
+OF_ENDPOINTS = (
+    "endpoint_of_another_chain",
+    "endpoint_rotated",
+    "endpoint_resting",
+    "heads_stale",
+    "head_skipped",
+    "asked_again",
+    "not_acting",
+)
+"""Events that tell of the endpoints."""
 PRICE, CRASH = 200.0, 170.0
 GAS_PER_HOUR_ETH = 2.0
+LONGEST_STORM = 200
 BASE_FEE = 10**9
 SPIKE = 50
 
-STORMS: dict[str, list[dict[str, Any]]] = {
-    "bad line": [
-        {"kind": "delay", "seconds": 0.3, "share": 0.2},
-        {"kind": "drop", "share": 0.02},
-        {"kind": "cut", "share": 0.01},
-        {"kind": "duplicate", "share": 0.2},
-    ],
-    "overloaded provider": [
-        {"kind": "status", "status": 429, "share": 0.15},
-        {"kind": "status", "status": 503, "share": 0.05},
-        {"kind": "slow", "bytes_per_second": 40_000, "share": 0.3},
-    ],
-    "stuck node": [{"kind": "freeze"}],
-    "broken node": [
-        {"kind": "truncate", "share": 0.03},
-        {"kind": "malform", "share": 0.03},
-        {"kind": "late_receipt", "times": 3},
-        {"kind": "lose_logs", "share": 0.2},
-        {"kind": "reorder_logs", "share": 0.5},
-    ],
-    "stubborn pool": [
-        {"kind": "refuse", "share": 0.3},
-        {"kind": "refuse", "message": "already known", "delivered": True, "share": 0.3},
-        {"kind": "refuse", "message": "nonce too low", "delivered": True, "share": 0.2},
-    ],
+Faults = list[dict[str, Any]]
+
+BAD_LINE: Faults = [
+    {"kind": "delay", "seconds": 0.3, "share": 0.2},
+    {"kind": "drop", "share": 0.02},
+    {"kind": "cut", "share": 0.01},
+    {"kind": "duplicate", "share": 0.2},
+]
+OVERLOADED: Faults = [
+    {"kind": "status", "status": 429, "share": 0.15},
+    {"kind": "status", "status": 503, "share": 0.05},
+    {"kind": "slow", "bytes_per_second": 40_000, "share": 0.3},
+]
+BROKEN: Faults = [
+    {"kind": "truncate", "share": 0.03},
+    {"kind": "malform", "share": 0.03},
+    {"kind": "late_receipt", "times": 3},
+    {"kind": "lose_logs", "share": 0.2},
+    {"kind": "reorder_logs", "share": 0.5},
+]
+SLUGGISH: Faults = [{"kind": "delay", "seconds": 0.6, "share": 0.5}]
+ELSEWHERE: Faults = [
+    {"kind": "wrong_chain", "chain_id": 5},
+    {"kind": "cut", "share": 0.1},
+    {"kind": "status", "status": 503, "share": 0.1},
+]
+"""Of another chain, and now and then a new connection that finds it out."""
+
+STORMS: dict[str, tuple[Faults, ...]] = {
+    "bad line": (BAD_LINE,),
+    "overloaded provider": (OVERLOADED,),
+    "stuck node": ([{"kind": "freeze"}],),
+    "broken node": (BROKEN,),
+    "stubborn pool": (
+        [
+            {"kind": "refuse", "share": 0.3},
+            {"kind": "refuse", "message": "already known", "delivered": True, "share": 0.3},
+            {"kind": "refuse", "message": "nonce too low", "delivered": True, "share": 0.2},
+        ],
+    ),
 }
+"""Of a keeper with one endpoint."""
+
+DOUBLE_STORMS: dict[str, tuple[Faults, ...]] = {
+    "first stuck, second sluggish": ([{"kind": "freeze"}], SLUGGISH),
+    "first elsewhere, second overloaded": (ELSEWHERE, OVERLOADED),
+    "both bad": (BAD_LINE, BROKEN),
+    "first sluggish, second elsewhere": (SLUGGISH, ELSEWHERE),
+    "both elsewhere": (ELSEWHERE, ELSEWHERE),
+}
+"""Of a keeper with a WebSocket and, behind a proxy of its own, HTTP."""
 
 
 @dataclass
 class Storm:
-    """The proxy, steered from another thread."""
+    """The proxies, one for each endpoint, steered from another thread."""
 
-    proxy: ChaosProxy
+    proxies: list[ChaosProxy]
     loop: asyncio.AbstractEventLoop
 
     @property
-    def url(self) -> str:
-        return f"ws://127.0.0.1:{self.proxy.port}"
+    def urls(self) -> list[str]:
+        """The first over a WebSocket, any other over HTTP."""
+        schemes = ("ws", *("http",) * len(self.proxies))
+        return [
+            f"{scheme}://127.0.0.1:{proxy.port}" for scheme, proxy in zip(schemes, self.proxies, strict=False)
+        ]
+
+    @property
+    def struck(self) -> Counter[str]:
+        """How often each fault struck, at any of them."""
+        return sum((proxy.struck for proxy in self.proxies), Counter[str]())
 
     def enter(self, phase: str) -> None:
-        asyncio.run_coroutine_threadsafe(self.proxy.enter(phase), self.loop).result(10)
+        for proxy in self.proxies:
+            asyncio.run_coroutine_threadsafe(proxy.enter(phase), self.loop).result(10)
 
     def cut_all(self) -> None:
-        self.loop.call_soon_threadsafe(self.proxy.cut_all)
+        for proxy in self.proxies:
+            self.loop.call_soon_threadsafe(proxy.cut_all)
+
+
+def scripts_of(storms: Mapping[str, tuple[Faults, ...]], seed: int) -> list[Script]:
+    """Return a script for each endpoint, with every storm as a phase, calm at first."""
+    (count,) = {len(faults) for faults in storms.values()}
+    return [
+        Script.model_validate(
+            {
+                "seed": seed + 1_000 * place,
+                "phase": [
+                    {"name": CALM},
+                    *({"name": name, "faults": faults[place]} for name, faults in storms.items()),
+                ],
+            }
+        )
+        for place in range(count)
+    ]
 
 
 @contextmanager
-def storm(node_url: str, seed: int) -> Iterator[Storm]:
-    """Run the proxy with every storm as a phase, calm at first, in a thread of its own."""
-    phases = [{"name": CALM}, *({"name": name, "faults": faults} for name, faults in STORMS.items())]
-    proxy = ChaosProxy(Script.model_validate({"seed": seed, "phase": phases}), Endpoint.parse(node_url))
+def storm(node_url: str, scripts: Sequence[Script]) -> Iterator[Storm]:
+    """Run a proxy for each script, in a thread of their own."""
+    proxies = [ChaosProxy(script, Endpoint.parse(node_url)) for script in scripts]
     loop, ready, ended = asyncio.new_event_loop(), Event(), asyncio.Event()
 
     async def serve() -> None:
-        async with proxy:
+        async with AsyncExitStack() as stack:
+            for proxy in proxies:
+                await stack.enter_async_context(proxy)
             ready.set()
             await ended.wait()
 
@@ -95,11 +163,11 @@ def storm(node_url: str, seed: int) -> Iterator[Storm]:
         loop.run_until_complete(serve())
         loop.close()
 
-    thread = Thread(target=run, name="chaos proxy")
+    thread = Thread(target=run, name="chaos proxies")
     thread.start()
     try:
         assert ready.wait(10)
-        yield Storm(proxy, loop)
+        yield Storm(proxies, loop)
     finally:
         loop.call_soon_threadsafe(ended.set)
         thread.join(10)
@@ -147,13 +215,9 @@ class Crew:
                 self.ended_at_work.append(f"status {process.returncode}: {said}")
             self.processes[index] = self._begin(folder)
 
-    def await_work(self) -> None:
-        """Return when every keeper follows the chain again."""
-        deadline = time.monotonic() + START_S
-        while not all(map(self._works, self.folders)):
-            self.tend()
-            assert time.monotonic() < deadline, self.logs()
-            time.sleep(0.05)
+    def at_work(self) -> bool:
+        """Whether every keeper follows the chain, since it was last started."""
+        return all(map(self._works, self.folders))
 
     def _works(self, folder: Path) -> bool:
         return any(f'"{event}"' in self._said(folder) for event in AT_WORK)
@@ -175,6 +239,12 @@ class Crew:
     def resident_mib(self) -> list[float]:
         """Return what each keeper holds in memory."""
         return [_resident_kib(process.pid) / 1024 for process in self.processes]
+
+    def said(self) -> Counter[str]:
+        """Return how often the keepers logged what tells of their endpoints."""
+        lines = [line for folder in self.folders for line in (folder / "keeper.log").read_text().splitlines()]
+        told = [json.loads(line)["event"] for line in lines if line.startswith("{")]
+        return Counter(event for event in told if event in OF_ENDPOINTS)
 
     def logs(self) -> str:
         return "\n".join((folder / "keeper.log").read_text()[-4_000:] for folder in self.folders)
@@ -207,6 +277,8 @@ class Day:
         What is between them.
     random : Random
         Decides everything.
+    rival : Rival
+        Wants what the keepers want, and does nothing that they do not.
     happened : Counter
         What did.
     """
@@ -215,26 +287,43 @@ class Day:
     crew: Crew
     weather: Storm
     random: Random
+    rival: Rival
     ledger: Path
     happened: Counter[str] = field(default_factory=Counter)
     waits: list[int] = field(default_factory=list)
 
-    def round(self, name: str, accounts: int, blocks: int, patience: int) -> None:
-        """Let accounts fall while a storm rages, then count the calm blocks until all are healthy."""
+    def round(
+        self, name: str, accounts: int, blocks: int, patience: int, strikes: Collection[str] = ()
+    ) -> None:
+        """Let accounts fall while a storm rages, then count the calm blocks until all are healthy.
+
+        From the fall on, blocks come by the clock alone: what is sent waits in the pool, for others to see.
+        The storm goes on until the faults named in ``strikes`` have struck: on a busy machine keepers that
+        were killed may sleep through a short one.
+        """
         fallen = self._prepare(accounts)
         self.weather.enter(name)
+        if "elsewhere" in name:
+            self.weather.cut_all()  # a chain is looked at when a connection is made
+        self.here.move_pools("WETH", Fraction(CRASH), window=BLOCK_S)
         self.here.publish("WETH", CRASH)
-        self.here.follow_oracle("WETH", window=BLOCK_S)
-        self._rival(fallen)
+        self.here.node.call("evm_setAutomine", False)
         since = self._height()
         for index in range(blocks):
             self._misfortune(index, blocks)
             self._block()
+        for _ in range(LONGEST_STORM - blocks):
+            if self.weather.struck.keys() >= set(strikes):
+                break
+            self._block()
+        self.rival.settle()
         depth = min(self.random.randint(1, 10), self._height() - since)
         self.here.node.call("anvil_reorg", depth, [])
         self.happened["reorg"] += 1
         self.weather.enter(CALM)
         self.waits.append(self._until_healthy(fallen, patience))
+        self.rival.settle()
+        self.here.node.call("evm_setAutomine", True)
 
     def settle(self, blocks: int = 8) -> None:
         """Let what was sent last be looked up."""
@@ -275,17 +364,8 @@ class Day:
             self.weather.cut_all()
             self.happened["cut"] += 1
 
-    def _rival(self, accounts: list[str]) -> None:
-        """Let somebody else flag every second account first, at the block of the fall."""
-        rival, asset = self.here.owner, self.here.manifest.asset("WETH").id
-        for account in accounts:
-            if self.random.random() < 0.5:
-                data = plain_call("kick(address,uint8[])", account, [asset])
-                engine = self.here.manifest.liquidation_engine
-                receipt = self.here.send(rival, engine, data, must_succeed=False)
-                self.happened["race lost" if receipt["logs"] else "race won"] += 1
-
     def _block(self) -> None:
+        self.rival.look()
         self.here.advance(BLOCK_S)
         time.sleep(WALL_BLOCK_S)
         self.crew.tend()
@@ -298,7 +378,10 @@ class Day:
 
         Blocks come 35 times as fast as on the chain that this stands for, and a program starts no faster.
         """
-        self.crew.await_work()
+        deadline = time.monotonic() + START_S
+        while not self.crew.at_work():  # while programs start the chain goes on, as it does for any of them
+            assert time.monotonic() < deadline, self.crew.logs()
+            self._block()
         for waited in range(patience):
             if all(self.here.health(account) >= 1 for account in accounts):
                 return waited
@@ -325,6 +408,13 @@ class Day:
         assert max(keys.values()) == 1, keys.most_common(3)
         assert self._gas_of_worst_hour() <= GAS_PER_HOUR_ETH * 10**18
 
+    def report(self) -> str:
+        """Return what struck, what happened and what came of it, in a line."""
+        return (
+            f"{dict(self.weather.struck)}, {dict(self.happened)}, starts refused {self.crew.refused_starts}, "
+            f"{self.rival.tally}, calm blocks until healthy {self.waits}, {dict(self.crew.said())}"
+        )
+
     def _gas_of_worst_hour(self) -> int:
         spent: list[tuple[int, int]] = []
         for number in range(self._height() + 1):
@@ -339,7 +429,13 @@ class Day:
 
 
 @contextmanager
-def bad_day(here: World, folder: Path, seed: int, keepers: int = 2) -> Iterator[Day]:
+def bad_day(
+    here: World,
+    folder: Path,
+    seed: int,
+    keepers: int = 2,
+    storms: Mapping[str, tuple[Faults, ...]] = STORMS,
+) -> Iterator[Day]:
     """Start keepers behind a storm on a deployed chain."""
     ledger = folder / "ledger.sqlite"
     folders = [folder / name for name in "abc"[:keepers]]
@@ -347,9 +443,12 @@ def bad_day(here: World, folder: Path, seed: int, keepers: int = 2) -> Iterator[
         place.mkdir()
         write_settings(place, here, minimum_profit=-5)
     with ExitStack() as stack:
-        weather = stack.enter_context(storm(here.node.url, seed))
+        weather = stack.enter_context(storm(here.node.url, scripts_of(storms, seed)))
+        first, *others = weather.urls
         chain = {
-            "ENDPOINT": weather.url,
+            "ENDPOINT": first,
+            "ENDPOINTS": json.dumps([{"url": url} for url in others]),
+            "WRONG_CHAIN_REST_S": "3",
             "BLOCK_TIME_S": "1",
             "REQUEST_TIMEOUT_S": "2",
             "CONNECT_TIMEOUT_S": "2",
@@ -365,4 +464,5 @@ def bad_day(here: World, folder: Path, seed: int, keepers: int = 2) -> Iterator[
         crew = Crew(folders, environment)
         crew.start()
         stack.callback(crew.stop)
-        yield Day(here, crew, weather, Random(seed), ledger)
+        random = Random(seed)
+        yield Day(here, crew, weather, random, Rival(here, random), ledger)

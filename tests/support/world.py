@@ -183,9 +183,15 @@ class World:
 
     def follow_oracle(self, symbol: str, window: int = 200) -> None:
         """Trade an asset's pools to the oracle's price, and let their mean of the last minutes get there."""
+        asset = self.manifest.asset(symbol)
+        answer = int.from_bytes(self.view(asset.feed, plain_call("latestRoundData()"))[32:64])
+        self.move_pools(symbol, Fraction(answer, 10**asset.feed_decimals), window)
+        self.refresh()
+
+    def move_pools(self, symbol: str, dollars: Fraction, window: int) -> None:
+        """Trade an asset's pools to a price, and let ``window`` seconds pass."""
         base, quote = self.manifest.asset(symbol), self.manifest.asset("USDC")
-        answer = int.from_bytes(self.view(base.feed, plain_call("latestRoundData()"))[32:64])
-        price = Fraction(answer * 10**quote.decimals, 10 ** (base.feed_decimals + base.decimals))
+        price = dollars * Fraction(10**quote.decimals, 10**base.decimals)
         base_first = int(base.token, 16) < int(quote.token, 16)
         wanted = sqrt_price_x96(price if base_first else 1 / price)
         for pool in self.manifest.pools:
@@ -193,7 +199,6 @@ class World:
                 self._trade_to(symbol, "USDC", wanted, pool.fee_pips)
                 self._trade_to("USDC", symbol, wanted, pool.fee_pips)
         self.advance(window)
-        self.refresh()
 
     def _trade_to(self, sold: str, bought: str, sqrt_price: int, fee_pips: int) -> None:
         """Sell until the pool's price is there; nothing where it lies the other way."""
@@ -237,10 +242,18 @@ class World:
 
 
 @contextmanager
-def world(config: DeploymentConfig | None = None) -> Iterator[World]:
-    """Deploy Sluice on a fresh node, with lenders and liquidity, for as long as the context lasts."""
+def world(config: DeploymentConfig | None = None, *flags: str) -> Iterator[World]:
+    """Deploy Sluice on a fresh node, with lenders and liquidity, for as long as the context lasts.
+
+    Parameters
+    ----------
+    config : DeploymentConfig or None
+        What to deploy.
+    flags : str
+        More of the node's.
+    """
     chosen = replace(config or DeploymentConfig(), taker_operators=(KEEPER,))
-    with anvil(*NODE_FLAGS) as node:
+    with anvil(*NODE_FLAGS, *flags) as node:
         deployer = Web3Deployer(node.url)
         manifest = Manifest.model_validate(deploy_everything(deployer, chosen))
         here = World(node, manifest, chosen, deployer.sender)
