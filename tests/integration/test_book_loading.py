@@ -2,10 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from time import perf_counter
 
 import pytest
 from eth_utils.crypto import keccak
 
+from bot.chain.client import RpcClient
+from bot.chain.endpoint import Endpoint
 from bot.errors import BookDivergedError, CheckpointInvalidError, RpcError
 from bot.ports import BookCheckpoint, Head, Json
 from bot.protocols.sluice.adapter import SluiceProtocol, SyncOptions
@@ -16,7 +20,7 @@ from bot.protocols.sluice.timeline import apply_all
 from tests.support.crowd import Crowd
 from tests.support.multitude import open_accounts, spread
 from tests.support.node_rpc import NodeRpc, latest
-from tests.support.world import KEEPER, World
+from tests.support.world import KEEPER, World, world
 
 pytestmark = [pytest.mark.node]
 
@@ -147,6 +151,24 @@ async def test_a_load_that_is_turned_away_in_its_middle_goes_on_from_there(here:
     assert busy.turned_away == 4
     assert busy.asked["eth_getLogs"] == rpc.asked["eth_getLogs"]
     assert busy.asked["eth_call"] - rpc.asked["eth_call"] <= 4  # of a batch, all calls are made again
+
+
+async def test_a_local_socket_loads_what_the_other_transports_do(tmp_path: Path) -> None:
+    path = tmp_path / "node.ipc"
+    with world(None, "--ipc", str(path)) as here:
+        open_accounts(here, spread(here, 4_000))
+        head, port = latest(here.node), here.node.url.rsplit(":", 1)[1]
+        states, seconds = [], {}
+        for url in (f"ws://127.0.0.1:{port}", f"http://127.0.0.1:{port}", f"ipc://{path}"):
+            async with RpcClient(Endpoint.parse(url), here.manifest.chain_id) as client:
+                protocol, started = SluiceProtocol(client, here.manifest), perf_counter()
+                await protocol.sync(head)
+                seconds[url[:4]] = round(perf_counter() - started, 2)
+                states.append(protocol.state)
+        print(f"4,000 accounts, s: {seconds}")  # noqa: T201
+        assert len(states[-1].book) == 4_000
+        assert_same(states[2], states[0], head)
+        assert_same(states[2], states[1], head)
 
 
 @pytest.mark.parametrize("count", [100, 3_000])
