@@ -61,6 +61,7 @@
     │   ├── QuoteInvalidError               a quote that was altered, forged or replayed
     │   │   └── QuoteVoidError              a quote that is spent, cancelled, or cannot be paid at this head
     │   ├── DealerUnreachableError          no answer in time, or none at all
+    │   ├── DealerAddressError              quotes cannot be served where they were to be
     │   ├── DealerLedgerError               the dealer's own ledger cannot be used
     │   └── HedgeError                      no pool to hedge in, or none deep enough
     └── LedgerError                         the database of decisions and transactions
@@ -154,6 +155,7 @@ from bot.errors.protocols import (
     ProtocolError,
 )
 from bot.errors.rfq import (
+    DealerAddressError,
     DealerLedgerError,
     DealerUnreachableError,
     HedgeError,
@@ -178,6 +180,7 @@ __all__ = [
     "ConfigFileError",
     "ConfigValueError",
     "CorrelationError",
+    "DealerAddressError",
     "DealerLedgerError",
     "DealerUnreachableError",
     "DecisionNotFoundError",

@@ -88,6 +88,18 @@ class DealerUnreachableError(RfqError):
         self.detail = detail
 
 
+class DealerAddressError(RfqError):
+    """The dealer cannot serve where it was to."""
+
+    def __init__(self, host: str, port: int, detail: str) -> None:
+        super().__init__(
+            f"cannot serve quotes on {host}:{port}: {detail}; correct server.host and server.port"
+        )
+        self.host = host
+        self.port = port
+        self.detail = detail
+
+
 class DealerLedgerError(RfqError):
     """The dealer's own ledger cannot be used: without it a nonce might be used twice."""
 

@@ -216,7 +216,7 @@ def parse(kind: type[MessageT], body: bytes | str) -> MessageT:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or "message"
-        raise QuoteMessageError(field, first["input"], _requirement(first["msg"])) from None
+        raise QuoteMessageError(field, first["input"], _requirement(first["type"], first["msg"])) from None
 
 
 def dump(message: BaseModel) -> bytes:
@@ -278,8 +278,14 @@ def _raw(text: str) -> bytes:
     return bytes.fromhex(text[2:])
 
 
-def _requirement(words: str) -> str:
+_REQUIREMENTS: Final = {"missing": "given", "extra_forbidden": "left out", "model_type": "a JSON object"}
+"""What faults of the shape are called, in place of pydantic's words, which name classes."""
+
+
+def _requirement(kind: str, words: str) -> str:
     """Return what pydantic wants, in the grammar of our errors."""
+    if kind in _REQUIREMENTS:
+        return _REQUIREMENTS[kind]
     for prefix in ("Value error, ", "Input should be ", "must be "):
         words = words.removeprefix(prefix)
     return words[0].lower() + words[1:]

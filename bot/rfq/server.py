@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 from aiohttp import WSMsgType, web
 
-from bot.errors import DealerLedgerError, QuoteDeclinedError, QuoteMessageError
+from bot.errors import DealerAddressError, DealerLedgerError, QuoteDeclinedError, QuoteMessageError
 from bot.rfq import messages
 from bot.rfq.client import DEALER_PATH, QUOTES_PATH, STREAM_PATH
 from bot.rfq.dealing import Dealer
@@ -94,16 +94,29 @@ class DealerServer:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[int]:
-        """Serve for as long as the context lasts; yield the port."""
+        """Serve for as long as the context lasts; yield the port.
+
+        Raises
+        ------
+        DealerAddressError
+            If the address is taken, or not ours.
+        """
         runner = web.AppRunner(self.application(), access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         try:
-            await web.TCPSite(runner, self._options.host, self._options.port).start()
+            await self._listen(runner)
             port: int = runner.addresses[0][1]
             _log.info("dealer_listens", host=self._options.host, port=port)
             yield port
         finally:
             await runner.cleanup()
+
+    async def _listen(self, runner: web.AppRunner) -> None:
+        host, port = self._options.host, self._options.port
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            raise DealerAddressError(host, port, (error.strerror or str(error)).lower()) from error
 
     # --------------------------------------------------------------------------- routes
 

@@ -10,7 +10,13 @@ import pytest
 from aiohttp import ClientSession, WSMsgType, web
 
 from bot.chain.endpoint import Endpoint
-from bot.errors import DealerLedgerError, DealerUnreachableError, QuoteDeclinedError, QuoteMessageError
+from bot.errors import (
+    DealerAddressError,
+    DealerLedgerError,
+    DealerUnreachableError,
+    QuoteDeclinedError,
+    QuoteMessageError,
+)
 from bot.rfq import messages
 from bot.rfq.client import HttpDealer, StreamDealer, session_for_dealers
 from bot.rfq.dealing import Dealer
@@ -128,6 +134,29 @@ async def test_a_bad_request_is_refused_with_a_reason(body: bytes, status: int, 
         answered, said = await posted(url, body)
     assert (answered, said["code"]) == (status, code)
     assert said["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (orjson.dumps({}), "chain_id must be given"),
+        (orjson.dumps(a_message(extra=1)), "extra must be left out, and is 1"),
+        (b"[]", "message must be a JSON object, and is []"),
+    ],
+)
+async def test_a_bad_request_is_refused_in_the_words_of_the_protocol(body: bytes, says: str) -> None:
+    async with door() as url:
+        _, said = await posted(url, body)
+    assert said["detail"].startswith(says)
+    assert "Message" not in said["detail"], "a class is none of the asker's business"
+
+
+async def test_a_port_that_is_taken_is_told_with_its_setting() -> None:
+    async with door() as url:
+        port = int(url.rpartition(":")[2])
+        with pytest.raises(DealerAddressError, match=rf"127\.0\.0\.1:{port}.*in use.*server\.port"):
+            async with door(options=ServerOptions(port=port)):
+                pass
 
 
 async def test_a_frame_that_is_no_request_is_answered_and_the_stream_lives_on() -> None:
