@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeAlias
 
-from eth_utils.address import is_address, to_checksum_address
+from eth_utils.address import to_checksum_address
 from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr
 
 from bot.chain.endpoint import Endpoint
@@ -20,10 +20,22 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
-def _address(value: str) -> str:
-    if not is_address(value):
+def checked_address(value: str) -> str:
+    """Return an address with its checksum.
+
+    Raises
+    ------
+    ValueError
+        If it is none, or if its letters are of both cases and not those of its checksum: a digit is wrong.
+    """
+    if re.fullmatch("0x[0-9a-fA-F]{40}", value) is None:
         raise ValueError("must be an address: 0x and 40 hex digits, with its checksum or without any")
-    return to_checksum_address(value)
+    digits, right = value[2:], to_checksum_address(value)
+    if value != right and digits not in (digits.lower(), digits.upper()):
+        raise ValueError(
+            "must be an address; the case of its letters, a checksum, says that a digit is wrong"
+        )
+    return right
 
 
 def unmasked(value: SecretStr) -> SecretStr:
@@ -49,7 +61,7 @@ def _http_url(value: SecretStr) -> SecretStr:
     return value
 
 
-AddressText: TypeAlias = Annotated[str, AfterValidator(_address)]
+AddressText: TypeAlias = Annotated[str, AfterValidator(checked_address)]
 """An address, kept with its checksum."""
 HttpUrl: TypeAlias = Annotated[SecretStr, AfterValidator(_http_url)]
 """Where requests are sent; secret, because it may hold a key."""

@@ -15,6 +15,7 @@ from bot.sending import NOBODY, main_account, unlock
 
 URL = "https://user:secret-key@signer.example/path"
 ADDRESS = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
+MISTYPED = ADDRESS[:-1] + "9"
 
 
 def written(folder: Path, text: str) -> Path:
@@ -76,6 +77,8 @@ def test_an_account_for_housekeeping_takes_it_off_the_main_one(tmp_path: Path) -
         ("[inventory]\ncollect_above = 1", "cold_address"),
         ("[inventory]\nsweeps = [{ symbol = 'native', above = 1 }]", "cold_address"),
         (f"[inventory]\ncold_address = '{ADDRESS[:-1]}'", "an address"),
+        (f"[inventory]\ncold_address = '{ADDRESS[2:]}'", "0x and 40 hex digits"),
+        (f"[inventory]\ncold_address = '{MISTYPED}'", "a digit is wrong"),
         ("[inventory]\ngas_floor = 2\ngas_target = 1", "gas_floor"),
         (
             f"[inventory]\napprovals = [{{ symbol = 'A', spender = '{ADDRESS}', amount = {2**256 - 1} }}]",
