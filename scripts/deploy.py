@@ -5,8 +5,10 @@ keeper and the replay read.
 """
 
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Final, TypeVar
 
 import click
 from ape import accounts
@@ -17,9 +19,21 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from scripts.deployment.address_book import AddressBook, AddressBookError
 from scripts.deployment.ape_deployer import ApeDeployer
-from scripts.deployment.config import DeploymentConfig, ProtectionConfig
+from scripts.deployment.config import DeploymentConfig, ProtectionConfig, operators_of
 from scripts.deployment.plan import deploy_everything
-from scripts.deployment.writing import write_whole
+from scripts.deployment.writing import check_writable, write_whole
+
+DEFAULT_FOLDER: Final = Path("deployments")
+
+ResultT = TypeVar("ResultT")
+
+
+def usable(option: str, made: Callable[[], ResultT]) -> ResultT:
+    """Return what is made of an option; a ValueError names the option."""
+    try:
+        return made()
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint=option) from None
 
 
 def sender(alias: str | None) -> AccountAPI:
@@ -86,15 +100,16 @@ def cli(
     """Deploy Sluice, tokens, feeds and Uniswap V3, and write the manifest that the keeper reads."""
     config = replace(
         priced(DeploymentConfig(), prices),
-        taker_operators=operators,
+        taker_operators=usable("--taker-operator", lambda: operators_of(operators)),
         protection=ProtectionConfig() if protection else None,
     )
+    usable("--manifest", lambda: check_writable(manifest or DEFAULT_FOLDER / "new.json"))
     deployer = ApeDeployer(sender(alias))
     try:
         book = AddressBook.read(address_book) if address_book else None
         deployed = deploy_everything(deployer, config, book=book)
     except AddressBookError as error:
         raise click.ClickException(str(error)) from None
-    path = manifest or Path("deployments") / f"{deployed['chain_id']}.json"
+    path = manifest or DEFAULT_FOLDER / f"{deployed['chain_id']}.json"
     write_whole(path, deployed)
     click.echo(f"deployed at block {deployed['block']} of chain {deployed['chain_id']}; manifest: {path}")

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from bot.sections import checked_address
+
 WAD = 10**18
 BPS = 10_000
 
@@ -190,3 +192,20 @@ class DeploymentConfig:
     def venue_fee_pips(self, symbol: str) -> int:
         """Return the fee of the cheapest pool that trades an asset, millionths; zero if there is no pool."""
         return min((pool.fee_pips for pool in self.pools if symbol in (pool.base, pool.quote)), default=0)
+
+
+def operators_of(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the addresses of operators, with their checksums.
+
+    Raises
+    ------
+    ValueError
+        If one is no address; told before anything is paid for.
+    """
+    found = []
+    for text in texts:
+        try:
+            found.append(checked_address(text))
+        except ValueError as error:
+            raise ValueError(f"{text!r} {error}") from None
+    return tuple(found)

@@ -23,3 +23,19 @@ def write_whole(path: Path, data: dict[str, Any]) -> None:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)  # it is there only if something failed
+
+
+def check_writable(path: Path) -> None:
+    """Refuse a place where no manifest can be written: a deployment whose addresses are lost is paid for.
+
+    Raises
+    ------
+    ValueError
+        If its folder cannot be made or written to.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise ValueError(f"{path} cannot be written: {error.strerror}") from error
