@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import z3
 
 from tests.proofs.model import Model
 from tests.proofs.paths import Path, Term
 from tests.proofs.primitives import WAD
-from tests.proofs.theorem import cancel, grow, theorem
+from tests.proofs.theorem import Statement, cancel, grow, theorem
 
 SALES = "amounts, prices and values below 2^128, units to 1e18, multipliers to 2, penalties to 1"
+
+
+def sizing(says: str) -> Callable[[Statement], Statement]:
+    """Enter a statement about sales into the list of what is proven."""
+    return theorem("Sizing", says, SALES)
 
 
 def position(model: Model, path: Path) -> dict[str, Term]:
@@ -46,6 +53,21 @@ def offer(model: Model, path: Path, held: dict[str, Term], *, insolvent: bool) -
     return model.struct(path, "Sizing", "Terms", **given)
 
 
+def any_offer(model: Model, path: Path, held: dict[str, Term]) -> dict[str, Term]:
+    """Return terms of a sale of an account that is solvent, or is not."""
+    return offer(model, path, held, insolvent=path.branch(path.fresh("insolvent") > 0))
+
+
+def sold_and_paid(path: Path, least: int = 0) -> tuple[Term, Term]:
+    """Return how much is sold, at least ``least``, and what is paid for it."""
+    return path.uint("seized", 128, least=least), path.uint("payment", 128)
+
+
+def value_up(path: Path, held: dict[str, Term], amount: Term) -> Term:
+    """Return what an amount of the collateral is worth, rounded up."""
+    return path.ceil(amount * held["collateralPrice"], held["collateralUnit"])
+
+
 def rules(model: Model, path: Path) -> dict[str, Term]:
     """Return what governance has set, within its bounds."""
     return model.struct(
@@ -60,7 +82,7 @@ def rules(model: Model, path: Path) -> dict[str, Term]:
 
 def meets_reserve(path: Path, held: dict[str, Term], multiplier: Term, seized: Term, payment: Term) -> Term:
     """Say that a payment is worth at least seized * price * multiplier, without any rounding."""
-    value = path.ceil(seized * held["collateralPrice"], held["collateralUnit"])
+    value = value_up(path, held, seized)
     reserve = path.ceil(value * multiplier, WAD)
     exact = seized * held["collateralPrice"]
     grow(path, exact, value * held["collateralUnit"], multiplier * held["debtUnit"])
@@ -70,7 +92,7 @@ def meets_reserve(path: Path, held: dict[str, Term], multiplier: Term, seized: T
     return payment * held["debtPrice"] * (WAD * held["collateralUnit"]) >= owed
 
 
-@theorem("Sizing", "a payment is worth at least the reserve, to the unit and without any rounding", SALES)
+@sizing("a payment is worth at least the reserve, to the unit and without any rounding")
 def a_payment_meets_the_reserve(model: Model, path: Path) -> Term:
     held = position(model, path)
     multiplier, seized = path.between("multiplier", 1, 2 * WAD), path.uint("seized", 128)
@@ -78,15 +100,13 @@ def a_payment_meets_the_reserve(model: Model, path: Path) -> Term:
     return meets_reserve(path, held, multiplier, seized, payment)
 
 
-@theorem("Sizing", "more collateral never costs less", SALES)
+@sizing("more collateral never costs less")
 def a_payment_rises_with_the_slice(model: Model, path: Path) -> Term:
     held = position(model, path)
     multiplier = path.between("multiplier", 1, 2 * WAD)
     seized, more = path.uint("seized", 128), path.uint("more", 128)
     path.learn(seized <= more)
-    values = [
-        path.ceil(amount * held["collateralPrice"], held["collateralUnit"]) for amount in (seized, more)
-    ]
+    values = [value_up(path, held, amount) for amount in (seized, more)]
     owed = [path.ceil(value * multiplier, WAD) for value in values]
     grow(path, seized, more, held["collateralPrice"])
     cancel(path, values[0] - 1, values[1], held["collateralUnit"])
@@ -98,12 +118,12 @@ def a_payment_rises_with_the_slice(model: Model, path: Path) -> Term:
     return low <= high
 
 
-@theorem("Sizing", "in two pieces a slice costs at least as much as whole", SALES)
+@sizing("in two pieces a slice costs at least as much as whole")
 def pieces_cost_no_less(model: Model, path: Path) -> Term:
     held = position(model, path)
     multiplier = path.between("multiplier", 1, 2 * WAD)
     parts = path.uint("first", 128), path.uint("second", 128)
-    values = [path.ceil(a * held["collateralPrice"], held["collateralUnit"]) for a in (*parts, sum(parts))]
+    values = [value_up(path, held, amount) for amount in (*parts, sum(parts))]
     cancel(path, values[2] - 1, values[0] + values[1], held["collateralUnit"])
     owed = [path.ceil(value * multiplier, WAD) for value in values]
     grow(path, values[2], values[0] + values[1], multiplier)
@@ -113,10 +133,10 @@ def pieces_cost_no_less(model: Model, path: Path) -> Term:
     return paid[2] <= paid[0] + paid[1]
 
 
-@theorem("Sizing", "a sale's multiplier rounded down is at most the same rounded up", SALES)
+@sizing("a sale's multiplier rounded down is at most the same rounded up")
 def multipliers_are_rounded_as_named(model: Model, path: Path) -> Term:
     held = position(model, path)
-    seized, payment = path.uint("seized", 128, least=1), path.uint("payment", 128)
+    seized, payment = sold_and_paid(path, least=1)
     low = model.call(path, "Sizing", "multiplierDown", held, seized, payment)
     high = model.call(path, "Sizing", "multiplierUp", held, seized, payment)
     value = [f(seized * held["collateralPrice"], held["collateralUnit"]) for f in (path.floor, path.ceil)]
@@ -128,15 +148,11 @@ def multipliers_are_rounded_as_named(model: Model, path: Path) -> Term:
     return low <= high
 
 
-@theorem(
-    "Sizing",
-    "solvent: repaid is within debt and payment, and (1 + p) repaid covers the payment or the debt",
-    SALES,
-)
+@sizing("solvent: repaid is within debt and payment, and (1 + p) repaid covers the payment or the debt")
 def a_solvent_sale_is_shared_out(model: Model, path: Path) -> Term:
     held = position(model, path)
     terms = offer(model, path, held, insolvent=False)
-    seized, payment = path.uint("seized", 128), path.uint("payment", 128)
+    seized, payment = sold_and_paid(path)
     sale = model.call(path, "Sizing", "realised", held, terms, seized, payment)
     exact = path.ceil(payment * WAD, WAD + terms["penalty"])
     grow(path, WAD, WAD + terms["penalty"], payment)
@@ -151,15 +167,11 @@ def a_solvent_sale_is_shared_out(model: Model, path: Path) -> Term:
     )
 
 
-@theorem(
-    "Sizing",
-    "insolvent: paid = repaid + surplus; repaid <= cancelled <= debt, at most repaid D / S",
-    SALES,
-)
+@sizing("insolvent: paid = repaid + surplus; repaid <= cancelled <= debt, at most repaid D / S")
 def an_insolvent_sale_is_shared_out(model: Model, path: Path) -> Term:
     held = position(model, path)
     terms = offer(model, path, held, insolvent=True)
-    seized, payment = path.uint("seized", 128), path.uint("payment", 128)
+    seized, payment = sold_and_paid(path)
     sale = model.call(path, "Sizing", "realised", held, terms, seized, payment)
     exact = path.floor(sale["repaid"] * held["debtValue"], terms["reserveValue"])
     grow(path, terms["reserveValue"], held["debtValue"], sale["repaid"])
@@ -173,15 +185,10 @@ def an_insolvent_sale_is_shared_out(model: Model, path: Path) -> Term:
     )
 
 
-@theorem(
-    "Sizing",
-    "the largest slice: within collateral and debt, and paid for at the reserve at least; solvent or not",
-    SALES,
-)
+@sizing("the largest slice: within collateral and debt, and paid for at the reserve at least; solvent or not")
 def the_largest_slice_fits_and_pays(model: Model, path: Path) -> Term:
     held = position(model, path)
-    insolvent = path.branch(path.fresh("insolvent") > 0)
-    terms = offer(model, path, held, insolvent=insolvent)
+    terms = any_offer(model, path, held)
     sale = model.call(path, "Sizing", "largest", held, terms, rules(model, path))
     least = model.call(path, "Sizing", "paymentUp", held, terms["multiplier"], sale["seized"])
     return z3.And(
@@ -192,20 +199,16 @@ def the_largest_slice_fits_and_pays(model: Model, path: Path) -> Term:
     )
 
 
-@theorem("Sizing", "a swap or fill is never sized beyond the collateral", SALES)
+@sizing("a swap or fill is never sized beyond the collateral")
 def a_sale_is_within_the_collateral(model: Model, path: Path) -> Term:
     held = position(model, path)
     best = offer(model, path, held, insolvent=False)
-    low = offer(model, path, held, insolvent=path.branch(path.fresh("insolvent") > 0))
+    low = any_offer(model, path, held)
     seized = model.call(path, "Sizing", "saleSize", held, best, low, rules(model, path))
     return seized <= held["collateral"]
 
 
-@theorem(
-    "Sizing",
-    "solvent terms: price at least the curve, p at most the one set, b within HF w / k and V / D",
-    SALES,
-)
+@sizing("solvent terms: price at least the curve, p at most the one set, b within HF w / k and V / D")
 def solvent_terms_are_not_toxic(model: Model, path: Path) -> Term:
     held = position(model, path)
     given, multiplier = rules(model, path), path.between("curve", 1, 2 * WAD)
@@ -231,7 +234,7 @@ def solvent_terms_are_not_toxic(model: Model, path: Path) -> Term:
     )
 
 
-@theorem("Sizing", "what is left is valued down and what is owed up: no side is flattered", SALES)
+@sizing("what is left is valued down and what is owed up: no side is flattered")
 def the_aftermath_is_careful(model: Model, path: Path) -> Term:
     held = position(model, path)
     path.learn(held["debtValue"] >= held["otherDebtValue"])
@@ -250,7 +253,7 @@ def the_aftermath_is_careful(model: Model, path: Path) -> Term:
     return z3.And(collateral, z3.Or(cancelled == held["debt"], relief))
 
 
-@theorem("Sizing", "a lot is at most the collateral", SALES)
+@sizing("a lot is at most the collateral")
 def a_lot_is_within_the_collateral(model: Model, path: Path) -> Term:
     value, threshold = path.uint("value", 128), path.between("threshold", 1, WAD)
     weighted, debt = path.uint("weighted", 128), path.uint("debt", 128)
@@ -259,7 +262,7 @@ def a_lot_is_within_the_collateral(model: Model, path: Path) -> Term:
     return lot <= value
 
 
-@theorem("Sizing", "health taken at its word lies within the range that allows for roundings", SALES)
+@sizing("health taken at its word lies within the range that allows for roundings")
 def a_health_lies_within_its_range(model: Model, path: Path) -> Term:
     held = position(model, path)
     names = ("collateralValue", "debtValue", "weightedCollateral", "weightedDebt")
