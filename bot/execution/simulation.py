@@ -102,7 +102,10 @@ class Simulator:
         calls = codec.sequence(simulated.get("calls"), "simulated calls")
         if len(calls) != len(trials):
             raise MalformedAnswerError("eth_simulateV1", f"{len(calls)} calls", f"{len(trials)} calls")
-        return [_simulated(call, is_first=position == 0) for position, call in enumerate(calls)]
+        return [
+            _simulated(call, trial.call.gas_reserve, is_first=position == 0)
+            for position, (call, trial) in enumerate(zip(calls, trials, strict=True))
+        ]
 
     async def _singly(self, trials: Sequence[Trial], head: Head) -> list[SimulationResult]:
         requests: list[RpcCall] = []
@@ -133,12 +136,12 @@ def _is_unknown_method(error: RpcError) -> bool:
     return error.code in _NO_METHOD_CODES or (about_it and any(word in words for word in _NO_METHOD_WORDS))
 
 
-def _simulated(value: object, *, is_first: bool) -> SimulationResult:
+def _simulated(value: object, reserve: int, *, is_first: bool) -> SimulationResult:
     call = codec.mapping(value, "simulated call")
     returned = codec.data(call.get("returnData"), "simulated call.returnData")
     status = codec.quantity(call.get("status"), "simulated call.status")
     if status == 1:
-        gas = _sufficient_gas(call) + (0 if is_first else _FIRST_WRITES)
+        gas = _sufficient_gas(call) + reserve + (0 if is_first else _FIRST_WRITES)
         return SimulationResult(succeeded=True, gas_used=gas, data=returned)
     if status != 0:
         raise MalformedAnswerError("simulated call.status", status, "0 or 1")

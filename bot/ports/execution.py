@@ -1,7 +1,7 @@
 """Calls, intents and what becomes of them, and the executor that lands them."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, TypeAlias
 
@@ -26,12 +26,16 @@ class Call:
         Wei sent along.
     gas_limit : int or None
         Gas; None takes the estimate of the simulation and the executor's margin.
+    gas_reserve : int
+        Gas that a contract on the way asks to be left, beyond what the call uses: a simulation with plenty
+        does not show it. It matters until the call is signed; no ledger keeps it.
     """
 
     to: Address
     data: bytes
     value: int = 0
     gas_limit: int | None = None
+    gas_reserve: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,7 +170,7 @@ class _Chooser:
             return
         numbers = {"asked": asked, "spot": self._best_spot(case)}
         if numbers["spot"] < asked:
-            yield self._upkeep(Action(Kind.END, case.account))
+            yield self._upkeep(Action(Kind.END, case.account, writes_off=True))
             yield Rejection(Kind.REDO, Reason.MARKET_GONE, None, None, numbers)
         else:
             yield from self._starts(case, Kind.REDO)
@@ -224,7 +224,7 @@ class _Chooser:
         if revenue - cost < self._settings.minimum_profit and not self._settings.kick_unprofitable:
             numbers = {"revenue": revenue, "gas_cost": cost, "minimum": self._settings.minimum_profit}
             return Rejection(kind, Reason.UNPROFITABLE, None, None, numbers)
-        action = Action(kind, case.account, case.collateral_ids)
+        action = Action(kind, case.account, case.collateral_ids, writes_off=case.spent)
         return Offer(Candidate(action, revenue, cost))
 
     def _expected(self, case: Case) -> int:
@@ -306,7 +306,7 @@ class _Chooser:
         if not self._settings.housekeeping:
             return
         if case.spent:
-            yield self._upkeep(Action(Kind.KICK, case.account, case.collateral_ids))
+            yield self._upkeep(Action(Kind.KICK, case.account, case.collateral_ids, writes_off=True))
         for asset_id in case.doubled:
             yield self._upkeep(Action(Kind.NET, case.account, (asset_id,)))
         if case.missing_legs:

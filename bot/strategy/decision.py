@@ -149,6 +149,8 @@ class Action:
         Collaterals whose legs are started in the same call, before the sale.
     further : tuple of Action
         Further sales of the account in the same call, each after the ones before it.
+    writes_off : bool
+        Whether it cancels debt that nobody pays, for which the insurance fund is asked.
     """
 
     kind: Kind
@@ -162,6 +164,7 @@ class Action:
     quote: OpenQuote | None = None
     started: tuple[int, ...] = ()
     further: tuple["Action", ...] = ()
+    writes_off: bool = False
 
     @property
     def label(self) -> str:

@@ -10,6 +10,7 @@ from bot.domain.wad import BPS, WAD, WAD_PER_BPS, bps_down, mul_div_down
 from bot.strategy.case import Case
 from bot.strategy.decision import Action, Candidate, Kind, Reason, Rejection
 from bot.strategy.quotes import NOBODY, FirmQuote, OpenQuote
+from bot.strategy.sale import writes_off
 from bot.strategy.settings import StrategySettings
 
 _ALL: Final = engine.UNBOUNDED
@@ -161,6 +162,7 @@ class _Filling:
                 max_seized=_ALL if whole else seized,
                 limit_price=self._quote.price,
                 quote=self._offered,
+                writes_off=writes_off(self._case, position, sale),
             ),
             revenue=position.owed.value_down(expected),
             gas_cost=self._gas_cost,

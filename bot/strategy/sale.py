@@ -212,6 +212,7 @@ class Pair:
             max_seized=_ALL if whole else seized,
             limit_price=price,
             route=self.route.ways,
+            writes_off=writes_off(self.case, position, sale),
         )
         candidate = self._candidate(action, sale, sum(earned), booked.realised, earned.tip)
         return Offer(candidate, self, sold, booked)
@@ -285,6 +286,7 @@ class Pair:
             max_seized=limit,
             limit_price=reserve_price + bps_up(reserve_price, self.settings.price_tolerance_bps),
             route=self.route.ways,
+            writes_off=writes_off(self.case, position, sale),
             min_profit=max(-(-least * position.owed.unit // position.owed.price), 0),
         )
         realised = engine.multiplier_down(position, sale.seized, sold.amount_out)
@@ -408,6 +410,12 @@ class Pair:
 
     def _no(self, kind: Kind, reason: Reason, **numbers: int) -> Rejection:
         return Rejection(kind, reason, self.collateral_id, self.debt_id, numbers, self.route.ways)
+
+
+def writes_off(case: Case, position: Position, sale: Sale) -> bool:
+    """Return whether a sale cancels more than it repays, or leaves too little to be sold."""
+    left = position.balance.collateral_value - position.sold.value_down(sale.seized)
+    return sale.cancelled > sale.repaid or left < case.snapshot.engine.dust
 
 
 def swaps(pairs: Sequence[Pair]) -> Iterator[Offer | Rejection]:

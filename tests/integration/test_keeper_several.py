@@ -11,8 +11,11 @@ import pytest
 from bot import abi
 from bot.chain import codec
 from bot.domain.wad import WAD
+from bot.execution.fees import FeePolicy
+from bot.execution.options import ExecutorOptions
+from bot.execution.simulation import Simulator, Trial
 from bot.ledger.store import SqlLedger
-from bot.ports import Outcome, Receipt
+from bot.ports import Address, Call, Outcome, Receipt
 from bot.protocols.events import EventDecoder
 from bot.strategy.decide import decide
 from bot.strategy.decision import Action, Candidate, Kind
@@ -21,6 +24,7 @@ from bot.strategy.snapshot import Snapshot
 from scripts.deployment.config import AssetConfig, DeploymentConfig, PoolConfig
 from tests.support.crowd import Crowd
 from tests.support.daemon import keeper, sluice
+from tests.support.node_rpc import NodeRpc
 from tests.support.world import KEEPER, World, world
 
 pytestmark = [pytest.mark.node]
@@ -160,6 +164,32 @@ async def test_a_first_sale_at_a_loss_to_lenders_makes_room_for_sales_that_pay(h
     first, *rest = settlements(landed(crowd, candidate.action))
     assert first["cancelled"] > first["repaid"]
     assert all(fields["cancelled"] == fields["repaid"] for fields in rest)
+
+
+async def test_a_sale_at_a_loss_has_the_gas_that_its_fund_must_be_left(here: World) -> None:
+    crowd = Crowd.of(here, 7)
+    crash(here, 0.755)
+    snapshot = await auctioned(crowd, 900)
+    action = only(snapshot, replace(FREE, max_sales=1)).action
+    assert action.writes_off
+    call = crowd.protocol.call_for(action)
+    options = ExecutorOptions(31337, FeePolicy(0, 10**12), gas_margin_bps=0)
+    limits = []
+    for tried in (call, replace(call, gas_reserve=0)):
+        trial = Trial(Address(KEEPER), tried)
+        (result,) = await Simulator(NodeRpc(here.node)).run([trial], await crowd.see())
+        limits.append(options.gas_limit(tried, result))
+    enough, short = limits
+    assert call_succeeds(here, call, enough, snapshot.timestamp)
+    assert not call_succeeds(here, call, short, snapshot.timestamp)
+
+
+def call_succeeds(here: World, call: Call, gas: int, timestamp: int) -> bool:
+    """Return whether a call goes through in the next block with so much gas."""
+    transaction = {"from": KEEPER, "to": call.to, "data": "0x" + call.data.hex(), "gas": hex(gas)}
+    block = {"blockOverrides": {"time": hex(timestamp)}, "calls": [transaction]}
+    (found,) = here.node.call("eth_simulateV1", {"blockStateCalls": [block]}, "latest")
+    return bool(found["calls"][0]["status"] == "0x1")
 
 
 async def test_an_auction_and_several_sales_land_in_one_call(here: World) -> None:

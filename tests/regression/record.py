@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from tests.support.daemon import Daemon, keeper
-from tests.support.world import World, world
+from tests.support.world import KEEPER, World, world
 
 RECORDINGS = Path(__file__).parent / "recordings"
 
@@ -28,14 +28,16 @@ def height(here: World) -> int:
 def fall_and_recovery(file: Path) -> None:
     """Record a fall of the market in two steps, the sales that follow, a reorg, and a recovery.
 
-    One account is large, one holds two collaterals, one is too small to pay for its gas, and one is short.
-    The pool falls further than the feed at first.
+    One account is large, two hold two collaterals, one is too small to pay for its gas, and one is short.
+    The pool falls further than the feed at first. In the end the flash taker serves the keeper no more, and
+    the second collateral falls too, so that one account needs several sales.
     """
     with world() as here, tempfile.TemporaryDirectory() as folder:
         here.open({"WETH": 1_000}, {"USDC": 158_000})
         here.open({"WETH": 50, "WBTC": 2}, {"USDC": 19_500})
         here.open({"WETH": 5}, {"USDC": 790})
         here.open({"USDC": 500_000}, {"WETH": 2_000})
+        here.open({"WETH": 200, "WBTC": 5}, {"USDC": 52_000})
         with keeper(Path(folder), here, command=("record", str(file))) as daemon:
             daemon.acknowledged(height(here))
             here.publish("WETH", 190)
@@ -45,6 +47,11 @@ def fall_and_recovery(file: Path) -> None:
             here.node.call("anvil_reorg", 2, [])
             play(here, daemon, 2)
             here.publish("WETH", 165)
+            play(here, daemon, 12)
+            here.act(here.owner, "flash_taker", "setOperator", KEEPER, False)
+            here.publish("WBTC", 5_500)
+            for symbol in ("WETH", "WBTC"):
+                here.follow_oracle(symbol)
             play(here, daemon, 12)
             here.publish("WETH", 195)
             play(here, daemon, 2)

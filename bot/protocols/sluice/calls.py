@@ -1,6 +1,7 @@
 """Decisions to calldata, and revert data to words."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, cast
 
 from eth_abi.abi import encode
@@ -78,6 +79,9 @@ _MULTICALL: Final = Function("liquidation_engine", "multicall")
 _SWAP: Final = Function("liquidation_engine", "swap")
 _TAKE: Final = Function("flash_taker", "takeAndSell")
 _DELEVERAGE: Final = Function("flash_protector", "deleverageAndSell")
+FUND_GAS: Final = 330_000
+"""Gas that a call must have left where the house asks an insurance fund: what the fund is given, and the
+sixty-fourth that each of the calls on the way there keeps back. With less it reverts, `GasInsufficient`."""
 _NOBODY: Final = "0x" + "00" * 20
 
 
@@ -140,6 +144,11 @@ class CallBuilder:
 
     def call_for(self, action: Action) -> Call:
         """Return the call that carries an action out; its gas is left to the simulation."""
+        call = self._call(action)
+        asks_fund = any(part.writes_off for part in (action, *action.further))
+        return replace(call, gas_reserve=FUND_GAS) if asks_fund else call
+
+    def _call(self, action: Action) -> Call:
         account = "0x" + action.account.hex()
         match action.kind:
             case Kind.KICK | Kind.REDO:

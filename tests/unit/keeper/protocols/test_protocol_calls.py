@@ -1,6 +1,8 @@
 """Actions to calldata, and revert data to words."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from eth_abi.abi import decode, encode
@@ -8,11 +10,12 @@ from eth_utils.abi import function_signature_to_4byte_selector as selector
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.protocols.sluice.calls import CallBuilder, explain_revert, route_data
+from bot.protocols.sluice.calls import FUND_GAS, CallBuilder, explain_revert, route_data
 from bot.protocols.sluice.manifest import Manifest
 from bot.strategy.decision import Action, Kind, Way
 from tests.support.manifests import ENGINE, TAKER, VENUE, manifest
 
+ROOT = Path(__file__).parents[4]
 ACCOUNT = b"\xab" * 20
 TEXT = "0x" + "ab" * 20
 TOKENS = [bytes.fromhex(str(asset["token"])[2:]) for asset in manifest()["assets"]]
@@ -87,6 +90,23 @@ def test_several_sales_are_one_call_in_their_order(builder: CallBuilder, kind: K
     assert call.data[:4] == selector("multicall(bytes[])")
     alone = tuple(builder.call_for(part).data for part in (*start, first, second))
     assert decode(["bytes[]"], call.data[4:]) == (alone,)
+
+
+def test_a_call_that_asks_the_insurance_fund_keeps_gas_for_it(builder: CallBuilder) -> None:
+    sale = Action(Kind.SWAP, ACCOUNT, (0,), 2, 10**18, 5, (Way(10_000, (0, 2), (500,)),))
+    loss = replace(sale, collateral_ids=(1,), writes_off=True)
+    assert builder.call_for(sale).gas_reserve == 0
+    assert builder.call_for(loss).gas_reserve == FUND_GAS
+    assert builder.call_for(replace(sale, further=(loss,))).gas_reserve == FUND_GAS
+
+
+def test_the_gas_for_the_fund_is_enough_behind_three_calls() -> None:
+    source = (ROOT / "contracts/libraries/Parameters.sol").read_text()
+    (given,) = re.findall(r"FUND_GAS = ([\d_]+);", source)
+    left = int(given) * 64 // 63 + 5_000
+    for _ in range(3):  # of the multicall to itself, of the engine to its module, of that to the house
+        left = left * 64 // 63 + 1
+    assert left <= FUND_GAS < left * 102 // 100
 
 
 def test_a_take_goes_through_the_flash_taker(builder: CallBuilder) -> None:

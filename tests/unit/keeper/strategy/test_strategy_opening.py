@@ -211,9 +211,9 @@ def test_it_is_urgent_and_worth_its_revenue(scene: Scene) -> None:
     snapshot, found = scene.shoot(), chosen(scene)
     inclusion = Inclusions(FREE).of(snapshot, found)
     assert inclusion.urgent
-    assert inclusion.asset == "WETH"
+    assert [moved.asset for moved in inclusion.moves] == ["WETH"]
     assert inclusion.worth == found.revenue * WAD // (200 * WAD)
-    assert inclusion.value > 0
+    assert inclusion.moves[0].value > 0
     assert Action(Kind.KICK, found.action.account).started == ()
 
 

@@ -143,4 +143,4 @@ def test_what_lapsed_with_nothing_worth_selling_asked_nothing(scene: Scene) -> N
 def test_what_writes_off_is_neither_urgent_nor_worth_anything_by_itself(kind: Kind) -> None:
     unpaid = Candidate(Action(kind, (0).to_bytes(20)), 0, 5)
     found = Inclusions(FREE).of(Scene().shoot(), unpaid)
-    assert found == Inclusion(urgent=False, worth=None, value=0, asset="")
+    assert found == Inclusion(urgent=False, worth=None)
