@@ -1,5 +1,6 @@
 """``sluice top``: the keeper's world, live in a terminal."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Annotated, ClassVar, Final, NamedTuple
 
@@ -16,7 +17,7 @@ from bot.cli.boundary import run
 from bot.cli.options import ConfigFile
 from bot.config import Settings, load_settings
 from bot.domain.wad import WAD
-from bot.errors import SluiceError
+from bot.errors import SluiceError, TerminalMissingError
 from bot.ops.logs import configure_logs
 from bot.ports import Transaction
 from bot.strategy.case import Case
@@ -43,6 +44,8 @@ def top(
     Reads the chain and the ledger, changes nothing, and may run beside the keeper. [bold]q[/bold] ends it.
     """
     settings = load_settings(config)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise TerminalMissingError("sluice top", "`sluice status` prints the same once")
     configure_logs(settings.log.format, "error", settings.secrets())
     run(_watch(settings, interval))
 

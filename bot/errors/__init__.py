@@ -44,6 +44,7 @@
     ├── OpsError                            running the daemon
     │   ├── AcknowledgerUnreachableError    whoever drives the chain does not listen
     │   ├── MonitorAddressError             metrics cannot be served where they were to be
+    │   ├── TerminalMissingError            a live view has no terminal to draw on
     │   └── RehearsalError                  a rehearsal cannot be staged
     ├── ExecutionError                      landing transactions
     │   ├── KeystoreInvalidError            no file, or no keystore
@@ -145,7 +146,13 @@ from bot.errors.ledger import (
     LedgerUnavailableError,
     LedgerValueError,
 )
-from bot.errors.ops import AcknowledgerUnreachableError, MonitorAddressError, OpsError, RehearsalError
+from bot.errors.ops import (
+    AcknowledgerUnreachableError,
+    MonitorAddressError,
+    OpsError,
+    RehearsalError,
+    TerminalMissingError,
+)
 from bot.errors.protocols import (
     BookDivergedError,
     BookIncompleteError,
@@ -242,6 +249,7 @@ __all__ = [
     "StartRefusedError",
     "TapeError",
     "TargetHealthUnreachableError",
+    "TerminalMissingError",
     "UnknownSettingError",
     "WrongChainError",
 ]

@@ -32,6 +32,14 @@ class MonitorAddressError(OpsError):
         self.detail = detail
 
 
+class TerminalMissingError(OpsError):
+    """A live view has no terminal to draw on, and nobody to end it."""
+
+    def __init__(self, command: str, instead: str) -> None:
+        super().__init__(f"{command} needs a terminal for input and output; {instead}")
+        self.command = command
+
+
 class RehearsalError(OpsError):
     """A rehearsal cannot be staged."""
 

@@ -311,3 +311,12 @@ def test_a_node_that_is_down_is_told_at_the_start(capsys: pytest.CaptureFixture[
     assert status == 1
     assert_one_line(err, f"127.0.0.1:{port}", "check that the node runs")
     assert not (tmp_path / "sluice.sqlite").exists()
+
+
+def test_a_live_view_without_a_terminal_is_refused_and_not_run_for_ever(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    status, _, err = run(capsys, "top", "--config", settings_file(tmp_path))
+    assert status == 1
+    assert_one_line(err, "needs a terminal", "sluice status")
