@@ -147,7 +147,7 @@ class ReleaseWatch:
             if held or shares
         ]
         urgency = twin.urgency(holdings, terms, balance_of(holdings, terms), self._penalty_bps)
-        return pace_of(twin, holdings, self._running[key].buy_clocks, urgency, ts)
+        return pace_of(twin, self._running[key].buy_clocks, urgency, ts)
 
     def _frame(self, key: LegKey, pace: Pace, multiplier: int) -> AuctionFrame:
         running, (account, asset_id) = self._running[key], key

@@ -15,6 +15,7 @@ from bot.domain.engine import (
     Terms,
     balance_of,
     dearer,
+    highest_sold_out,
     netted,
     pace_of,
     position_of,
@@ -108,15 +109,16 @@ class Case:
     def asked_last(self) -> int | None:
         """The highest reserve over the oracle's price at which the auction lapsed, WAD, if it may be ended.
 
-        That is where it lapsed at its tail, not by a halt, and its collateral covers less than its debt.
+        That is where it lapsed at its tail, not by a halt, where all that is worth dust was for sale, and
+        where the collateral covers less than the debt, at the reserve and at the oracle's price.
         """
         auction, snapshot = self.auction, self.snapshot
         if auction is None or not self.lapsed or snapshot.resumed_at > auction.kicked_at:
             return None
         overrun = (snapshot.timestamp - auction.kicked_at - snapshot.engine.tail) * _MILLIS
         highest = self._highest(replace(self.pace, urgency=0, overrun=overrun))
-        covered = mul_down(self.balance.collateral_value, highest)
-        return highest if covered < self.balance.debt_value else None
+        covered = mul_down(self.balance.collateral_value, max(highest, WAD))
+        return highest if covered < self.balance.debt_value and not self.missing_legs else None
 
     @property
     def feared(self) -> int:
@@ -126,15 +128,13 @@ class Case:
 
     def _highest(self, pace: Pace) -> int:
         """Return M at a pace: what does not run counts 1, what is worth less than dust nothing."""
-        legs, rules = self.auction.legs if self.auction else {}, self.snapshot.engine
+        multipliers, dust = self._multipliers(pace), self.snapshot.engine.dust
         found = [
-            legs[asset_id].multiplier(rules.floor, pace.elapsed(asset_id, legs[asset_id]))
-            if asset_id in legs
-            else WAD
+            multipliers.get(asset_id, WAD)
             for asset_id, collateral, _ in self.holdings
-            if collateral and self.terms[asset_id].value_down(collateral) >= rules.dust
+            if collateral and self.terms[asset_id].value_down(collateral) >= dust
         ]
-        return max(found, default=0)
+        return max([highest_sold_out(self.holdings, multipliers), *found])
 
     @property
     def marked(self) -> int:
@@ -189,13 +189,16 @@ class Case:
     def pace(self) -> Pace:
         """What the clocks of its legs share now."""
         clocks = self.auction.buy_clocks if self.auction else {}
-        return pace_of(self.snapshot.markets, self.holdings, clocks, self.urgency, self.snapshot.timestamp)
+        return pace_of(self.snapshot.markets, clocks, self.urgency, self.snapshot.timestamp)
 
     def multipliers(self) -> dict[int, int]:
         """Return the multiplier of every running leg now, WAD, by asset id."""
+        return self._multipliers(self.pace)
+
+    def _multipliers(self, pace: Pace) -> dict[int, int]:
         if self.auction is None:
             return {}
-        pace, floor = self.pace, self.snapshot.engine.floor
+        floor = self.snapshot.engine.floor
         return {
             asset_id: leg.multiplier(floor, pace.elapsed(asset_id, leg))
             for asset_id, leg in self.auction.legs.items()

@@ -149,10 +149,12 @@ contract InsuranceFund is IInsuranceFund, ERC4626, AccessManaged {
     }
 
     /// @inheritdoc IERC4626
-    /// @dev Of what has cooled down.
+    /// @dev Of what has cooled down, while its window is open. A request that never closed would be an exit that its
+    /// owner can keep for the day on which he sees a loss coming.
     function maxRedeem(address owner) public view override(ERC4626, IERC4626) returns (uint256) {
         Request memory request = _requests[owner];
-        return block.timestamp < request.readyAt ? 0 : request.shares;
+        uint256 closesAt = uint256(request.readyAt) + Parameters.FUND_WINDOW;
+        return block.timestamp < request.readyAt || block.timestamp >= closesAt ? 0 : request.shares;
     }
 
     // ------------------------------------------------------------------ accounting

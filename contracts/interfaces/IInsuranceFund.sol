@@ -5,8 +5,9 @@ import {IERC4626} from "@openzeppelin/contracts/interfaces/IERC4626.sol";
 
 /// @title Insurance fund of one asset: bears deficits before the suppliers do
 /// @notice An ERC-4626 vault. Depositors earn what the clearing house sets aside of penalties and interest, and stand
-/// in for bad debt in the fund's asset. Leaving takes two steps: `requestRedeem`, then after the cooldown `redeem` or
-/// `withdraw`. Shares that cool down lie in the fund, earn and lose as all others.
+/// in for bad debt in the fund's asset. Leaving takes two steps: `requestRedeem`, then after the cooldown, within two
+/// days, `redeem` or `withdraw`; later it takes a `cancelRequest` and a new request. Shares that cool down lie in the
+/// fund, earn and lose as all others.
 /// @dev `totalAssets` is what the fund holds. Whoever comes in pays by it; whoever leaves is paid by what is left of it
 /// after the deficits that are pending in the clearing house. So a loss that everybody can see coming is borne by all,
 /// and a pending deficit that comes to nothing was no chance to buy cheaply.

@@ -8,7 +8,7 @@ interface ITakeCallback {
     /// @param account The account whose collateral was bought.
     /// @param collateralToken Token bought. @param seized Amount bought.
     /// @param debtToken Token to pay in. @param payment Amount that will be pulled.
-    /// @param data As given to `take`.
+    /// @param data As given to `take`; in a `fill` the hash of the quote.
     /// @return magic Must be `ITakeCallback.onTake.selector`.
     function onTake(
         address account,

@@ -105,6 +105,8 @@ library Parameters {
     uint32 internal constant FUND_COOLDOWN = 7 days;
     uint32 internal constant FUND_COOLDOWN_MIN = 1 days;
     uint32 internal constant FUND_COOLDOWN_MAX = 30 days;
+    /// @dev Seconds that a request stays open once it has cooled down.
+    uint32 internal constant FUND_WINDOW = 2 days;
     /// @dev Part of a fund that one event may cost, and how long an event lasts.
     uint16 internal constant FUND_CAP_BPS = 3_000;
     uint16 internal constant FUND_CAP_MIN_BPS = 100;

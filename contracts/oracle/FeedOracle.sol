@@ -44,6 +44,7 @@ abstract contract FeedOracle is IPriceOracle, AccessManaged {
     /// @inheritdoc IPriceOracle
     function setFeed(address token, Feed calldata feed_) external restricted {
         Source memory source = _checked(token, feed_);
+        if (source.aggregator == _secondaries[token].aggregator) revert FeedRefused(token, "same source");
         source.maxDeviationBps = _primaries[token].maxDeviationBps;
         _primaries[token] = source;
         emit FeedSet(token, feed_, source.decimals);

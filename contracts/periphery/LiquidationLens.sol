@@ -4,12 +4,14 @@ pragma solidity ^0.8.28;
 import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
 import {ILiquidationEngine} from "../interfaces/ILiquidationEngine.sol";
 import {ILiquidationLens} from "../interfaces/ILiquidationLens.sol";
+import {AssetBitmap} from "../libraries/AssetBitmap.sol";
 import {Sizing} from "../libraries/Sizing.sol";
 import {WAD, WAD_PER_BPS, WadMath} from "../libraries/WadMath.sol";
 
 /// @title What it would take to restore an account
 /// @notice See `ILiquidationLens`. Holds no rights; the arithmetic is the engine's own library.
 contract LiquidationLens is ILiquidationLens {
+    using AssetBitmap for uint64;
     using WadMath for uint256;
 
     /// @dev An account on its way to the target.
@@ -70,11 +72,24 @@ contract LiquidationLens is ILiquidationLens {
         uint256 legs = plan.state.legs.length;
         (plan.running, plan.multipliers) = (new bool[](legs), new uint256[](legs));
         plan.steps = new Step[](3 * legs); // each step but the last empties one side of a leg
+        uint64 held;
         for (uint256 i = 0; i < legs; ++i) {
             IClearingHouse.Leg memory leg = plan.state.legs[i];
             if (leg.collateral == 0) continue;
+            held = held.with(leg.assetId);
             (plan.running[i], plan.multipliers[i]) = engine.multiplier(account, leg.assetId);
             if (leg.collateralValue >= plan.rules.dust) plan.highest = plan.highest.max(plan.multipliers[i]);
+        }
+        if (plan.state.flagged) plan.highest = plan.highest.max(_highestSoldOut(account, held));
+    }
+
+    /// @dev The highest multiplier among the legs of an auction that were sold out: they count until it ends.
+    function _highestSoldOut(address account, uint64 held) private view returns (uint256 highest) {
+        uint8 count = clearingHouse.assetCount();
+        for (uint8 assetId = 0; assetId < count; ++assetId) {
+            if (held.has(assetId)) continue;
+            (bool running, uint256 multiplier) = engine.multiplier(account, assetId);
+            if (running) highest = highest.max(multiplier);
         }
     }
 

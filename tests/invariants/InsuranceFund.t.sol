@@ -108,6 +108,22 @@ contract InsuranceFundDepositTest is InsuranceFundFixture {
         assertEq(fund.totalSupply(), 0);
     }
 
+    function test_a_request_that_is_not_used_in_its_window_closes() external {
+        uint256 shares = _deposit(alice, 1_000 * ONE);
+        _cooled(alice, shares);
+        skip(2 days - 1);
+        assertEq(fund.maxRedeem(alice), shares);
+        skip(1);
+        assertEq(fund.maxRedeem(alice), 0);
+        assertEq(fund.maxWithdraw(alice), 0);
+        vm.expectRevert(abi.encodeWithSelector(ERC4626.ERC4626ExceededMaxRedeem.selector, alice, shares, 0));
+        _redeem(alice, shares);
+        vm.prank(alice);
+        fund.cancelRequest(shares);
+        _cooled(alice, shares);
+        assertEq(_redeem(alice, shares), 1_000 * ONE);
+    }
+
     function test_withdraw_pays_exactly_what_was_asked() external {
         uint256 shares = _deposit(alice, 1_000 * ONE);
         _cooled(alice, shares);

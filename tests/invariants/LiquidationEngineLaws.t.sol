@@ -156,7 +156,7 @@ contract LiquidationEngineLawsTest is EngineFixture {
         _openOwn(bound(health, 0.97e18, 0.9999e18));
         uint256 limit = oracle.price(address(tokens[WETH])) * 95 / 100;
         uint256 start = vm.getBlockTimestamp();
-        for (uint256 i = 0; i < 40 && _flagged(borrower); ++i) {
+        while (_flagged(borrower) && vm.getBlockTimestamp() < start + 7_020) {
             skip(120 + loads % 60);
             loads = uint256(keccak256(abi.encode(loads)));
             try engine.take(borrower, WETH, USDC, ONE_WETH * (loads % 6 + 1), limit, address(this), "") {}
@@ -164,8 +164,7 @@ contract LiquidationEngineLawsTest is EngineFixture {
                 if (bytes4(reason) != ILiquidationEngine.PriceAboveLimit.selector) _assertExpected(reason);
             }
         }
-        assertFalse(_flagged(borrower), "nobody could");
-        assertLe(vm.getBlockTimestamp() - start, 7_200, "within the tail");
+        assertFalse(_flagged(borrower), "nobody could within the tail");
     }
 
     /// @dev A market that another account's sale keeps loaded, so that it is never full, delays a reserve and does not

@@ -117,6 +117,11 @@ contract PriceOracleSourcesTest is Test {
         _oracle.price(TOKEN);
     }
 
+    function test_the_second_source_cannot_become_the_first_as_well() external {
+        vm.expectRevert(abi.encodeWithSelector(IPriceOracle.FeedRefused.selector, TOKEN, bytes32("same source")));
+        _oracle.setFeed(TOKEN, _secondFeed());
+    }
+
     // ------------------------------------------------------------------ what is refused when set
 
     function _refused(IPriceOracle.Feed memory feed, uint16 deviation, bytes32 reason) private {

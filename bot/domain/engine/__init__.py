@@ -3,8 +3,9 @@
 Symbols, as in docs/mechanism.md: for one account, V and D value of collateral and debt, A and D_w the
 weighted ones, HF = A / D_w; for the collateral sold k its liquidation threshold and m the multiplier over
 the oracle price; for the debt repaid d its amount and w its debt weight; h the target health factor, p
-the penalty, b = (1 + p) / m the incentive factor; M the highest multiplier among the collaterals, where one
-that does not run counts 1 and one below the dust value not at all, and S = V M.
+the penalty, b = (1 + p) / m the incentive factor; M the highest multiplier among the collaterals and the legs
+that were sold out, where a collateral that does not run counts 1 and one below the dust value not at all, and
+S = V M.
 
 Amounts are token units, prices WAD quote units per whole token, values WAD quote units, fractions WAD;
 all of them non-negative. The rounding of each step is the contract's, and stated where it is taken. Only
@@ -19,6 +20,7 @@ from bot.domain.engine.sizing import (
     Position,
     Sale,
     Terms,
+    highest_sold_out,
     largest_take,
     leaves_dust,
     multiplier_down,
@@ -52,6 +54,7 @@ __all__ = [
     "balance_of",
     "cost_of",
     "dearer",
+    "highest_sold_out",
     "largest_take",
     "leaves_dust",
     "multiplier_down",

@@ -165,7 +165,6 @@ class Pace:
 
 def pace_of(
     markets: Markets,
-    holdings: Sequence[Holding],
     buy_clocks: Mapping[int, int],
     urgency_now: int,
     time: int,
@@ -176,18 +175,17 @@ def pace_of(
     ----------
     markets : Markets
         All release budgets.
-    holdings : sequence of Holding
-        All the account holds and owes.
     buy_clocks : mapping of int to int
-        Clock of each budgeted debt's buy side at the kick, milliseconds.
+        Clock of each budgeted debt's buy side at the kick, milliseconds; one repaid since counts until
+        the auction ends, lest its repayment lower the reserve of all that is left.
     urgency_now : int
         `Markets.urgency` of the account.
     time : int
         Unix seconds.
     """
     progress = [
-        max(markets.bucket(holding.asset_id, Side.BUY, time).clock - buy_clocks[holding.asset_id], 0)
-        for holding in holdings
-        if holding.debt and holding.asset_id in markets.budgeted and holding.asset_id in buy_clocks
+        max(markets.bucket(debt_id, Side.BUY, time).clock - clock, 0)
+        for debt_id, clock in buy_clocks.items()
+        if debt_id in markets.budgeted
     ]
     return Pace(markets, min(progress, default=None), urgency_now, time)

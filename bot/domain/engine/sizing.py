@@ -227,6 +227,23 @@ def _seized_down(position: Position, offer: Terms, repaid: int) -> int:
     return mul_div_down(value, position.sold.unit, position.sold.price)
 
 
+def highest_sold_out(holdings: Sequence[Holding], multipliers: Mapping[int, int]) -> int:
+    """Return the highest multiplier among the legs of an auction that were sold out, WAD; zero without one.
+
+    They count in M until the auction ends: else whoever bought a small leg would make the account insolvent
+    at the reserve, and lower the price of all that is left.
+
+    Parameters
+    ----------
+    holdings : sequence of Holding
+        All the account holds and owes.
+    multipliers : mapping of int to int
+        m_i of the legs of its auction, WAD.
+    """
+    held = {holding.asset_id for holding in holdings if holding.collateral}
+    return max((wad for asset_id, wad in multipliers.items() if asset_id not in held), default=0)
+
+
 def position_of(
     holdings: Sequence[Holding],
     terms: Mapping[int, AssetTerms],
@@ -244,7 +261,8 @@ def position_of(
     terms : mapping of int to AssetTerms
         By asset id.
     multipliers : mapping of int to int
-        m_i of the running legs, WAD; a collateral without a leg counts at 1.
+        m_i of the legs of its auction, WAD, those included that were sold out; a collateral without a leg
+        counts at 1.
     collateral_id, debt_id : int
         What is sold, and for which debt.
     dust : int
@@ -259,6 +277,7 @@ def position_of(
             highest = max(highest, multipliers.get(holding.asset_id, WAD))
         if holding.asset_id == debt_id:
             debt = holding.debt
+    highest = max(highest, highest_sold_out(holdings, multipliers))
     return Position(
         balance_of(holdings, terms),
         highest,

@@ -17,12 +17,15 @@ import {EngineStorage} from "./EngineStorage.sol";
 /// collateral, and the buy sides of the debts, where they have buckets. Urgency pulls it toward wall time:
 /// `elapsed = active + u * (wall - active)`.
 /// @dev The debts' clocks count for every leg, whichever debt is repaid, so that a leg has one reserve, and in
-/// insolvency every debt bears the same rate of loss.
+/// insolvency every debt bears the same rate of loss. A debt that was repaid since the kick, and a leg that was sold
+/// out, count until the auction ends: else whoever repays the one, or buys the other, would lower the reserve of all
+/// the rest at that moment, for himself.
 abstract contract Clocks is EngineStorage {
     using AssetBitmap for uint64;
     using WadMath for uint256;
 
     /// @dev What every leg of an account shares at one moment.
+    /// @param started Legs whose reserves were started, sold out since or not, where more than one pair was.
     /// @param buyProgress Milliseconds that the slowest of the debts' markets was active since the kick.
     /// @param urgency u of this moment, 255 = 1.
     /// @param floor m_floor, WAD.
@@ -32,6 +35,7 @@ abstract contract Clocks is EngineStorage {
     struct Pace {
         ILiquidationEngine.SpeedParameters speed;
         uint64 budgeted;
+        uint64 started;
         uint256 buyProgress;
         uint256 urgency;
         uint256 floor;
@@ -66,19 +70,40 @@ abstract contract Clocks is EngineStorage {
         Settings memory settings
     ) internal view {
         _readSpeed(pace.speed);
-        uint64 budgeted = _speed.budgeted;
-        pace.budgeted = budgeted;
+        pace.budgeted = _speed.budgeted;
         pace.floor = settings.floorMultiplierBps * WAD_PER_BPS;
         pace.urgency = _urgency(state, settings.penaltyBps, pace.speed);
         pace.buyProgress = type(uint256).max;
-        for (uint256 i = 0; budgeted != 0 && i < state.legs.length; ++i) {
+        uint64 debts;
+        (pace.started, debts) = _membersOf(account, state);
+        for (debts &= pace.budgeted; debts != 0; debts = debts.withoutLowest()) {
+            _readProgress(pace, account, debts.lowest(), state.epoch);
+        }
+    }
+
+    /// @dev Counts the clock of a debt, where one was noted in this auction.
+    function _readProgress(Pace memory pace, address account, uint8 assetId, uint32 epoch) private view {
+        BuyClock memory start = _buyClocks[account][assetId];
+        if (start.epoch != epoch) return;
+        uint256 clock = pace.markets[_market(assetId, ILiquidationEngine.Side.BUY, pace)].clock;
+        pace.buyProgress = pace.buyProgress.min(clock.zeroFloorSub(start.clockAt));
+    }
+
+    /// @dev Legs that were started in the auction of an account, and debts whose clocks may count; where only one pair
+    /// was, no legs, and the debts that are owed.
+    function _membersOf(address account, IClearingHouse.AccountState memory state)
+        private
+        view
+        returns (uint64 legs, uint64 debts)
+    {
+        AuctionData storage data = _auctions[account];
+        if (data.hasMembers && data.epoch == state.epoch) {
+            Members storage members = _members[account];
+            return (members.legs, members.debts);
+        }
+        for (uint256 i = 0; i < state.legs.length; ++i) {
             IClearingHouse.Leg memory leg = state.legs[i];
-            uint8 assetId = leg.assetId;
-            if (leg.debt == 0 || !budgeted.has(assetId)) continue;
-            BuyClock storage start = _buyClocks[account][assetId];
-            if (start.epoch != state.epoch) continue;
-            uint256 clock = pace.markets[_market(assetId, ILiquidationEngine.Side.BUY, pace)].clock;
-            pace.buyProgress = pace.buyProgress.min(clock.zeroFloorSub(start.clockAt));
+            if (leg.debt != 0) debts = debts.with(leg.assetId);
         }
     }
 
@@ -119,8 +144,8 @@ abstract contract Clocks is EngineStorage {
         }
     }
 
-    /// @dev M, the highest multiplier among an account's collaterals, where one that does not run counts 1 and one
-    /// below `dust` not at all; zero where there is none.
+    /// @dev M, the highest multiplier among an account's collaterals and the legs that were sold out, where one that
+    /// does not run counts 1 and one below `dust` not at all; zero where there is none.
     function _highest(address account, IClearingHouse.AccountState memory state, Pace memory pace, uint256 dust)
         internal
         view
@@ -130,6 +155,24 @@ abstract contract Clocks is EngineStorage {
             IClearingHouse.Leg memory leg = state.legs[i];
             if (leg.collateralValue < dust) continue;
             (, uint256 multiplier,) = _multiplier(account, leg.assetId, state.epoch, pace);
+            highest = highest.max(multiplier);
+        }
+        highest = highest.max(_highestSoldOut(account, state, pace));
+    }
+
+    /// @dev The highest multiplier among the legs of this auction that were sold out; zero where none was.
+    function _highestSoldOut(address account, IClearingHouse.AccountState memory state, Pace memory pace)
+        internal
+        view
+        returns (uint256 highest)
+    {
+        uint64 soldOut = pace.started;
+        for (uint256 i = 0; soldOut != 0 && i < state.legs.length; ++i) {
+            IClearingHouse.Leg memory leg = state.legs[i];
+            if (leg.collateral != 0) soldOut = soldOut.without(leg.assetId);
+        }
+        for (; soldOut != 0; soldOut = soldOut.withoutLowest()) {
+            (, uint256 multiplier,) = _multiplier(account, soldOut.lowest(), state.epoch, pace);
             highest = highest.max(multiplier);
         }
     }

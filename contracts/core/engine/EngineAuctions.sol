@@ -108,8 +108,9 @@ contract EngineAuctions is Clocks {
 
     /// @notice See `ILiquidationEngine`.
     /// @dev The multipliers are those at the lapse, as far as can be known: a market's clock may have run on since by
-    /// at most the wall time since, which is left out, and urgency counts as the last settlement saw it. So nothing is
-    /// written off at a price that was never on offer.
+    /// at most the wall time since, which is left out, and urgency counts as the last settlement saw it. An account
+    /// that is solvent at the oracle's prices is not ended: it may have been healthy while its auction ran, so that
+    /// nobody could buy, and a `redo` offers it anew. Nor is one of which something was not for sale.
     function end(address account) external nonReentrant {
         Settings memory settings = _settings;
         _requireBelow(settings, NO_SETTLEMENT);
@@ -121,10 +122,25 @@ contract EngineAuctions is Clocks {
         if (lapsesAt != uint256(data.kickedAt) + settings.tail) revert ILiquidationEngine.EndRefused(account);
         Pace memory pace = _pace(account, state, settings);
         (pace.urgency, pace.overrun) = (0, (block.timestamp - lapsesAt) * 1_000);
-        uint256 highest = _highest(account, state, pace, settings.dustValue * WAD);
-        if (state.collateralValue.mulDown(highest) >= state.debtValue) revert ILiquidationEngine.EndRefused(account);
+        uint256 highest = _highest(account, state, pace, settings.dustValue * WAD).max(WAD);
+        bool covered = state.collateralValue.mulDown(highest) >= state.debtValue;
+        if (covered || !_isForSale(account, state, settings)) revert ILiquidationEngine.EndRefused(account);
         emit ILiquidationEngine.Ended(account, state.epoch);
         _house.writeOff(account);
+    }
+
+    /// @dev Whether the reserve of every collateral that is worth the dust value runs.
+    function _isForSale(address account, IClearingHouse.AccountState memory state, Settings memory settings)
+        private
+        view
+        returns (bool)
+    {
+        for (uint256 i = 0; i < state.legs.length; ++i) {
+            IClearingHouse.Leg memory leg = state.legs[i];
+            if (leg.collateralValue < settings.dustValue * WAD) continue;
+            if (!_runs(_legs[account][leg.assetId], state.epoch)) return false;
+        }
+        return true;
     }
 
     // ------------------------------------------------------------------ pending deficits
@@ -208,9 +224,10 @@ contract EngineAuctions is Clocks {
     function _begin(address account, uint32 epoch, Settings memory settings) private {
         _auctions[account] = AuctionData({
             kicker: msg.sender,
-            kickedAt: uint40(block.timestamp),
+            kickedAt: uint32(block.timestamp),
             epoch: epoch,
-            tipOwed: uint24(settings.tipValue * TIP_STEPS)
+            tipOwed: uint24(settings.tipValue * TIP_STEPS),
+            hasMembers: false
         });
     }
 
@@ -235,6 +252,24 @@ contract EngineAuctions is Clocks {
             started = true;
         }
         if (!started) revert ILiquidationEngine.NothingToKick(account);
+        if (state.legs.length > 2) _remember(account, epoch, state);
+    }
+
+    /// @dev Notes which legs run and which debts have clocks, beside those that were noted in this auction before.
+    function _remember(address account, uint32 epoch, IClearingHouse.AccountState memory state) private {
+        AuctionData storage data = _auctions[account];
+        Members memory members;
+        if (data.hasMembers) members = _members[account];
+        for (uint256 i = 0; i < state.legs.length; ++i) {
+            IClearingHouse.Leg memory leg = state.legs[i];
+            uint8 assetId = leg.assetId;
+            if (leg.collateral != 0 && _runs(_legs[account][assetId], epoch)) {
+                members.legs = members.legs.with(assetId);
+            }
+            if (leg.debt != 0) members.debts = members.debts.with(assetId);
+        }
+        _members[account] = members;
+        data.hasMembers = true;
     }
 
     /// @dev A fresh leg: at what the market pays where the lot fits there, else where the oracle may at most be behind,

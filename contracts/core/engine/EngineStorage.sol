@@ -10,7 +10,7 @@ import {CurveParameters} from "../../libraries/CurveParameters.sol";
 import {Parameters} from "../../libraries/Parameters.sol";
 
 /// @title What the liquidation engine remembers
-/// @notice The one storage layout, shared by the engine and by `EngineGovernance`, which runs in it by delegatecall.
+/// @notice The one storage layout, shared by the engine and its parts, which run in it by delegatecall.
 /// @dev Laid out for the settlement path: two slots of settings, one per auction, one per leg, one per bucket. No other
 /// contract part may declare storage.
 abstract contract EngineStorage is AccessManaged, ReentrancyGuardTransient {
@@ -56,11 +56,22 @@ abstract contract EngineStorage is AccessManaged, ReentrancyGuardTransient {
 
     /// @dev One slot. `tipOwed` is what is left of the kicker's tip, in thousandths of a quote unit: 24 bits hold far
     /// more than the largest tip. A tip is paid from the first proceeds, as far as they reach, however they are sliced.
+    /// `hasMembers` says that `_members` is of this auction. Times of 32 bits last until the year 2106.
     struct AuctionData {
         address kicker;
-        uint40 kickedAt;
+        uint32 kickedAt;
         uint32 epoch;
         uint24 tipOwed;
+        bool hasMembers;
+    }
+
+    /// @dev One slot: what counts in an auction until its end, whether it is sold out and repaid by then or not. Kept
+    /// where an account has more than one pair; that of a single one ends with it.
+    /// @param legs Collaterals whose reserves were started.
+    /// @param debts Debts whose clocks were noted.
+    struct Members {
+        uint64 legs;
+        uint64 debts;
     }
 
     /// @dev One slot: the clock of a debt's buy side at the kick of `epoch`.
@@ -85,6 +96,7 @@ abstract contract EngineStorage is AccessManaged, ReentrancyGuardTransient {
     mapping(address venue => bool) internal _venues;
     mapping(uint8 assetId => mapping(ILiquidationEngine.Side side => ILiquidationEngine.Bucket)) internal _buckets;
     mapping(address account => AuctionData) internal _auctions;
+    mapping(address account => Members) internal _members;
     mapping(address account => mapping(uint8 assetId => ILiquidationEngine.AuctionLeg)) internal _legs;
     mapping(address account => mapping(uint8 debtId => BuyClock)) internal _buyClocks;
     mapping(bytes32 quoteHash => uint128) internal _filled;

@@ -116,6 +116,8 @@ abstract contract Sales is Clocks {
             }
         }
         if (!running) revert ILiquidationEngine.AuctionMissing(context.account, context.collateralId);
+        position.highestMultiplier =
+            position.highestMultiplier.max(_highestSoldOut(context.account, state, context.pace));
     }
 
     function _readSold(Context memory context, IClearingHouse.Leg memory leg, uint32 epoch)

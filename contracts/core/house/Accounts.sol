@@ -31,6 +31,8 @@ abstract contract Accounts is Health, EIP712, Nonces {
         _addCollateral(account, assetId, amount);
         _requireCap(assetId, data.collateralAssets, data.collateralCap);
         if (isNew) _requireFew(account, _accounts[account].collaterals);
+        // a unit of what has no price would shield an account from every settlement
+        if (isNew && _accounts[account].debts != 0) _price(_oracle, data.token);
         emit CollateralDeposited(account, assetId, msg.sender, amount);
         _cure(account);
         _pull(data.token, msg.sender, amount);

@@ -167,7 +167,7 @@ abstract contract Health is Positions {
     }
 
     /// @dev Price of a token now, WAD quote units per whole token; reverts when the oracle refuses.
-    function _price(address oracle_, address token) private view returns (uint256) {
+    function _price(address oracle_, address token) internal view returns (uint256) {
         return IPriceOracle(oracle_).price(token);
     }
 }

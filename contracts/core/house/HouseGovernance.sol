@@ -179,8 +179,8 @@ contract HouseGovernance is Interest {
         }
     }
 
-    /// @dev Checks a threshold against an engine. An asset without a curve cannot be kicked, so it is free until it has
-    /// one, which the engine checks in turn.
+    /// @dev Checks a threshold against an engine. Ours has a curve for every asset; where another has none for one, the
+    /// threshold is free.
     function _requireTogether(ILiquidationEngine engine, uint8 assetId, uint16 liquidationThresholdBps) private view {
         ILiquidationEngine.Curve memory curve = engine.curve(assetId);
         if (curve.startMultiplierWad == 0) return;

@@ -31,7 +31,7 @@ def chosen(snapshot: Snapshot, settings: StrategySettings = FREE) -> Kind | None
 def scene() -> Scene:
     """Return an account far under water whose auction has lapsed at its floor, and a pool that pays less."""
     made = Scene(pools=[pool_at(150, 1e7)])
-    made.auction(made.account({"WETH": 100}, {"USDC": 18_000}), ["WETH"], age=RULES.tail)
+    made.auction(made.account({"WETH": 100}, {"USDC": 20_500}), ["WETH"], age=RULES.tail)
     return made
 
 
@@ -53,13 +53,18 @@ def test_a_lapsed_auction_that_a_pool_pays_for_is_begun_again(scene: Scene) -> N
     assert lost.reason is Reason.MARKET_PAYS
 
 
-def test_a_lapsed_auction_whose_collateral_covers_the_debt_cannot_be_ended(scene: Scene) -> None:
-    scene.accounts[0] = ({"WETH": 113}, {"USDC": 18_000})  # 0.8 of 22,600 is 18,080
-    scene.prices["WETH"] = 190
+def test_a_lapsed_auction_whose_collateral_covers_the_debt_at_the_oracles_price_cannot_be_ended(
+    scene: Scene,
+) -> None:
+    scene.accounts[0] = ({"WETH": 100}, {"USDC": 20_001})
     assert chosen(scene.shoot()) is Kind.END
-    scene.accounts[0] = ({"WETH": 119}, {"USDC": 18_800})
-    assert Case.of(scene.shoot(), 0).asked_last is not None
-    scene.accounts[0] = ({"WETH": 119}, {"USDC": 18_087})
+    scene.accounts[0] = ({"WETH": 100}, {"USDC": 20_000})  # and 0.8 of 20,000 does not
+    assert Case.of(scene.shoot(), 0).asked_last is None
+
+
+def test_what_was_not_for_sale_is_not_ended(scene: Scene) -> None:
+    scene.accounts[0] = ({"WETH": 95, "WBTC": 0.1}, {"USDC": 22_000})
+    assert Case.of(scene.shoot(), 0).missing_legs
     assert Case.of(scene.shoot(), 0).asked_last is None
 
 
