@@ -60,6 +60,8 @@ async def test_an_auction_nobody_settled_is_marked_and_ended(here: World) -> Non
     assert only(crowd, head) is None
     here.advance(TAIL)
     here.refresh()
+    here.publish("WETH", 122)
+    here.publish("WBTC", 4_900)  # 19,560 at the oracle's prices, against 20,000
     for symbol in ("WETH", "WBTC"):
         here.trade(symbol, "USDC", 150_000 if symbol == "WETH" else 4_000)
     do(crowd, only(crowd, await crowd.next_block(12)), Kind.END)
@@ -79,6 +81,8 @@ async def test_the_engine_ends_what_the_twin_says_it_does(here: World) -> None:
     await crowd.kick_all()
     here.advance(TAIL + 300)
     here.refresh()
+    for symbol, factor in (("WETH", 0.72), ("WBTC", 0.68)):
+        here.publish(symbol, {"WETH": 200, "WBTC": 8_000}[symbol] * factor)
     head = await crowd.see()
     found = {True: 0, False: 0}
     for case in crowd.suspects(head):
