@@ -236,7 +236,8 @@ interface IClearingHouse is IClearingHouseTypes {
     // ------------------------------------------------------------------ accounts
 
     /// @notice Deposits collateral into `account`; anyone may. The caller pays.
-    /// @dev A cure, as `repay`. At most 8 assets may be in use as collateral after it, unless this one was already.
+    /// @dev A cure, as `repay`. At most 8 assets may be in use as collateral after it, unless this one was already. An
+    /// account that owes takes an asset that it did not hold only while the oracle gives a price for it.
     /// @param assetId Index of the asset.
     /// @param amount Token units.
     /// @param account Whose collateral it becomes.

@@ -254,7 +254,8 @@ interface ILiquidationEngine {
     error QuoteBelowReserve(uint256 price, uint256 reservePrice);
     /// @notice Thrown when a dealer quotes for an account of its own.
     error QuoteSelfDealt(address dealer);
-    /// @notice Thrown when an auction cannot be ended: it was interrupted, or its collateral still covers the debt.
+    /// @notice Thrown when an auction cannot be ended: it was interrupted, its collateral still covers the debt at the
+    /// oracle's prices or at its reserves, or a collateral worth the dust value was not for sale.
     error EndRefused(address account);
     /// @notice Thrown when an account borrowed or withdrew in this block.
     error CoolingOff(address account, uint256 blockNumber);
@@ -294,8 +295,9 @@ interface ILiquidationEngine {
     /// @notice Nets collateral against debt in the same asset, for an unhealthy account. Anyone may.
     function net(address account, uint8 assetId) external returns (uint256 amount);
 
-    /// @notice Ends an auction that lapsed at its tail with less than its debt in collateral at the highest of its
-    /// reserves then: the rest of the debt is booked as a deficit and the collateral forfeited. Anyone may.
+    /// @notice Ends an auction that lapsed at its tail with less than its debt in collateral, at the highest of its
+    /// reserves then and at the oracle's prices, and all that is worth the dust value for sale: the rest of the debt is
+    /// booked as a deficit and the collateral forfeited. Anyone may.
     function end(address account) external;
 
     /// @notice Brings the deficit that an account is expected to leave up to date in the clearing house. Anyone may.

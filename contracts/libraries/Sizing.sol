@@ -8,7 +8,7 @@ import {WAD, WadMath} from "./WadMath.sol";
 /// weighted ones, HF = A / D_w; for the collateral sold k its liquidationThreshold and m the multiplier over the oracle
 /// price; for the debt repaid d its amount and w its debtWeight; h the target health, p the penalty,
 /// b = (1 + p) / m the incentiveFactor; M the highest multiplier among the account's collaterals, where one that does
-/// not run counts 1 and one below the dust value not at all, and S = V * M.
+/// not run counts 1 and one below the dust value not at all, and the legs that were sold out; and S = V * M.
 /// @dev Pure, in steps of `mulDiv` alone, so that a twin elsewhere can follow it to the wei.
 ///
 /// While S >= D the account is solvent at the reserve. A slice raises health iff k * b <= HF * w and keeps V / D iff
