@@ -2,12 +2,15 @@
 
 import json
 from collections import Counter
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from typing import Annotated
 
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.padding import Padding
 from rich.progress import Progress
 from rich.table import Table
+from rich.text import Text
 
 from bot.bootstrap import strategy_limits
 from bot.cli.boundary import run
@@ -70,26 +73,28 @@ def _show(found: Programme) -> None:
     for warning in found.warnings:
         console.print(f"[red]every account:[/red] {warning}")
     if found.failures:
-        console.print(_table(found.failures))
-        causes = Counter(reason for account in found.failures for reason in account.reasons)
-        for reason, count in causes.most_common():
-            console.print(f"{count:6d}  {reason}", markup=False)
+        console.print("\nNot settled")
+        for account in found.failures:
+            for line in _lines(account):
+                console.print(line)
+        console.print("\nWhy, and how often", _causes(found.failures), sep="\n")
 
 
-def _table(accounts: list[Rehearsed]) -> Table:
-    table = Table(title="Not settled", title_justify="left")
-    for name in ("account", "health", "debt", "verdict", "done", "why"):
-        justify: Literal["left", "right"] = "right" if name in ("health", "debt") else "left"
-        table.add_column(name, justify=justify, no_wrap=name == "account", overflow="fold")
-    for account in accounts:
-        table.add_row(
-            account.account,
-            f"{account.health:.4f}",
-            f"{account.debt_value / WAD:,.0f}",
-            account.verdict.value,
-            " ".join(account.actions),
-            "; ".join(account.reasons),
-        )
+def _lines(account: Rehearsed) -> Iterator[RenderableType]:
+    """Say of an account, in lines that fit 80 columns, what became of it, and why."""
+    yield Text(f"{account.account}  {account.verdict.value}", overflow="fold")
+    did = f", did {', '.join(account.actions)}" if account.actions else ""
+    numbers = f"health {account.health:.4f}, debt {account.debt_value / WAD:,.0f}{did}"
+    for said in (numbers, *account.reasons):
+        yield Padding.indent(Text(said, overflow="fold"), 4)
+
+
+def _causes(accounts: list[Rehearsed]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(justify="right", min_width=6)
+    table.add_column(overflow="fold")
+    for reason, count in Counter(reason for account in accounts for reason in account.reasons).most_common():
+        table.add_row(str(count), Text(reason))
     return table
 
 
