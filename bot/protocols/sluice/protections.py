@@ -14,6 +14,7 @@ from eth_utils.abi import event_abi_to_log_topic
 
 from bot import abi
 from bot.chain import codec
+from bot.chain.patient import PatientRpc
 from bot.domain.protection import DAY, ProtectionRules, ProtectionTerms
 from bot.errors import LogMalformedError, RpcError
 from bot.ports import Head, Log, Rpc
@@ -105,6 +106,8 @@ class ProtectionBook:
 class ProtectionFollower:
     """Keeps a `ProtectionBook` at the head: one request for a head, a few after a gap.
 
+    A long reading asks again for what a busy node turns away, instead of being begun anew.
+
     Parameters
     ----------
     rpc : Rpc
@@ -118,6 +121,7 @@ class ProtectionFollower:
     def __init__(self, rpc: Rpc, manifest: Manifest, chunk: int) -> None:
         assert manifest.protection is not None  # who makes one has looked
         self._rpc: Final = rpc
+        self._patient: Final = PatientRpc(rpc)
         self._chunk: Final = chunk
         self._first: Final = manifest.block
         self._protection: Final = bytes.fromhex(manifest.protection[2:])
@@ -138,7 +142,7 @@ class ProtectionFollower:
 
         Raises
         ------
-        EndpointUnreachableError, RpcError, MalformedAnswerError
+        EndpointUnreachableError, EndpointBusyError, RpcError, MalformedAnswerError
             If the logs cannot be read.
         LogMalformedError
             If one is not what it says.
@@ -167,7 +171,7 @@ class ProtectionFollower:
         for start in range(first, head.number + 1, self._chunk):
             last = min(start + self._chunk - 1, head.number)
             window = {"fromBlock": codec.hex_quantity(start), "toBlock": codec.hex_quantity(last)}
-            logs += codec.logs(await self._rpc.request("eth_getLogs", ({**self._wanted, **window},)))
+            logs += codec.logs(await self._patient.request("eth_getLogs", ({**self._wanted, **window},)))
         times = {}
         for number in sorted({log.block_number for log in logs if log.topics[0] in _TIMED}):
             times[number] = (await self._block(number)).timestamp
@@ -178,7 +182,7 @@ class ProtectionFollower:
 
     async def _block(self, number: int) -> Head:
         return codec.head(
-            await self._rpc.request("eth_getBlockByNumber", (codec.hex_quantity(number), False))
+            await self._patient.request("eth_getBlockByNumber", (codec.hex_quantity(number), False))
         )
 
     def _follow(self, logs: Iterable[Log], times: Mapping[int, int]) -> None:

@@ -11,6 +11,7 @@ from bot.errors import ChainError, EndpointBusyError, EndpointUnreachableError, 
 from bot.ports import Json, RpcCall
 from bot.protocols.sluice.loading import PositionReader
 from bot.protocols.sluice.manifest import Manifest
+from bot.protocols.sluice.protections import follower_of
 from bot.protocols.sluice.reader import LogReader
 from tests.support.clock import leaping
 from tests.support.keeper import a_hash, a_head
@@ -74,3 +75,30 @@ async def test_a_node_that_stays_busy_ends_the_reading_with_the_fix() -> None:
     with pytest.raises(EndpointBusyError, match="requests_per_second"):
         await PositionReader(node, LENS, per_call=10).read(ACCOUNTS, 2, a_head(7))
     assert len(node.asked) == 6
+
+
+@leaping
+@pytest.mark.parametrize("fault", [BUSY, OVER_HTTP])
+async def test_a_chunk_of_those_who_asked_for_protection_is_asked_for_again_alone(fault: ChainError) -> None:
+    node = Blocks({1: fault, 3: fault})
+    protected = Manifest.model_validate(manifest(protection=LENS, flash_protector=LENS))
+    follower = follower_of(node, protected, 100)
+    assert follower is not None
+    await follower.sync(a_head(250))
+    asked = [(one["fromBlock"], one["toBlock"]) for one in node.asked if isinstance(one, dict)]
+    assert [(int(first, 16), int(last, 16)) for first, last in asked] == [
+        *((1, 100), (101, 200), (101, 200), (201, 250), (201, 250)),
+    ]
+    assert not follower.view().accounts
+
+
+class Blocks(Node):
+    """Has blocks, and no logs."""
+
+    async def request(self, method: str, params: Sequence[Any] = ()) -> Json:
+        answer = await super().request(method, params) if method == "eth_getLogs" else None
+        if answer is not None:
+            return []
+        head = a_head(int(params[0], 16))
+        fields = {"hash": head.hash, "parentHash": head.parent_hash, "number": hex(head.number)}
+        return {**fields, "timestamp": hex(head.timestamp), "baseFeePerGas": "0x1"}
