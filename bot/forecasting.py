@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bot.chain import codec
 from bot.domain.volatility import FeedHistory, LiveCovariance
-from bot.errors import ConfigFileError, InvalidInputError
+from bot.errors import ConfigFileError, ConfigValueError, InvalidInputError
 from bot.ports import Checkpoint, RiskMemory, Rpc
 from bot.protocols.sluice.manifest import Manifest
 from bot.sim.feed import rounds_of
@@ -88,6 +88,18 @@ class RiskSettings(BaseModel):
         if self.cap < max(self.floor, self.stable_floor):
             raise ValueError(f"cap must be at least the floors, {self.floor} and {self.stable_floor}")
         return self
+
+    def require_warm_start(self) -> None:
+        """Refuse a folder of price files that is not there, before anything is asked or written.
+
+        Raises
+        ------
+        ConfigValueError
+            If ``warm_start`` is no folder.
+        """
+        if self.warm_start is not None and not self.warm_start.is_dir():
+            fault = "is no folder; name the one that holds the price files, or leave the setting out"
+            raise ConfigValueError([("risk.warm_start", repr(str(self.warm_start)), fault)])
 
     def fresh(self, assets: int, longest_bar: int = 0) -> LiveCovariance:
         """Return a state that has seen nothing, for bars of price files of up to a length, seconds."""

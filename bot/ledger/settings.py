@@ -6,12 +6,13 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from bot.ledger.address import LedgerAddress, LedgerPlace
+from bot.sections import unmasked
 
 _LEAST_KEPT = 1_000
 
 
 def _usable(value: SecretStr) -> SecretStr:
-    LedgerAddress.parse(value.get_secret_value())
+    LedgerAddress.parse(unmasked(value).get_secret_value())
     return value
 
 

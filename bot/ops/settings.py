@@ -65,7 +65,7 @@ class AlertSettings(Section):
     slack: _Url | None = None
     discord: _Url | None = None
     webhook: _Url | None = None
-    telegram_token: SecretStr | None = None
+    telegram_token: Annotated[SecretStr, AfterValidator(unmasked)] | None = None
     telegram_chat: str | None = None
     telegram_server: str = "https://api.telegram.org"
     repeat_after_s: float = Field(default=3_600.0, ge=0)

@@ -286,6 +286,8 @@ def test_a_section_in_one_variable_is_told_with_its_name(monkeypatch: pytest.Mon
         ("chain.endpoint", "[chain]\nendpoint = 'wss://h/KEY'\n"),
         ("chain.endpoints.0.url", "[[chain.endpoints]]\nurl = 'wss://h/KEY'\n"),
         ("relay.url", "[relay]\nurl = 'https://h/KEY'\n"),
+        ("ledger.url", "[ledger]\nurl = 'postgresql://u:KEY@h/d'\n"),
+        ("alerts.telegram_token", "[alerts]\ntelegram_token = 'KEY'\ntelegram_chat = '1'\n"),
         ("alerts.slack", "[alerts]\nslack = 'https://h/KEY'\n"),
     ],
 )
@@ -302,3 +304,11 @@ def test_the_environment_outranks_a_mask(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("SLUICE_CHAIN__ENDPOINT", "wss://h/KEY")
     settings = load_settings(written(tmp_path, shown, "shown.toml"))
     assert settings.chain.endpoint.get_secret_value() == "wss://h/KEY"
+
+
+def test_a_folder_of_prices_that_is_not_there_is_told_with_its_setting(tmp_path: Path) -> None:
+    risk = load_settings(written(tmp_path, '[risk]\nwarm_start = "prices"\n')).risk
+    with pytest.raises(ConfigValueError, match=r"risk\.warm_start = '.*prices': is no folder; name"):
+        risk.require_warm_start()
+    (tmp_path / "prices").mkdir()
+    risk.require_warm_start()
