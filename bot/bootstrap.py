@@ -38,7 +38,15 @@ from bot.protocols.sluice.adapter import SluiceProtocol
 from bot.protocols.sluice.manifest import Manifest, load_manifest
 from bot.rfq.desk import open_desk
 from bot.rfq.keeping import DealtQuotes, FillWatcher
-from bot.sending import Keys, executor_of, inventory_of, main_account, require_gas_asset
+from bot.sending import (
+    Keys,
+    check_keys,
+    close_keys,
+    executor_of,
+    inventory_of,
+    main_account,
+    require_gas_asset,
+)
 from bot.service import KeeperService, ServiceOptions
 from bot.sim.recorder import Bystander, Recorder
 from bot.sim.tape import TapeWriter
@@ -94,11 +102,14 @@ async def run_keeper(settings: Settings, keys: Keys | None, options: RunOptions)
     """
     manifest = load_manifest(settings.manifest, settings.chain.chain_id)
     require_gas_asset(settings, manifest)
+    settings.risk.require_warm_start()
     sender, limits = main_account(settings, keys), _limits(settings)
     observatory = Observatory(settings.ops, settings.alerts, limits.gas_asset, limits.priority_fee)
     async with AsyncExitStack() as stack:
         monitor = await stack.enter_async_context(observatory.watching())
         start = _start(settings, options)
+        stack.push_async_callback(close_keys, keys)
+        await start.step("asking the remote signer", lambda: check_keys(keys))
         client = await start.step("connecting", lambda: stack.enter_async_context(_client(settings)))
         genesis = await start.step("looking at the contracts", lambda: _checked(settings, client, manifest))
         ledger = await stack.enter_async_context(await _ledger(settings, genesis, patient=not options.once))

@@ -90,11 +90,31 @@ def _unlocked(signer: SignerSettings, ask_password: Callable[[Path], str]) -> Ke
     more = [opened(key.keystore, key.password_file) for key in signer.more]
     if signer.remote_url is not None and signer.remote_address is not None:
         endpoint = Endpoint.parse(signer.remote_url.get_secret_value())
-        post = JsonRpcPost(endpoint, timeout_s=signer.remote_timeout_s)
+        post = JsonRpcPost(endpoint, "signer.remote_url", timeout_s=signer.remote_timeout_s)
         return Keys(RemoteSigner(post, Address(signer.remote_address)), tuple(more))
     if signer.keystore is None:
         raise KeystoreMissingError
     return Keys(opened(signer.keystore, signer.password_file), tuple(more))
+
+
+async def check_keys(keys: Keys | None) -> None:
+    """Ask a remote signer whether it is there and holds its key; what was decrypted needs no asking.
+
+    Raises
+    ------
+    RemoteKeyMissingError
+        If it does not hold the key.
+    ChainError
+        If it does not answer, or not as it should.
+    """
+    if keys is not None and isinstance(keys.main, RemoteSigner):
+        await keys.main.check()
+
+
+async def close_keys(keys: Keys | None) -> None:
+    """Close what keys are reached through."""
+    if keys is not None and isinstance(keys.main, RemoteSigner):
+        await keys.main.close()
 
 
 def main_account(settings: Settings, keys: Keys | None) -> Address:
@@ -116,8 +136,6 @@ async def executor_of(
     stack: AsyncExitStack,
 ) -> TransactionExecutor:
     """Return the executor; what it has to close is closed with ``stack``."""
-    if keys is not None and isinstance(keys.main, RemoteSigner):
-        stack.push_async_callback(keys.main.close)
     guard = LimitGuard(ledger, ledger.landing, settings.limits.limits(), lambda: inclusions.native_price)
     return TransactionExecutor(
         rpc,
@@ -233,7 +251,8 @@ def _route(settings: Settings, rpc: Rpc, stack: AsyncExitStack) -> Route:
         return public
     endpoint = Endpoint.parse(relay.url.get_secret_value())
     # A key of its own for each start: it holds nothing, and only says that requests come from one sender.
-    post = JsonRpcPost(endpoint, timeout_s=relay.timeout_s, headers=signing_headers(os.urandom(32)))
+    headers = signing_headers(os.urandom(32))
+    post = JsonRpcPost(endpoint, "relay.url", timeout_s=relay.timeout_s, headers=headers)
     stack.push_async_callback(post.close)
     return PrivateRoute(post, public, relay.options())
 

@@ -4,7 +4,6 @@ Used raw, because web3's method layer asks for the chain id before and after eac
 switched off: whoever asks decides whether to ask again.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Self
 
@@ -14,6 +13,7 @@ from web3.types import RPCEndpoint
 
 from bot.chain.codec import mapping, sequence
 from bot.chain.endpoint import Endpoint
+from bot.chain.trouble import words_of
 from bot.errors import EndpointUnreachableError, MalformedAnswerError
 from bot.ports import RpcCall
 
@@ -92,6 +92,4 @@ def _describe(error: BaseException) -> str:
         return f"HTTP status {error.status}" + (f" ({hint})" if hint else "")
     if isinstance(error, TimeoutError):
         return "no answer in time"
-    if isinstance(error, OSError) and error.errno:
-        return os.strerror(error.errno).lower()
-    return type(error).__name__
+    return words_of(error)

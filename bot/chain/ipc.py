@@ -1,7 +1,6 @@
 """JSON-RPC over a local socket, as nodes serve it to their own machine: one JSON text after the other."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Self
@@ -10,6 +9,7 @@ import orjson
 
 from bot.chain.endpoint import Endpoint
 from bot.chain.stream import MAX_MESSAGE_BYTES, StreamConnection, StreamLostError
+from bot.chain.trouble import words_of
 from bot.errors import EndpointUnreachableError
 
 _CHUNK_BYTES = 1 << 18
@@ -95,8 +95,7 @@ class IpcConnection(StreamConnection):
         except TimeoutError:
             raise EndpointUnreachableError(endpoint.label, "no connection in time") from None
         except OSError as error:
-            detail = os.strerror(error.errno).lower() if error.errno else type(error).__name__
-            raise EndpointUnreachableError(endpoint.label, detail) from None
+            raise EndpointUnreachableError(endpoint.label, words_of(error)) from None
         return cls(endpoint, reader, writer)
 
     async def _transmit(self, message: bytes) -> None:

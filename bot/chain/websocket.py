@@ -4,7 +4,6 @@ web3.py's own provider is not used here: it spins on the event loop while it wai
 batches, prints the URL, and skips what was missed while the socket was down.
 """
 
-import os
 from collections.abc import AsyncIterator
 from typing import Self
 
@@ -13,6 +12,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 
 from bot.chain.endpoint import Endpoint
 from bot.chain.stream import MAX_MESSAGE_BYTES, StreamConnection, StreamLostError
+from bot.chain.trouble import words_of
 from bot.errors import EndpointUnreachableError
 
 
@@ -73,6 +73,4 @@ def _describe(error: BaseException) -> str:
         return "no connection in time"
     if isinstance(error, ConnectionClosed):
         return "the connection was lost"
-    if isinstance(error, OSError) and error.errno:
-        return os.strerror(error.errno).lower()
-    return type(error).__name__
+    return words_of(error)

@@ -54,6 +54,7 @@
     │   ├── KeystoreExistsError             a keystore would be overwritten
     │   ├── KeystoreNotWrittenError         a keystore cannot be written there
     │   ├── PrivateKeyInvalidError          what was to be imported is no private key
+    │   ├── RemoteKeyMissingError           a remote signer has no key of the account
     │   ├── SignatureInvalidError           a remote signer signed something else
     │   └── HaltNotFoundError               there is nothing to resume
     ├── RfqError                            dealers: asking for quotes, and giving them
@@ -115,6 +116,7 @@ from bot.errors.execution import (
     KeystorePasswordError,
     PasswordNotAskedError,
     PrivateKeyInvalidError,
+    RemoteKeyMissingError,
     SignatureInvalidError,
 )
 from bot.errors.laboratory import (
@@ -238,6 +240,7 @@ __all__ = [
     "QuoteMessageError",
     "QuoteVoidError",
     "RehearsalError",
+    "RemoteKeyMissingError",
     "ReorgTooDeepError",
     "ReplayError",
     "ReplayOptionError",

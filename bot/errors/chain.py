@@ -27,14 +27,18 @@ class EndpointUnreachableError(ChainError):
         Label: scheme, host and port.
     detail : str
         What happened.
+    setting : str
+        What names it.
     """
 
-    def __init__(self, endpoint: str, detail: str) -> None:
+    def __init__(self, endpoint: str, detail: str, setting: str = "chain.endpoint") -> None:
+        what = "the node" if setting == "chain.endpoint" else "it"
         super().__init__(
-            f"cannot reach {endpoint}: {detail}; check that the node runs and that chain.endpoint names it"
+            f"cannot reach {endpoint}: {detail}; check that {what} runs and that {setting} names it"
         )
         self.endpoint = endpoint
         self.detail = detail
+        self.setting = setting
 
 
 class EndpointBusyError(ChainError):

@@ -90,6 +90,19 @@ class PrivateKeyInvalidError(ExecutionError):
         self.fault = fault
 
 
+class RemoteKeyMissingError(ExecutionError):
+    """A remote signer holds no key of the account that it is to sign for."""
+
+    def __init__(self, signer: str, address: str, held: int) -> None:
+        super().__init__(
+            f"{signer} holds {held} keys, none of them of {address}; "
+            "correct signer.remote_address, or give the signer that key"
+        )
+        self.signer = signer
+        self.address = address
+        self.held = held
+
+
 class SignatureInvalidError(ExecutionError):
     """A remote signer returned something else than the transaction it was asked to sign."""
 

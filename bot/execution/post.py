@@ -12,6 +12,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from bot.chain import codec
 from bot.chain.endpoint import Endpoint
+from bot.chain.trouble import words_of
 from bot.errors import EndpointUnreachableError, MalformedAnswerError, RpcError
 from bot.ports import Json
 
@@ -31,14 +32,19 @@ class JsonRpcPost:
     ----------
     endpoint : Endpoint
         Where; only its label is ever shown.
+    setting : str
+        What names the endpoint, for errors.
     timeout_s : float
         Seconds until a request counts as lost.
     headers : callable, optional
         Headers for each body.
     """
 
-    def __init__(self, endpoint: Endpoint, *, timeout_s: float, headers: Headers | None = None) -> None:
+    def __init__(
+        self, endpoint: Endpoint, setting: str, *, timeout_s: float, headers: Headers | None = None
+    ) -> None:
         self._endpoint: Final = endpoint
+        self._setting: Final = setting
         self._timeout: Final = ClientTimeout(total=timeout_s)
         self._headers: Final = headers
         self._session: ClientSession | None = None
@@ -82,13 +88,16 @@ class JsonRpcPost:
                 while len(answer) <= _LARGEST_ANSWER and (chunk := await response.content.readany()):
                     answer += chunk
                 if not answer and response.status >= 400:
-                    raise EndpointUnreachableError(self.label, f"HTTP status {response.status}")
+                    raise self._unreachable(f"HTTP status {response.status}")
         except (ClientError, OSError, TimeoutError) as error:
             # The cause is cut off on purpose: its text may hold the URL.
-            raise EndpointUnreachableError(self.label, type(error).__name__) from None
+            raise self._unreachable(words_of(error)) from None
         if len(answer) > _LARGEST_ANSWER:
             raise MalformedAnswerError("answer", f"{len(answer)} bytes", f"at most {_LARGEST_ANSWER} bytes")
         return answer
+
+    def _unreachable(self, detail: str) -> EndpointUnreachableError:
+        return EndpointUnreachableError(self.label, detail, self._setting)
 
     async def close(self) -> None:
         """Close the connection."""

@@ -2,14 +2,20 @@
 
 from typing import Final
 
+import structlog
 from eth_utils.crypto import keccak
 
 from bot.chain import codec
-from bot.errors import SignatureInvalidError
+from bot.errors import RemoteKeyMissingError, RpcError, SignatureInvalidError
 from bot.execution.decoding import decoded
 from bot.execution.post import JsonRpcPost
 from bot.execution.signer import Unsigned
 from bot.ports import Address, Hash32, Json, Signed
+
+_log = structlog.get_logger(__name__)
+
+_UNKNOWN_METHOD: Final = -32601
+"""JSON-RPC's code for a question that is not known."""
 
 
 class RemoteSigner:
@@ -34,6 +40,29 @@ class RemoteSigner:
     def address(self) -> Address:
         """Account of the key."""
         return self._address
+
+    async def check(self) -> None:
+        """Ask which keys are held, so that a signer that is away or lacks the key is told at the start.
+
+        A signer that does not know the question is not asked another: that is told, and nothing follows.
+
+        Raises
+        ------
+        RemoteKeyMissingError
+            If the account's is not among them.
+        EndpointUnreachableError, RpcError, MalformedAnswerError
+            If the signer does not answer, refuses, or answers with something else.
+        """
+        try:
+            answer = await self._post.call("eth_accounts")
+        except RpcError as error:
+            if error.code != _UNKNOWN_METHOD:
+                raise
+            _log.warning("remote_signer_unproven", signer=self._post.label, reason=error.message)
+            return
+        held = codec.sequence(answer, "answer to eth_accounts")
+        if self._address.lower() not in {str(account).lower() for account in held}:
+            raise RemoteKeyMissingError(self._post.label, self._address, len(held))
 
     async def sign(self, transaction: Unsigned) -> Signed:
         """See `bot.execution.signer.Signer.sign`.

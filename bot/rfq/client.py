@@ -16,6 +16,7 @@ from aiohttp import (
 )
 
 from bot.chain.endpoint import Endpoint
+from bot.chain.trouble import words_of
 from bot.errors import DealerUnreachableError, QuoteDeclinedError, QuoteMessageError
 from bot.rfq import messages
 from bot.rfq.messages import RefusalMessage, RequestMessage, SignedMessage, StreamReply, StreamRequest
@@ -78,7 +79,7 @@ class HttpDealer:
                 status = response.status
         except (ClientError, OSError, TimeoutError) as error:
             # The cause is cut off on purpose: its text may hold the URL.
-            raise DealerUnreachableError(self.label, type(error).__name__) from None
+            raise DealerUnreachableError(self.label, words_of(error)) from None
         if status == _OK:
             return messages.parse(SignedMessage, text)
         refusal = messages.parse(RefusalMessage, text)
@@ -137,7 +138,7 @@ class StreamDealer:
             await socket.send_bytes(messages.dump(StreamRequest(id=identifier, request=request)))
             reply = await answer
         except (ClientError, OSError, TimeoutError) as error:
-            raise DealerUnreachableError(self.label, type(error).__name__) from None
+            raise DealerUnreachableError(self.label, words_of(error)) from None
         finally:
             self._waiting.pop(identifier, None)
         if reply.signed is not None:

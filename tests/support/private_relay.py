@@ -48,7 +48,7 @@ class Server:
 
     def post(self, headers: Headers | None = None) -> JsonRpcPost:
         """Return a client of this server, closed when the server ends."""
-        self.posts.append(JsonRpcPost(Endpoint.parse(self.url), timeout_s=10.0, headers=headers))
+        self.posts.append(JsonRpcPost(Endpoint.parse(self.url), "relay.url", timeout_s=10.0, headers=headers))
         return self.posts[-1]
 
     async def handle(self, request: web.Request) -> web.Response:

@@ -77,7 +77,8 @@ class Wire:
 
     def post(self, headers: Headers | None = None, timeout_s: float = 10.0) -> JsonRpcPost:
         """Return a client of this server, closed when the server ends."""
-        self.posts.append(JsonRpcPost(Endpoint.parse(self.url), timeout_s=timeout_s, headers=headers))
+        post = JsonRpcPost(Endpoint.parse(self.url), "relay.url", timeout_s=timeout_s, headers=headers)
+        self.posts.append(post)
         return self.posts[-1]
 
     async def handle(self, request: web.Request) -> web.Response:
@@ -92,7 +93,7 @@ class Wire:
             reply: dict[str, Any] = {"error": {"code": refusal.code, "message": refusal.message}}
             status = refusal.status
         else:
-            self.taken.append((said["method"], said["params"][0]))
+            self.taken.append((said["method"], said["params"][0] if said["params"] else {}))
             reply, status = {"result": result}, 200
         identity = said.get("id") if isinstance(said, dict) else None
         reply |= {"jsonrpc": "2.0", "id": str(identity) if self.text_ids else identity}
@@ -128,7 +129,8 @@ def _single(request: web.Request, body: bytes) -> dict[str, Any]:
         raise RefusedError(400, -32700, "Parse error") from None
     if not isinstance(said, dict) or said.get("jsonrpc") != "2.0" or "id" not in said:
         raise RefusedError(400, -32600, "Invalid Request")
-    if not isinstance(said.get("params"), list) or len(said["params"]) != 1:
+    wanted = 0 if said.get("method") == "eth_accounts" else 1
+    if not isinstance(said.get("params"), list) or len(said["params"]) != wanted:
         raise RefusedError(400, -32602, "Invalid params")
     return said
 
@@ -212,6 +214,8 @@ def web3signer(keys: list[str], chain_id: int) -> Callable[[web.Request, bytes, 
     accounts = {Account.from_key(key).address.lower(): Account.from_key(key) for key in keys}
 
     def answer(request: web.Request, body: bytes, said: dict[str, Any]) -> Any:
+        if said["method"] == "eth_accounts":
+            return sorted(accounts)
         if said["method"] != "eth_signTransaction":
             raise RefusedError(400, -32601, "Method not found")
         params = said["params"][0]

@@ -12,6 +12,7 @@ import structlog
 from aiohttp import ClientError, ClientSession, ClientWebSocketResponse, WSMsgType, web
 
 from bot.chain.endpoint import Endpoint
+from bot.chain.trouble import words_of
 from bot.errors import ChaosAddressError, EndpointUnreachableError
 from bot.sim.chaos.script import Phase, Script
 from bot.sim.chaos.weather import NOTIFICATION, Message, Weather, refused
@@ -153,13 +154,13 @@ class ChaosProxy:
                 parsed: list[Message] | Message = orjson.loads(await answer.read())
         except (ClientError, OSError, TimeoutError, orjson.JSONDecodeError) as error:
             # The cause is cut off on purpose: its text may hold the URL.
-            raise EndpointUnreachableError(self._upstream.label, type(error).__name__) from None
+            raise EndpointUnreachableError(self._upstream.label, words_of(error), "--upstream") from None
         return parsed
 
     async def _height(self) -> int:
         answer = await self._ask({"jsonrpc": "2.0", "id": 1, "method": "eth_blockNumber", "params": []})
         if not isinstance(answer, dict) or not isinstance(answer.get("result"), str):
-            raise EndpointUnreachableError(self._upstream.label, "no height in its answer")
+            raise EndpointUnreachableError(self._upstream.label, "no height in its answer", "--upstream")
         return int(answer["result"], 16)
 
     # ---------------------------------------------------------------------------- HTTP

@@ -313,6 +313,28 @@ def test_a_node_that_is_down_is_told_at_the_start(capsys: pytest.CaptureFixture[
     assert not (tmp_path / "sluice.sqlite").exists()
 
 
+def test_a_remote_signer_that_is_away_is_told_at_the_start(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    signer = {"remote_url": "http://127.0.0.1:1/s3cret", "remote_address": ADDRESS}
+    settings_file(tmp_path, signer=signer, chain={"start_patience_s": 0})
+    status, _, err = run(capsys, "keeper", "run")
+    assert status == 1
+    assert_one_line(err, "http://127.0.0.1:1: connection refused", "signer.remote_url")
+    assert "s3cret" not in err
+    assert not (tmp_path / "sluice.sqlite").exists()
+
+
+def test_a_folder_of_prices_that_is_not_there_is_told_before_anything_is_asked(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    settings_file(tmp_path, risk={"warm_start": "prices"}, chain={"endpoint": "ws://127.0.0.1:1"})
+    status, _, err = run(capsys, "keeper", "run", "--dry-run")
+    assert status == 1
+    assert_one_line(err, "risk.warm_start", "prices", "is no folder")
+    assert not (tmp_path / "sluice.sqlite").exists()
+
+
 def test_a_live_view_without_a_terminal_is_refused_and_not_run_for_ever(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -28,6 +28,10 @@ def remote(server: Server) -> RemoteSigner:
     return RemoteSigner(server.post(), ADDRESS)
 
 
+def nowhere() -> JsonRpcPost:
+    return JsonRpcPost(Endpoint.parse("http://127.0.0.1:1/secret"), "signer.remote_url", timeout_s=1)
+
+
 async def test_it_signs_what_a_keystore_would() -> None:
     async with serving(signing(KEY)) as server:
         signed = await remote(server).sign(WANTED)
@@ -63,6 +67,25 @@ async def test_a_signature_by_another_account_is_refused() -> None:
             await remote(server).sign(WANTED)
 
 
+@pytest.mark.parametrize("answer", [None, 5, {"accounts": []}, "0x"])
+async def test_what_is_no_list_of_keys_is_refused(answer: Any) -> None:
+    class Lists(JsonRpcPost):
+        async def call(self, method: str, *params: Any) -> Any:
+            return answer
+
+    post = Lists(Endpoint.parse("http://127.0.0.1:1"), "signer.remote_url", timeout_s=1)
+    with pytest.raises(MalformedAnswerError, match="eth_accounts"):
+        await RemoteSigner(post, ADDRESS).check()
+
+
+async def test_a_signer_that_is_away_is_told_by_its_own_setting_and_without_its_path() -> None:
+    post = nowhere()
+    with pytest.raises(EndpointUnreachableError, match=r"connection refused.*signer\.remote_url") as caught:
+        await RemoteSigner(post, ADDRESS).check()
+    await post.close()
+    assert "secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize("answer", ["0x", "0x02", "0x02c0", "0x" + "ff" * 50, "0x05" + "00" * 40])
 async def test_what_is_no_transaction_is_refused(answer: str) -> None:
     async with serving(lambda *_: answer) as server:
@@ -72,7 +95,7 @@ async def test_what_is_no_transaction_is_refused(answer: str) -> None:
 
 @given(st.binary(max_size=300) | st.binary(max_size=300).map(lambda rest: b"\x02" + rest))
 def test_garbage_is_refused_and_never_breaks_anything(raw: bytes) -> None:
-    signer = RemoteSigner(JsonRpcPost(Endpoint.parse("http://127.0.0.1:1"), timeout_s=1), ADDRESS)
+    signer = RemoteSigner(nowhere(), ADDRESS)
     with pytest.raises(SignatureInvalidError):
         signer._check(raw, WANTED)
 
@@ -105,5 +128,4 @@ async def test_a_refusal_and_silence_are_told_apart() -> None:
 
 
 def test_its_text_shows_the_host_and_no_path() -> None:
-    post = JsonRpcPost(Endpoint.parse("http://127.0.0.1:1/secret"), timeout_s=1)
-    assert repr(RemoteSigner(post, ADDRESS)) == f"RemoteSigner({ADDRESS} at http://127.0.0.1:1)"
+    assert repr(RemoteSigner(nowhere(), ADDRESS)) == f"RemoteSigner({ADDRESS} at http://127.0.0.1:1)"

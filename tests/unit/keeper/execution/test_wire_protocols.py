@@ -3,12 +3,14 @@
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from aiohttp import web
 from eth_account import Account
 from structlog.testing import capture_logs
 
-from bot.errors import EndpointUnreachableError, RpcError, SignatureInvalidError
+from bot.errors import EndpointUnreachableError, RemoteKeyMissingError, RpcError, SignatureInvalidError
 from bot.execution.broadcast import Answer, Word
 from bot.execution.fees import Fees
 from bot.execution.post import Headers
@@ -17,7 +19,7 @@ from bot.execution.remote import RemoteSigner
 from bot.execution.signer import KeystoreSigner, Unsigned
 from bot.ports import Address, Call, Hash32, Head, Outcome, Signed, Terms, Transaction
 from tests.support.keeper import ENGINE, KEEPER, a_head, an_intent
-from tests.support.wire import Wire, flashbots, web3signer, wired
+from tests.support.wire import RefusedError, Wire, flashbots, web3signer, wired
 
 CHAIN_ID = 31337
 HEAD = a_head(100)
@@ -153,6 +155,27 @@ async def test_an_account_that_the_signer_has_no_key_for_is_told_in_its_words() 
         with pytest.raises(RpcError, match="No unlocked account matches the Sender") as caught:
             await RemoteSigner(wire.post(), ADDRESS).sign(WANTED)
     assert caught.value.code == -32000
+
+
+async def test_a_signer_is_asked_for_its_keys_before_it_is_trusted_with_anything() -> None:
+    async with wired(web3signer([OTHER_KEY, KEY], CHAIN_ID)) as wire:
+        await RemoteSigner(wire.post(), ADDRESS).check()
+    async with wired(web3signer([OTHER_KEY], CHAIN_ID)) as wire:
+        with pytest.raises(RemoteKeyMissingError, match=r"signer\.remote_address") as caught:
+            await RemoteSigner(wire.post(), ADDRESS).check()
+    assert (caught.value.address, caught.value.held) == (ADDRESS, 1)
+
+
+async def test_a_signer_that_lists_no_keys_is_told_and_used() -> None:
+    async with wired(flashbots(100)) as wire:
+        wire.answer = refusing
+        with capture_logs() as logs:
+            await RemoteSigner(wire.post(), ADDRESS).check()
+    assert [log["event"] for log in logs] == ["remote_signer_unproven"]
+
+
+def refusing(request: web.Request, body: bytes, said: dict[str, Any]) -> Any:
+    raise RefusedError(400, -32601, "Method not found")
 
 
 async def test_a_signer_that_does_not_answer_costs_its_time_out_and_no_more() -> None:
