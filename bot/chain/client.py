@@ -37,6 +37,9 @@ class ClientOptions:
     silence_s : float
         Seconds without an announcement after which the newest head is asked for: a subscription can
         fall silent without the socket dropping.
+    recheck_s : float
+        Seconds after which an HTTP endpoint is asked for its chain again, with the next request: each of its
+        requests may be led elsewhere, while a socket stays with its node.
     """
 
     requests_per_second: int = 2_000
@@ -44,6 +47,7 @@ class ClientOptions:
     connect_timeout_s: float = 5.0
     poll_interval_s: float = 0.5
     silence_s: float = 30.0
+    recheck_s: float = 10.0
 
 
 class _Connection(Protocol):
@@ -59,7 +63,8 @@ class RpcClient:
     """One endpoint, as `bot.ports.Rpc` and as a source of announced heads.
 
     Connects on entry, and again whenever a request finds the connection gone; each new connection is
-    asked for its chain id before anything else, because a balancer may lead elsewhere.
+    asked for its chain id before anything else, because a balancer may lead elsewhere; HTTP, whose requests
+    may be led elsewhere one by one, is asked again at intervals.
 
     Parameters
     ----------
@@ -78,6 +83,7 @@ class RpcClient:
         self._budget = RequestBudget(self._options.requests_per_second)
         self._connecting = asyncio.Lock()
         self._connection: _Connection | None = None
+        self._checked_at = 0.0
 
     @property
     def label(self) -> str:
@@ -179,13 +185,28 @@ class RpcClient:
         return [codec.head(raw, "announced head") for raw in announced]
 
     async def _open_connection(self) -> _Connection:
-        if self._connection is not None and self._connection.is_open:
+        if self._connection is not None and self._connection.is_open and not self._is_doubted():
             return self._connection
         async with self._connecting:
             if self._connection is None or not self._connection.is_open:
                 await self.close()
                 self._connection = await self._connect()
+            elif self._is_doubted():
+                await self._ask_again(self._connection)
         return self._connection
+
+    def _is_doubted(self) -> bool:
+        """Return whether the chain was named too long ago."""
+        age_s = asyncio.get_running_loop().time() - self._checked_at
+        return self._endpoint.transport == "http" and age_s >= self._options.recheck_s
+
+    async def _ask_again(self, connection: _Connection) -> None:
+        """Check the chain once more; an endpoint of another one must name it before it is used again."""
+        try:
+            await self._check_chain(connection)
+        except ChainError:
+            await self.close()
+            raise
 
     async def _connect(self) -> _Connection:
         connection: _Connection
@@ -217,6 +238,7 @@ class RpcClient:
         served = codec.quantity(result, "eth_chainId")
         if served != self._chain_id:
             raise WrongChainError(self.label, self._chain_id, served)
+        self._checked_at = asyncio.get_running_loop().time()
 
     async def _exchange(
         self, connection: _Connection, calls: Sequence[RpcCall]

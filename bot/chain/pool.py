@@ -286,9 +286,11 @@ class EndpointPool:
         stale.failed(EndpointUnreachableError(stale.client.label, reason))
         await stale.client.close()
         self._current = self._in_order()[0]
-        fresh = self._current not in self._tried
-        _log.warning("endpoint_rotated", old=stale.client.label, new=self.label, reason=reason)
-        return fresh
+        if self._current is stale:
+            _log.warning("endpoint_dropped", endpoint=self.label, reason=reason)
+        else:
+            _log.warning("endpoint_rotated", old=stale.client.label, new=self.label, reason=reason)
+        return self._current not in self._tried
 
 
 async def _batch(client: RpcClient, calls: Sequence[RpcCall]) -> list[Json | RpcError]:

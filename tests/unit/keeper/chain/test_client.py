@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -122,6 +123,43 @@ async def test_another_chain_behind_the_same_url_is_noticed_at_the_next_connecti
             client._connection._failed = True  # type: ignore[attr-defined]  # HTTP has no socket to lose
         with pytest.raises(WrongChainError, match="serves chain 5"):
             await client.request("eth_blockNumber")
+
+
+async def test_another_chain_behind_a_kept_http_session_is_noticed_at_an_interval() -> None:
+    chain_id, asked = 31337, []
+
+    def balancer(text: str) -> str:
+        asked.append(json.loads(text)["method"])
+        return chain(chain_id, x="0x1")(text)
+
+    options = replace(QUICK, recheck_s=0.2)
+    async with http_node(balancer) as url, RpcClient(Endpoint.parse(url), 31337, options) as client:
+        await client.request("x")
+        assert asked == ["eth_chainId", "x"]
+        await asyncio.sleep(0.25)
+        await asyncio.gather(*(client.request("x") for _ in range(5)))
+        assert asked.count("eth_chainId") == 2
+        chain_id = 5
+        await asyncio.sleep(0.25)
+        for _ in range(2):
+            with pytest.raises(WrongChainError, match="serves chain 5"):
+                await client.request("eth_sendRawTransaction")
+        chain_id = 31337
+        assert await client.request("x") == "0x1"
+    assert "eth_sendRawTransaction" not in asked
+
+
+async def test_a_kept_socket_is_not_asked_for_its_chain_again() -> None:
+    asked = []
+
+    def node(text: str) -> str:
+        asked.append(json.loads(text)["method"])
+        return chain(x="0x1")(text)
+
+    options = replace(QUICK, recheck_s=0.0)
+    async with websocket_node(node) as url, RpcClient(Endpoint.parse(url), 31337, options) as client:
+        await client.request("x")
+    assert asked == ["eth_chainId", "x"]
 
 
 @NODES

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from structlog.testing import capture_logs
@@ -15,7 +15,7 @@ from bot.chain.feed import ChainHeadFeed, FeedOptions
 from bot.chain.pool import EndpointPool, PoolOptions
 from bot.errors import EndpointUnreachableError, RpcError, WrongChainError
 from bot.ports import NewHead, RpcCall
-from tests.support.fake_node import chain, websocket_node
+from tests.support.fake_node import chain, http_node, websocket_node
 from tests.support.keeper import a_head
 
 CLIENT = ClientOptions(request_timeout_s=0.4, connect_timeout_s=0.4, silence_s=0.01)
@@ -223,6 +223,39 @@ async def test_a_preferred_endpoint_is_asked_now_and_then_and_not_at_each_head()
             await anext(heads)
         await heads.aclose()
         assert first.asked[asked:] == ["eth_getBlockByNumber"]
+
+
+async def test_an_http_endpoint_that_turns_to_another_chain_while_it_announces_heads_is_benched() -> None:
+    fickle, steady = Node("fickle"), Node("steady")
+    options = replace(CLIENT, poll_interval_s=0.01, recheck_s=0.05)
+    async with AsyncExitStack() as stack:
+        urls = [await stack.enter_async_context(http_node(node.answer)) for node in (fickle, steady)]
+        clients = [RpcClient(Endpoint.parse(url), 31337, options) for url in urls]
+        pool = await stack.enter_async_context(EndpointPool(clients, POOL))
+        events = aiter(ChainHeadFeed(pool, FeedOptions(backoff_start_s=0.01, give_up_after_s=5)))
+        await anext(events)
+        assert pool.label == clients[0].label
+        with capture_logs() as logs:
+            fickle.chain_id, steady.height = 5, 8
+            waiting = asyncio.ensure_future(anext(events))
+            await until(lambda: pool.label == clients[1].label)
+            await asyncio.wait_for(waiting, 3)
+            assert await pool.request("eth_sendRawTransaction") == "steady"
+        assert _label_of(logs) == clients[0].label
+    assert "eth_sendRawTransaction" not in fickle.asked
+
+
+async def test_with_one_endpoint_there_is_nothing_to_rotate_to_and_nothing_says_so() -> None:
+    async with pool_of(Node("only")) as pool:
+        with capture_logs() as logs:
+            assert not await pool.rotate("no head for 60 s")
+        events = {str(entry["event"]): entry for entry in logs}
+        assert events["endpoint_dropped"]["endpoint"] == pool.label
+        assert "endpoint_rotated" not in events
+    async with pool_of(Node("first"), Node("second")) as pool:
+        with capture_logs() as logs:
+            assert await pool.rotate("no head for 60 s")
+        assert "endpoint_rotated" in {entry["event"] for entry in logs}
 
 
 async def test_nothing_is_sent_while_every_endpoint_is_of_another_chain() -> None:
