@@ -1,6 +1,7 @@
 """The process boundary: commands that load when they are called, and errors that end as one line."""
 
 import asyncio
+import inspect
 from collections.abc import Coroutine
 from importlib import import_module
 from typing import Any, ClassVar, NamedTuple, TypeVar
@@ -66,7 +67,7 @@ class LazyGroup(TyperGroup):
             return TyperCommand(cmd_name, help=summary)
         command = get_command(import_module(module).app)
         command.name = cmd_name
-        return command
+        return _flowing(command)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Print the help without importing what it lists."""
@@ -75,6 +76,16 @@ class LazyGroup(TyperGroup):
             super().format_help(ctx, formatter)
         finally:
             self._listing = False
+
+
+def _flowing(command: Any) -> Any:
+    """Return a command whose help, and that of its commands, breaks where the terminal does, not the source."""
+    if command.help:
+        paragraphs = inspect.cleandoc(command.help).split("\n\n")
+        command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+    for part in getattr(command, "commands", {}).values():
+        _flowing(part)
+    return command
 
 
 class Application(typer.Typer):

@@ -61,7 +61,7 @@ PricesOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
         metavar="ETH=FILE[,BTC=FILE]",
-        help="Your own prices: CSV with ts,open,high,low,close[,volume], ts in unix seconds. "
+        help="Your own prices: CSV with ts, open, high, low, close and perhaps volume; ts in unix seconds. "
         "BTC moves with ETH if it has no file.",
     ),
 ]
@@ -76,7 +76,7 @@ BookOption: TypeAlias = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="Your own book: CSV with id,collateral_asset,collateral_amount,debt_asset,debt_amount.",
+        help="Your own book: CSV with id, collateral_asset, collateral_amount, debt_asset, debt_amount.",
     ),
 ]
 SeedOption: TypeAlias = Annotated[

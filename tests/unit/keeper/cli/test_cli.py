@@ -73,6 +73,15 @@ def test_every_command_has_help(capsys: pytest.CaptureFixture[str], command: str
     assert status == 0
     assert "Usage: sluice " in out
     assert "completion" not in out, "it would complete a program that does not exist"
+    assert "\u2026" not in out, "something is cut at 80 columns"
+
+
+def test_help_breaks_where_the_terminal_does_and_not_where_the_source_does(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    _, out, _ = run(capsys, "keeper", "rehearse", "--help")
+    assert " Each account in debt is pushed below health 1 on the fork by lower liquidation" in out
+    assert " thresholds. The keeper then decides, simulates and sends, block by block," in out
 
 
 def test_the_keeper_s_commands_are_listed_in_the_order_of_use(capsys: pytest.CaptureFixture[str]) -> None:
