@@ -79,7 +79,7 @@ class LazyGroup(TyperGroup):
 
 
 def _flowing(command: Any) -> Any:
-    """Return a command whose help, and that of its commands, breaks where the terminal does, not the source."""
+    """Return a command whose help, as that of its commands, breaks where the terminal does."""
     if command.help:
         paragraphs = inspect.cleandoc(command.help).split("\n\n")
         command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
