@@ -18,11 +18,12 @@ import structlog
 from bot.execution.decoding import check_journalled
 from bot.execution.finish import finish, together
 from bot.execution.guard import Guard, Unlimited
+from bot.execution.hindsight import missed_reorg
 from bot.execution.options import ExecutorOptions
 from bot.execution.simulation import Simulator, Trial
-from bot.execution.tracking import missed_reorg
 from bot.execution.writer import Account, Standing, Surroundings, Writer
 from bot.ports import (
+    Address,
     Appraise,
     Call,
     Execution,
@@ -75,29 +76,47 @@ class TransactionExecutor:
     ) -> None:
         self._rpc = rpc
         self._ledger = ledger
+        self._memory = memory
         self._options = options
         self._guard = guard or Unlimited()
         self._simulator = Simulator(rpc)
-        here = Surroundings(rpc, ledger, memory, self._simulator, appraise, self._guard, options)
-        self._writers = [Writer(account, here) for account in accounts]
+        self._here = Surroundings(rpc, ledger, memory, self._simulator, appraise, self._guard, options)
+        self._writers = [Writer(account, self._here) for account in accounts]
+        self._strangers: list[Writer] = []
         self._turn = asyncio.Lock()
 
     async def reconcile(self, head: Head) -> Sequence[Transaction]:
         """See `bot.ports.Executor.reconcile`."""
         async with self._turn:
-            ancestor = await missed_reorg(self._rpc, self._ledger)
+            ancestor = await missed_reorg(self._rpc, self._ledger, self._memory, head)
             if ancestor is not None:
                 await self._undo(ancestor)
-            ours = {writer.account.address for writer in self._writers}
-            found = [row for row in await self._ledger.open_transactions() if row.signer in ours]
-            check_journalled(found)
+            found = await self._ledger.open_transactions()
+            check_journalled(row for row in found if row.signer in self._ours)
             planned = [
                 Verdict(row.id, Outcome.ABANDONED, "the keeper stopped before it was signed")
                 for row in found
-                if row.outcome is Outcome.PLANNED
+                if row.outcome is Outcome.PLANNED and (row.signer in self._ours or self._is_left(row, head))
             ]
             abandoned = await self._ledger.conclude(planned) if planned else []
+            for writer in self._writers:
+                writer.restart()
+            self._strangers = self._others(found)
             return [*abandoned, *await self._track(head, resend_after=0)]
+
+    @property
+    def _ours(self) -> set[Address]:
+        return {writer.account.address for writer in self._writers}
+
+    def _others(self, rows: Sequence[Transaction]) -> list[Writer]:
+        """Return what settles the transactions of accounts whose keys this keeper does not have."""
+        signers = {row.signer for row in rows if row.signed is not None and row.signer is not None}
+        return [Writer(Account(signer, None), self._here) for signer in sorted(signers - self._ours)]
+
+    def _is_left(self, row: Transaction, head: Head) -> bool:
+        """Whether a transaction is of another account, and so old that nobody presses it any more."""
+        age = head.number - row.planned_block
+        return row.signer not in self._ours and age > self._options.cancel_after_heads
 
     async def simulate(self, calls: Sequence[Call], head: Head) -> list[SimulationResult]:
         """See `bot.ports.Executor.simulate`."""
@@ -118,7 +137,7 @@ class TransactionExecutor:
                 return [Execution(intent, Outcome.LIMITED, reason=halted) for intent in intents]
             open_rows = await self._ledger.open_transactions()
             offered = _unique(intents)
-            refused = await self._refusals(offered, open_rows)
+            refused = await self._refusals(offered, [r for r in open_rows if not self._is_left(r, head)])
             work = self._assigned([i for i in offered if i.key not in refused], open_rows, refused)
             results = await self._tried_and_landed(work, open_rows, head, decisions)
         by_key = {execution.intent.key: execution for execution in results} | refused
@@ -142,7 +161,7 @@ class TransactionExecutor:
     async def _track(self, head: Head, resend_after: int) -> list[Transaction]:
         halted = await self._guard.halted()
         changed: list[Transaction] = []
-        for writer in self._writers:
+        for writer in (*self._writers, *self._strangers):
             changed += await finish(writer.track(head, resend_after, halted))
         return changed
 

@@ -1,12 +1,13 @@
 """Finding out what became of transactions that were sent."""
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import structlog
 
 from bot.chain import codec
-from bot.errors import RpcError
+from bot.errors import MalformedAnswerError, RpcError
+from bot.execution.hindsight import block_hashes
 from bot.execution.nonce_use import used_by
 from bot.ports import (
     Address,
@@ -33,10 +34,6 @@ _LOST_AFTER_HEADS = 2
 
 Nodes show a block before all of its receipts; declaring it dropped too early would be acting twice.
 """
-
-
-_HEADS_COMPARED = 128
-"""Heads of the ledger that are compared with the chain at start-up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +100,7 @@ class Tracker:
             return Tracked([], [])
         rivals = _by_nonce(await self._memory.rivals(self._sender, [signed.nonce for _, signed in rows]))
         used, used_before = await self._nonces_used(head)
-        receipts = await self._receipts(rows, rivals, used)
+        receipts = await self._on_branch(await self._receipts(rows, rivals, used), head)
         verdicts: list[Verdict] = []
         settlements: list[Settlement] = []
         for row, signed in rows:
@@ -140,8 +137,22 @@ class Tracker:
             if signed.nonce < used:
                 hashes += rivals.get(signed.nonce, {})
         answers = await self._rpc.batch([RpcCall("eth_getTransactionReceipt", [hash_]) for hash_ in hashes])
-        found = zip(hashes, (_receipt(answer) for answer in answers), strict=True)
+        found = ((hash_, _receipt(answer, hash_)) for hash_, answer in zip(hashes, answers, strict=True))
         return {hash_: receipt for hash_, receipt in found if receipt is not None}
+
+    async def _on_branch(self, receipts: Mapping[Hash32, Receipt], head: Head) -> dict[Hash32, Receipt]:
+        """Return the receipts of blocks that ``head`` stands on.
+
+        An endpoint may answer for another branch, or for a block that is ahead of the head. No reorg is ever
+        told of a block that was not followed, so what settled there would stay settled.
+        """
+        lower = {receipt.block_number for receipt in receipts.values() if receipt.block_number < head.number}
+        hashes = {**await block_hashes(self._rpc, lower), head.number: head.hash}
+        return {
+            hash_: receipt
+            for hash_, receipt in receipts.items()
+            if hashes.get(receipt.block_number) == receipt.block_hash
+        }
 
     async def _nonces_used(self, head: Head) -> tuple[int, int]:
         """Return how many nonces were used by the head, and by the height below which all is known."""
@@ -174,22 +185,6 @@ class Tracker:
         return [Verdict(row.id, Outcome.DROPPED, reason, height)]
 
 
-async def missed_reorg(rpc: Rpc, ledger: Ledger) -> Head | None:
-    """Return the last head of the ledger that is still on the chain, if a later one is not.
-
-    The chain may have changed while the keeper was down; what had settled there may be undone.
-    """
-    recorded = await ledger.recent_heads(_HEADS_COMPARED)
-    numbers = [codec.hex_quantity(head.number) for head in recorded]
-    blocks = await rpc.batch([RpcCall("eth_getBlockByNumber", [number, False]) for number in numbers])
-    for position, (head, block) in enumerate(zip(recorded, blocks, strict=True)):
-        if isinstance(block, RpcError):
-            raise block
-        if block is not None and codec.head(block).hash == head.hash:
-            return head if position > 0 else None
-    return replace(recorded[-1], number=recorded[-1].number - 1) if recorded else None
-
-
 def _beaten(row: Transaction, receipt: Receipt) -> Verdict:
     reason = f"{receipt.transaction_hash} landed with its nonce"
     return Verdict(row.id, Outcome.DROPPED, reason, receipt.block_number)
@@ -210,10 +205,15 @@ def _by_nonce(rivals: Iterable[Transaction]) -> dict[int, dict[Hash32, Transacti
     return found
 
 
-def _receipt(answer: Json | RpcError) -> Receipt | None:
+def _receipt(answer: Json | RpcError, asked: Hash32) -> Receipt | None:
     if isinstance(answer, RpcError):
         raise answer
-    return None if answer is None else codec.receipt(answer)
+    if answer is None:
+        return None
+    receipt = codec.receipt(answer)
+    if receipt.transaction_hash != asked:
+        raise MalformedAnswerError("eth_getTransactionReceipt", receipt.transaction_hash, f"that of {asked}")
+    return receipt
 
 
 def _report(changed: Sequence[Transaction]) -> None:

@@ -7,10 +7,11 @@ from typing import NamedTuple
 import structlog
 
 from bot.chain import codec
-from bot.errors import ChainError, RpcError
+from bot.errors import ChainError, MalformedAnswerError, RpcError
 from bot.execution.broadcast import Answer, PublicRoute, Route
 from bot.execution.fees import Fees
 from bot.execution.guard import Charge, Guard
+from bot.execution.hindsight import Hindsight
 from bot.execution.options import ExecutorOptions
 from bot.execution.pressing import Presser, self_transfer
 from bot.execution.signer import Signer, Unsigned
@@ -126,6 +127,7 @@ class Writer:
         self._here = here
         self._route = account.route or PublicRoute(here.rpc)
         self._tracker = Tracker(here.rpc, here.ledger, here.memory, account.address, here.appraise)
+        self._hindsight = Hindsight(here.rpc, here.ledger, here.memory, account.address)
         self._presser: Presser | None = None
         if account.signer is not None:
             self._presser = Presser(
@@ -134,15 +136,22 @@ class Writer:
 
     async def track(self, head: Head, resend_after: int, halted: str | None) -> list[Transaction]:
         """Settle what landed; press, heal or cancel the rest."""
+        revived = await self._hindsight.revived(head)
         tracked = await self._tracker.settle(head)
-        changed = tracked.changed
+        changed = [*revived, *tracked.changed]
         if self._presser is not None and tracked.waiting:
             changed += await self._presser.press(
                 tracked.waiting, head, resend_after=resend_after, halted=halted
             )
             if halted is None:
                 await self._heal(tracked.waiting, head)
+        if any(row.outcome is Outcome.ABANDONED or row.outcome is Outcome.REJECTED for row in changed):
+            self._hindsight.doubt()
         return changed
+
+    def restart(self) -> None:
+        """Forget what is remembered of the ledger: another process may have written since."""
+        self._hindsight.doubt()
 
     async def standing(self) -> Standing:
         """Ask the node where the account stands; one that signs nothing stands nowhere."""
@@ -157,6 +166,10 @@ class Writer:
             if isinstance(answer, RpcError):
                 raise answer
         nonce = codec.quantity(answers[0], "eth_getTransactionCount")
+        settled = await self._here.memory.next_nonce(self.account.address)
+        if nonce < settled:
+            wanted = f"at least {settled}, from where on nonces are free: it is behind the ledger"
+            raise MalformedAnswerError("eth_getTransactionCount", nonce, wanted)
         return Standing(nonce, codec.quantity(answers[1], "eth_getBalance"))
 
     async def land(
@@ -273,6 +286,8 @@ class Writer:
         if not rows:
             return []
         answers: list[Answer] = await self._route.send(rows, head)
+        if any(answer.outcome is Outcome.REJECTED for answer in answers):
+            self._hindsight.doubt()
         return [
             Verdict(row.id, answer.outcome, answer.reason)
             for (row, _), answer in zip(rows, answers, strict=True)

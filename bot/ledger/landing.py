@@ -11,6 +11,7 @@ from sqlalchemy import (
     Table,
     and_,
     bindparam,
+    exists,
     func,
     insert,
     select,
@@ -22,7 +23,7 @@ from bot.ledger.columns import Words
 from bot.ledger.database import Database
 from bot.ledger.rows import reads
 from bot.ledger.schema import Identity, heads, metadata, transactions
-from bot.ports import Address, HaltNote, Outcome, Spent, Transaction
+from bot.ports import Address, HaltNote, Hash32, Outcome, Spent, Transaction
 
 halts = Table(
     "halts",
@@ -36,6 +37,7 @@ halts = Table(
 
 _OPEN = [outcome.value for outcome in Outcome if outcome.is_open]
 _PAID_FOR = [Outcome.INCLUDED.value, Outcome.REVERTED.value]
+_GIVEN_UP = [Outcome.REJECTED.value, Outcome.ABANDONED.value]
 
 _COSTS = (
     "id",
@@ -78,6 +80,31 @@ _SETTLED_LAST = (
     .order_by(transactions.c.block_number.desc(), transactions.c.nonce.desc())
     .limit(_FAILURES_READ)
 )
+_holder = transactions.alias("holder")
+_NONCE_HELD = exists().where(
+    _holder.c.signer == transactions.c.signer,
+    _holder.c.nonce == transactions.c.nonce,
+    _holder.c.outcome.in_([outcome.value for outcome in schema.OCCUPIES_NONCE]),
+)
+_GIVEN_UP_ROWS = (
+    select(transactions)
+    .where(
+        transactions.c.signer == bindparam("signer"),
+        transactions.c.outcome.in_(_GIVEN_UP),
+        transactions.c.raw.is_not(None),
+        transactions.c.planned_block >= bindparam("since"),
+        ~_NONCE_HELD,
+    )
+    .order_by(transactions.c.id)
+)
+_SETTLED_BLOCKS = (
+    select(transactions.c.block_number, transactions.c.block_hash)
+    .where(transactions.c.outcome.in_(_PAID_FOR), transactions.c.block_number > bindparam("above"))
+    .distinct()
+)
+_HIGHEST_NONCE = select(func.max(transactions.c.nonce)).where(
+    transactions.c.signer == bindparam("signer"), transactions.c.outcome.in_(_PAID_FOR)
+)
 _LAST_HALT = select(halts).order_by(halts.c.id.desc()).limit(1)
 
 
@@ -101,6 +128,25 @@ class SqlLandingMemory:
         async with self._database.transaction() as connection:
             rows = (await connection.execute(query)).mappings().all()
         return [schema.transaction_of(row) for row in rows]
+
+    async def given_up(self, signer: Address, since: int) -> list[Transaction]:
+        """See `bot.ports.LandingMemory.given_up`."""
+        values = {"signer": signer, "since": since}
+        async with self._database.transaction() as connection:
+            rows = (await connection.execute(_GIVEN_UP_ROWS, values)).mappings().all()
+        return [schema.transaction_of(row) for row in rows]
+
+    async def settled_blocks(self, above: int) -> list[tuple[int, Hash32]]:
+        """See `bot.ports.LandingMemory.settled_blocks`."""
+        async with self._database.transaction() as connection:
+            rows = (await connection.execute(_SETTLED_BLOCKS, {"above": above})).all()
+        return [(number, Hash32(hash_)) for number, hash_ in rows]
+
+    async def next_nonce(self, signer: Address) -> int:
+        """See `bot.ports.LandingMemory.next_nonce`."""
+        async with self._database.transaction() as connection:
+            highest = (await connection.execute(_HIGHEST_NONCE, {"signer": signer})).scalar()
+        return 0 if highest is None else highest + 1
 
     async def spent_since(self, timestamp: int) -> list[Spent]:
         """See `bot.ports.LandingMemory.spent_since`."""

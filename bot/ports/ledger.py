@@ -268,6 +268,21 @@ class LandingMemory(Protocol):
         """Return transactions signed with these nonces that are not open, by id."""
         ...
 
+    async def given_up(self, signer: Address, since: int) -> list[Transaction]:
+        """Return transactions signed and then refused or abandoned, planned at height ``since`` or later.
+
+        Those whose nonce another one of the ledger has by now are left out: they are its rivals.
+        """
+        ...
+
+    async def settled_blocks(self, above: int) -> list[tuple[int, Hash32]]:
+        """Return height and hash of the blocks above a height in which anything settled."""
+        ...
+
+    async def next_nonce(self, signer: Address) -> int:
+        """Return the nonce after the highest with which anything settled."""
+        ...
+
     async def spent_since(self, timestamp: int) -> list[Spent]:
         """Return what settled after block time ``timestamp``, in order of settlement.
 
