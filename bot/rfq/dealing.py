@@ -187,6 +187,7 @@ class Dealer:
         self._seen: Final = {pair: SeenPrices(pricing) for pair in pairs}
         self._turn: Final = asyncio.Lock()
         self._view: DealerView | None = None
+        self._fresh: list[IssuedQuote] = []
 
     @property
     def identity(self) -> Identity:
@@ -209,9 +210,14 @@ class Dealer:
         return self._view.live if self._view is not None else ()
 
     async def show(self, view: DealerView) -> None:
-        """Let the dealer see a head; it quotes from there on."""
+        """Let the dealer see a head; it quotes from there on.
+
+        What was issued while the head was read may not be among its open quotes; it is promised all the same.
+        """
         async with self._turn:
-            self._view = view
+            read = {issued.digest for issued in view.open}
+            missed = (issued for issued in self._fresh if issued.digest not in read)
+            self._view, self._fresh = replace(view, open=(*view.open, *missed)), []
             for (sold, owed), seen in self._seen.items():
                 assets = view.snapshot.assets
                 try:
@@ -245,6 +251,7 @@ class Dealer:
             terms = self._terms(view, request, position)
             issued = await self._book.issue(lambda nonce: self._signed(view, request, terms, nonce))
             self._view = replace(view, open=(*view.open, issued))
+            self._fresh.append(issued)
             return issued
 
     # -------------------------------------------------------------------- what is asked

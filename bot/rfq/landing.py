@@ -13,9 +13,11 @@ import structlog
 from eth_utils.crypto import keccak
 
 from bot.chain import codec
-from bot.errors import EndpointUnreachableError, RpcError
+from bot.errors import EndpointUnreachableError, MalformedAnswerError, RpcError
 from bot.execution.fees import FeePolicy
 from bot.execution.finish import finish
+from bot.execution.hindsight import block_hashes
+from bot.execution.nonce_use import used_by
 from bot.execution.signer import Signer, Unsigned
 from bot.ports import Address, Call, Head, Receipt, Rpc
 from bot.rfq.ledger import DealerLedger
@@ -122,17 +124,31 @@ class Lane:
         answer = await self._rpc.request("eth_getTransactionReceipt", (work.signed.hash,))
         if answer is not None:
             return await self._included(work, codec.receipt(answer), head)
-        if work.signed.nonce < used:  # the count was read first: had it been this one, it had a receipt
-            _log.warning("dealer_nonce_used_elsewhere", nonce=work.signed.nonce, kind=work.kind.value)
-            await self._ledger.conclude(work, WorkState.DROPPED, head)
-            return True
+        if work.signed.nonce < used:
+            return await self._usurped(work, head)
         if head.number >= work.planned_block + self._options.resend_after:
             await self._broadcast(work)
         return False
 
+    async def _usurped(self, work: Work, head: Head) -> bool:
+        """Judge a transaction without a receipt whose nonce is used, by the block: receipts come late."""
+        user = await used_by(self._rpc, self._signer.address, work.signed, work.planned_block, head.number)
+        if user == work.signed.hash:
+            _log.warning("dealer_receipt_late", hash=user, kind=work.kind.value)
+            return False
+        _log.warning("dealer_nonce_used_elsewhere", nonce=work.signed.nonce, kind=work.kind.value)
+        await self._ledger.conclude(work, WorkState.DROPPED, head)
+        return True
+
     async def _included(self, work: Work, receipt: Receipt, head: Head) -> bool:
+        found, wanted = receipt.transaction_hash, work.signed.hash
+        if found != wanted:
+            raise MalformedAnswerError("eth_getTransactionReceipt", found, f"that of {wanted}")
         if receipt.block_number + self._options.depth > head.number:
             return False
+        hashes = await block_hashes(self._rpc, [receipt.block_number])
+        if hashes[receipt.block_number] != receipt.block_hash:
+            return False  # of another branch
         state = WorkState.INCLUDED if receipt.succeeded else WorkState.REVERTED
         bought = self._proceeds(work, receipt) if receipt.succeeded else 0
         await self._ledger.conclude(work, state, head, bought)

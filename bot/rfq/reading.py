@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from eth_utils.crypto import keccak
 
 from bot.chain import codec
+from bot.chain.head_chain import HEADS_REMEMBERED
 from bot.errors import RpcError
 from bot.ports import Head, Json, Rpc, RpcCall
 from bot.rfq import views
@@ -90,11 +91,12 @@ class Reader:
         return Reading(funds, allowances, _filled(logs, open_quotes))
 
     def _fills(self, head: Head, open_quotes: Sequence[IssuedQuote]) -> RpcCall:
-        """Return the question for every fill since the oldest open quote: a reorg changes the answer with it.
+        """Return the question for every fill of the open quotes: a reorg changes the answer with it.
 
-        The engine keeps no total of a quote that is used up, so its events are summed.
+        The engine keeps no total of a quote that is used up, so its events are summed. A reorg to a shorter
+        chain may put a fill below the block on which its quote was made.
         """
-        first = min((issued.block for issued in open_quotes), default=head.number)
+        first = max(min((issued.block for issued in open_quotes), default=head.number) - HEADS_REMEMBERED, 0)
         dealer = "0x" + self._places.dealer.rjust(32, b"\0").hex()
         asked: dict[str, Json] = {
             "address": "0x" + self._places.engine.hex(),

@@ -11,7 +11,7 @@ from eth_utils.abi import function_signature_to_4byte_selector
 from eth_utils.address import to_checksum_address
 
 from bot.domain.wad import mul_div_down
-from bot.errors import EndpointUnreachableError, RpcError
+from bot.errors import ChainError, DealerLedgerError
 from bot.execution.finish import finish
 from bot.ports import Address, Call, Head, HeadFeed, LiquidationProtocol, Reorg
 from bot.rfq.dealing import Dealer, DealerView
@@ -124,12 +124,15 @@ class DealerService:
                 try:
                     await self._on_head(event.head, behind=event.behind)
                     failures = 0
-                except (EndpointUnreachableError, RpcError) as error:
+                except ChainError as error:
                     failures += 1
                     await self._dealer.rest()  # what is not known is not quoted on
                     _log.warning("dealer_head_skipped", block=event.head.number, reason=str(error))
                     if failures >= self._options.failures:
                         raise
+                except DealerLedgerError as error:
+                    await self._dealer.rest()  # what cannot be written is not promised
+                    _log.error("dealer_ledger_unusable", block=event.head.number, reason=str(error))
         finally:
             await finish(self._stop())
 
@@ -179,7 +182,7 @@ class DealerService:
         try:
             async with asyncio.timeout(self._options.cancel_timeout_s):
                 await self._cancel(live, self._head)
-        except (EndpointUnreachableError, RpcError, TimeoutError) as error:
+        except (ChainError, TimeoutError) as error:
             _log.error("quotes_left_open", count=len(live), reason=str(error) or "no block in time")
 
     async def _cancel(self, live: Sequence[IssuedQuote], head: Head) -> None:

@@ -1,7 +1,7 @@
 """The dealer's transactions on a real node: hedges through the real pools, each once, whatever goes wrong."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pytest
 from eth_account import Account
 
-from bot.errors import EndpointUnreachableError
+from bot.errors import EndpointUnreachableError, MalformedAnswerError
 from bot.execution.fees import FeePolicy
 from bot.ports import Json, Receipt
 from bot.protocols.sluice.adapter import SluiceProtocol
@@ -249,6 +249,47 @@ async def test_a_nonce_that_was_used_elsewhere_drops_the_transaction_and_the_hed
         works = list(reversed(await desk.ledger.works(10)))
         assert works[0].state is WorkState.DROPPED
         assert [work.kind for work in works[1:]] == [WorkKind.APPROVE, WorkKind.HEDGE]
+        assert desk.balance("WETH") == 0
+
+
+async def test_a_hedge_whose_receipt_is_late_is_not_made_again(here: World, tmp_path: Path) -> None:
+    class Late(NodeRpc):
+        withheld = 0
+
+        async def request(self, method: str, params: Any = ()) -> Json:
+            if method == "eth_getTransactionReceipt" and self.withheld < 6:
+                self.withheld += 1
+                return None
+            return await super().request(method, params)
+
+    async with desk_on(here, tmp_path / "dealer.sqlite", Late(here.node)) as desk:
+        await bought(desk)
+        mint = plain_call("mint(address,uint256)", "0x" + desk.places.dealer.hex(), BOUGHT)
+        here.send(here.owner, here.manifest.asset("WETH").token, mint)  # held, and not to be sold
+        await heads(desk, 14)
+        assert {work.state for work in await desk.ledger.works(10)} == {WorkState.INCLUDED}
+        assert await desk.ledger.exposure() == {(WETH, USDC): 0}
+        assert desk.balance("WETH") == BOUGHT
+
+
+@pytest.mark.parametrize("wrong", [{"transactionHash": "0x" + "77" * 32}, {"blockHash": "0x" + "77" * 32}])
+async def test_a_receipt_of_something_else_or_of_another_branch_ends_no_hedge(
+    here: World, tmp_path: Path, wrong: dict[str, str]
+) -> None:
+    class Astray(NodeRpc):
+        async def request(self, method: str, params: Any = ()) -> Json:
+            answer: Any = await super().request(method, params)
+            return {**answer, **wrong} if method == "eth_getTransactionReceipt" and answer else answer
+
+    path = tmp_path / "dealer.sqlite"
+    async with desk_on(here, path, Astray(here.node)) as desk:
+        await bought(desk)
+        for _ in range(3):
+            with suppress(MalformedAnswerError):
+                await desk.head()
+        assert [work.state for work in await desk.ledger.works(10)] == [WorkState.SIGNED]
+    async with desk_on(here, path) as desk:
+        await heads(desk, 6)
         assert desk.balance("WETH") == 0
 
 

@@ -200,6 +200,18 @@ async def test_open_quotes_never_promise_more_than_funds_and_limits_hold() -> No
         assert sum(issued.reserved for issued in quotes) > units("USDC", 1_400)
 
 
+async def test_what_was_promised_while_a_head_was_read_is_not_promised_again_on_it() -> None:
+    dealer, funds = a_dealer(), {"balance": units("USDC", 900)}
+    await dealer.show(view_of(scene(), **funds))
+    read = view_of(scene(), **funds)  # with the open quotes of this moment
+    issued = await dealer.quote(asked())
+    await dealer.show(read)
+    assert issued in dealer.live
+    assert await declined(dealer, filler=b"\x05" * 20) is Code.LIMIT
+    await dealer.show(view_of(scene(), **funds))  # the next one is read after it was written, and settled
+    assert dealer.live == ()
+
+
 async def test_collateral_that_is_held_already_counts_as_inventory() -> None:
     dealer = a_dealer(inventory_value=1_000 * WAD)
     await dealer.show(view_of(scene(), weth=units("WETH", 4)))
