@@ -13,6 +13,7 @@ from rich.table import Table
 from bot.bootstrap import Status, read_status
 from bot.cli.boundary import run
 from bot.cli.options import ConfigFile
+from bot.cli.tables import table_of
 from bot.config import load_settings
 from bot.domain.engine import UNBOUNDED
 from bot.domain.wad import WAD
@@ -45,7 +46,7 @@ def status(
     if found.snapshot.protections is not None:
         tables.append(_protected(found.snapshot, found.snapshot.protections, accounts))
     for table in (*tables, _transactions(found.transactions)):
-        console.print(table)
+        console.print("", table if table.rows else f"{table.title}: none", sep="\n")
 
 
 def _headline(found: Status) -> str:
@@ -59,14 +60,8 @@ def _headline(found: Status) -> str:
     return f"block {head.number} ({time} UTC){halted}: {len(snapshot.positions.accounts)} accounts; {prices}"
 
 
-def _table(title: str, *columns: str) -> Table:
-    return Table(*columns, title=title, title_justify="left")
-
-
 def _at_risk(snapshot: Snapshot, count: int) -> Table:
-    table = _table("Nearest to liquidation", "account", "health", "collateral", "debt")
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = table_of("Nearest to liquidation", "account", "health", "collateral", "debt")
     health = Screen(snapshot).health
     for row in np.argsort(health, kind="stable")[:count]:
         if not np.isfinite(health[row]):
@@ -82,7 +77,7 @@ def _at_risk(snapshot: Snapshot, count: int) -> Table:
 
 
 def _auctions(snapshot: Snapshot) -> Table:
-    table = _table("Open auctions", "account", "legs", "lapses in")
+    table = table_of("Open auctions", "account", "legs", "lapses in", left={"legs"})
     for row, auction in sorted(snapshot.auctions.items()):
         left = auction.kicked_at + snapshot.engine.tail - snapshot.timestamp
         table.add_row(
@@ -103,9 +98,7 @@ def _legs(snapshot: Snapshot, row: int) -> str:
 
 def _protected(snapshot: Snapshot, view: Protections, count: int) -> Table:
     title = f"Protected on request ({len(view.accounts)}{', paused' if view.paused else ''})"
-    table = _table(title, "account", "health", "target", "distance", "asked for", "fee now")
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = table_of(title, "account", "health", "target", "distance", "asked for", "fee now")
     health, accounts = Screen(snapshot).health, snapshot.positions.accounts
     for row in np.argsort(health, kind="stable"):
         known = view.accounts.get(accounts[row])
@@ -124,8 +117,8 @@ def _protected(snapshot: Snapshot, view: Protections, count: int) -> Table:
 
 
 def _transactions(transactions: Iterable[Transaction]) -> Table:
-    table = _table("Last actions", "block", "account", "action", "outcome", "profit")
-    table.columns[-1].justify = "right"
+    columns = ("block", "account", "action", "outcome", "profit")
+    table = table_of("Last actions", *columns, left={"action", "outcome"})
     for transaction in transactions:
         profit = transaction.realised_profit
         table.add_row(

@@ -11,6 +11,7 @@ from rich.table import Table
 from bot.bootstrap import read_snapshot
 from bot.cli.boundary import run
 from bot.cli.options import ConfigFile
+from bot.cli.tables import table_of
 from bot.config import load_settings
 from bot.domain.wad import BPS, WAD
 from bot.ports import Head
@@ -44,8 +45,9 @@ def what_if(
         typer.echo(json.dumps(as_plain(head, report, slippage), indent=2, allow_nan=False))
         return
     console = Console(highlight=False)
-    console.print(_headline(head, report), "", _who(report, accounts), _where(report, slippage))
-    console.print(_unpaid(report))
+    console.print(_headline(head, report))
+    if report.fallen:
+        console.print("", _who(report, accounts), "", _where(report, slippage), "", _unpaid(report), sep="\n")
 
 
 # ------------------------------------------------------------------------------------ json
@@ -151,31 +153,25 @@ def _headline(head: Head, report: StressReport) -> str:
     return text + (f"\n{report.unpriced} accounts left out: no price" if report.unpriced else "")
 
 
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left")
-    for index, column in enumerate(columns):
-        table.add_column(column, justify="right" if index else "left")
-    return table
-
-
 def _who(report: StressReport, count: int) -> Table:
     more = len(report.fallen) - count
     title = "Who falls" + (f" (the lowest {count}; {more} more)" if more > 0 else "")
-    table = _table(title, "account", "health", "collateral", "debt", "before", "bad debt")
+    if report.below_before:
+        title += "; * below 1 before, too"
+    table = table_of(title, "account", "health", "collateral", "debt", "bad debt")
     for fallen in report.fallen[:count]:
         table.add_row(
             str(to_checksum_address(fallen.account)),
-            f"{fallen.balance.health_factor / WAD:.4f}",
+            f"{fallen.balance.health_factor / WAD:.4f}{'*' if fallen.was_below else ''}",
             f"{fallen.balance.collateral_value / WAD:,.0f}",
             f"{fallen.balance.debt_value / WAD:,.0f}",
-            "below 1" if fallen.was_below else "healthy",
             f"{fallen.bad_debt / WAD:,.0f}" if fallen.bad_debt else "",
         )
     return table
 
 
 def _where(report: StressReport, slippage: float) -> Table:
-    table = _table(
+    table = table_of(
         "What must be sold where",
         "sell",
         "for debt",
@@ -203,10 +199,10 @@ def _impact(found: PairSale) -> tuple[str, str, str]:
     if not found.pools:
         return "no pool", "", ""
     load = "no depth" if found.load is None else f"{found.load:.2f} x"
-    lost = "" if found.loss is None else f"{found.loss:.2%}"
-    if found.sale.sold < found.wanted:
-        lost += f" on {found.sale.sold / found.wanted:.0%}"
-    return load, lost, f"{found.sale.price_move:+.2%}"
+    if not found.sale.sold or found.loss is None:
+        return load, "none sold", ""
+    part = "" if found.sale.sold == found.wanted else f", {found.sale.sold / found.wanted:.0%} sold"
+    return load, f"{found.loss:.2%}{part}", f"{found.sale.price_move:+.2%}"
 
 
 def _unpaid(report: StressReport) -> str:

@@ -1,20 +1,21 @@
 """``sluice why``: one decision of the keeper, from its ledger, in words."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from eth_utils.address import is_hex_address, to_checksum_address
 from rich.console import Console
 from rich.table import Table
 
 from bot.bootstrap import asset_names, read_decision
 from bot.cli.boundary import run
 from bot.cli.options import ConfigFile
+from bot.cli.tables import table_of
 from bot.config import load_settings
 from bot.domain.wad import WAD
 from bot.errors import InvalidInputError
 from bot.ports import DecisionEntry, ExplainedDecision, Transaction
+from bot.sections import checked_address
 from bot.strategy.explain import AssetName, Line, Option, Teller, money
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")
@@ -51,11 +52,13 @@ def checksummed(account: str) -> str:
     Raises
     ------
     InvalidInputError
-        If the text is no address.
+        If the text is no address, or one whose checksum does not fit.
     """
-    if not is_hex_address(account):
-        raise InvalidInputError("ACCOUNT", account, "an address: 0x and 40 hex digits")
-    return str(to_checksum_address(account))
+    try:
+        return checked_address(account)
+    except ValueError as error:
+        fault = str(error).removeprefix("must be ")
+        raise InvalidInputError("ACCOUNT", account, fault) from None
 
 
 def show(console: Console, found: ExplainedDecision, names: dict[int, AssetName], gas_asset: str) -> None:
@@ -75,9 +78,9 @@ def show(console: Console, found: ExplainedDecision, names: dict[int, AssetName]
     entry = found.record.decision
     teller = Teller(entry.inputs, entry.chosen, entry.rejected, names)
     console.print(_headline(found), "")
-    console.print(_lines("What was known", teller.account()), _assets(teller))
+    console.print(_lines("What was known", teller.account()), "", _assets(teller), "", sep="\n")
     options = teller.options()
-    console.print(_options(options), *_verdicts(options), _summary(entry), sep="\n")
+    console.print(_options(options), "", *_verdicts(options), _summary(entry), sep="\n")
     if not found.transactions and entry.chosen is not None:
         console.print("No transaction was recorded: the keeper ended before it planned one.")
     for transaction in found.transactions:
@@ -94,33 +97,23 @@ def _headline(found: ExplainedDecision) -> str:
     return text
 
 
-def _table(title: str, **settings: Any) -> Table:
-    return Table(title=title, title_justify="left", **settings)
-
-
 def _lines(title: str, lines: list[Line]) -> Table:
-    table = _table(title, show_header=False)
+    table = table_of(title, "what", "value", left={"value"}, header=False)
     for line in lines:
         table.add_row(*line)
     return table
 
 
 def _assets(teller: Teller) -> Table:
-    table = _table("Holdings and prices")
-    table.add_column("asset")
-    for column in ("holds", "owes", "oracle price", "reserve"):
-        table.add_column(column, justify="right")
+    table = table_of("Holdings and prices", "asset", "holds", "owes", "oracle price", "reserve")
     for row in teller.assets():
         table.add_row(*row)
     return table
 
 
 def _options(options: list[Option]) -> Table:
-    table = _table("Candidates, in quote units")
-    table.add_column("")
-    table.add_column("candidate")
-    for column in ("earns", "gas", "net"):
-        table.add_column(column, justify="right")
+    columns = ("", "candidate", "earns", "gas", "net")
+    table = table_of("Candidates, in quote units", *columns, left={"candidate"})
     for index, option in enumerate(options, 1):
         style = "green" if option.chosen else None
         table.add_row(str(index), option.action, option.revenue, option.gas, option.net, style=style)

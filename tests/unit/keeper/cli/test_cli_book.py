@@ -1,6 +1,7 @@
 """``sluice what-if`` and ``sluice ladder``, on a book made by hand."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -51,11 +52,23 @@ def test_a_fall_tells_who_what_where_and_what_stays_unpaid(capsys: pytest.Captur
         "1 of 3 accounts",
         "140,000",
         "0x0000000000000000000000000000000000000000",
-        "healthy",
         "of depth at 2.0%",
         "bad debt 0",
     ):
         assert part in out
+
+
+def test_on_80_columns_addresses_are_whole_and_nothing_is_cut(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, scene: Scene
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    scene.account({"WETH": 1_000_000}, {"USDC": 190_000_000})
+    _, out, _ = run(capsys, "what-if", "--shock", "ETH=-20%", "--shock", "BTC=-15%")
+    assert max(map(len, out.splitlines())) <= 80
+    assert "\u2026" not in out
+    assert "0x0000000000000000000000000000000000000003" in out.split()
+    assert "* below 1 before, too" in out
+    assert len(re.findall(r" 0\.\d{4}\* ", out)) == 1
 
 
 def test_json_says_the_same_in_numbers(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,9 @@ import pytest
 from eth_utils.address import to_checksum_address
 
 from bot.cli.main import app
+from bot.cli.why import checksummed
 from bot.domain.wad import WAD
+from bot.errors import InvalidInputError
 from bot.journals import entry_of
 from bot.ledger.store import SqlLedger
 from bot.ports import Hash32, Head, Outcome, Settlement, Verdict
@@ -141,3 +143,8 @@ def test_a_block_that_a_reorg_undid_is_marked(capsys: pytest.CaptureFixture[str]
     asyncio.run(undo())
     assert "a reorg has undone this block" in run(capsys, ACCOUNT)[1]
     assert "reorg" not in run(capsys, ACCOUNT, "--block", "10")[1]
+
+
+def test_an_address_with_a_wrong_digit_is_told_from_one_without_decisions() -> None:
+    with pytest.raises(InvalidInputError, match="ACCOUNT must be an address; .* a digit is wrong"):
+        checksummed("0xc38607aa950A019f635DbCBA36Bc11433d379913")
