@@ -175,7 +175,7 @@ class LimitSettings(Section):
     value_per_account, value_per_asset : Decimal or None
         Quote units of collateral moved in an hour for one account, and of one asset.
     failures_in_a_row : int or None
-        Reverted transactions in a row at which the keeper halts.
+        Reverted transactions in a row at which the keeper halts; 1,000 at most.
     minimum_balance : Decimal
         Whole coins that each account keeps.
     """
@@ -184,7 +184,7 @@ class LimitSettings(Section):
     gas_per_hour: Decimal | None = Field(default=None, ge=0)
     value_per_account: Decimal | None = Field(default=None, ge=0)
     value_per_asset: Decimal | None = Field(default=None, ge=0)
-    failures_in_a_row: int | None = Field(default=20, gt=0)
+    failures_in_a_row: int | None = Field(default=20, gt=0, le=1_000)
     minimum_balance: Decimal = Field(default=Decimal(0), ge=0)
 
     def limits(self) -> Limits:

@@ -261,13 +261,15 @@ class Writer:
     ) -> tuple[list[int], int]:
         """Return the lowest nonces that neither chain, pool nor an open transaction has, and what is left.
 
-        That is the balance less what open transactions cost at most.
+        That is the balance less what open transactions carry away, and cost at most.
         """
-        signed = [
-            row.signed for row in open_rows if row.signed is not None and row.signer == self.account.address
+        ours = [
+            (row.signed, row.intent.call.value)
+            for row in open_rows
+            if row.signed is not None and row.signer == self.account.address
         ]
-        held = {item.nonce for item in signed}
-        owed = sum(_worst_cost(item) for item in signed)
+        held = {signed.nonce for signed, _ in ours}
+        owed = sum(_worst_cost(signed) + value for signed, value in ours)
         free: list[int] = []
         nonce = standing.nonce
         while len(free) < count:

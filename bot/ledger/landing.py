@@ -52,7 +52,7 @@ _COSTS = (
 """Columns that tell what a settled transaction cost."""
 
 _FAILURES_READ = 1_000
-"""Settled transactions looked through for failures in a row: more than any limit allows."""
+"""Settled transactions looked through for failures in a row: as many as a limit may allow."""
 
 # Statements of every head are built once: building costs more than running them.
 # By order and not by maximum: the index then ends the search at the first head.
@@ -69,11 +69,14 @@ _SPENT = (
     .order_by(transactions.c.block_number, transactions.c.id)
 )
 _RESUMED = select(func.max(halts.c.block_number)).where(halts.c.halted.is_(False)).scalar_subquery()
+_CANCELS = and_(transactions.c.call_to == transactions.c.signer, transactions.c.call_data == b"")
+"""Of a row: it does nothing but use its nonce, so its success tells nothing."""
 _SETTLED_LAST = (
     select(transactions.c.outcome)
     .where(
         and_(
             transactions.c.outcome.in_(_PAID_FOR),
+            ~_CANCELS,
             transactions.c.block_number > func.coalesce(_RESUMED, -1),
         )
     )

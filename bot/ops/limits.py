@@ -13,7 +13,18 @@ from typing import Final
 import structlog
 
 from bot.execution.guard import Charge
-from bot.ports import HaltNote, Head, Intent, LandingMemory, Ledger, Moved, Spent, Transaction
+from bot.ports import (
+    Address,
+    HaltNote,
+    Head,
+    Intent,
+    LandingMemory,
+    Ledger,
+    Moved,
+    Outcome,
+    Spent,
+    Transaction,
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -117,6 +128,8 @@ class LimitGuard:
             self._admitted = (head, [])
         rows = await self._ledger.open_transactions()
         usage = _usage(spent, rows, balance)
+        for row in await self._cancelled(rows):
+            _count(usage, row.intent.account, row.intent.terms.moves, 0)  # its gas is that of the cancel
         journalled = {row.intent.key for row in rows if row.signed is not None}
         for charge in self._admitted[1]:
             if charge.intent.key not in journalled:
@@ -126,6 +139,19 @@ class LimitGuard:
             charge for charge, reason in zip(charges, reasons, strict=True) if reason is None
         )
         return reasons
+
+    async def _cancelled(self, rows: Sequence[Transaction]) -> list[Transaction]:
+        """Return what open cancels are to prevent, once for each: it may land all the same."""
+        nonces: dict[Address, list[int]] = {}
+        for row in rows:
+            if row.cancels and row.signer is not None and row.signed is not None:
+                nonces.setdefault(row.signer, []).append(row.signed.nonce)
+        found: dict[tuple[Address, int], Transaction] = {}
+        for signer, held in nonces.items():
+            for rival in await self._memory.rivals(signer, held):
+                if rival.outcome is Outcome.REPLACED and not rival.cancels and rival.signed is not None:
+                    found[signer, rival.signed.nonce] = rival
+        return list(found.values())
 
     async def _tripped(
         self, spent: Sequence[Spent], note: HaltNote | None, price: int

@@ -164,6 +164,18 @@ async def test_what_open_transactions_may_cost_is_not_counted_as_balance(
     assert purse.balances[0] - purse.balances[1] == owed > 0
 
 
+async def test_money_that_an_open_transaction_carries_is_not_counted_as_balance(
+    node: Client, ledger_path: Path
+) -> None:
+    counter, purse = deploy(node, COUNTER), Purse()
+    carries = intent(SECOND, "fill", terms=UPKEEP)
+    carries = replace(carries, call=replace(carries.call, value=10**18))
+    async with running(port_of(node), ledger_path, guard=lambda memory: purse) as keeper:
+        await keeper.executor.execute([carries], head_of(node))
+        await keeper.executor.execute([intent(counter, "b")], head_of(node))
+    assert 10**18 < purse.balances[0] - purse.balances[1] < 10**18 + 10**17
+
+
 async def test_an_intent_may_name_who_sends_it(node: Client, ledger_path: Path) -> None:
     counter = deploy(node, COUNTER)
     accounts = [account(KEY), account(SECOND_KEY, Lane.HOUSEKEEPING)]

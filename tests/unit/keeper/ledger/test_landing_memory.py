@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.errors import LedgerUnavailableError
+from bot.execution.pressing import cancellation
 from bot.ledger.address import LedgerPlace
 from bot.ledger.landing import SqlLandingMemory
 from bot.ledger.store import SqlLedger
@@ -132,6 +133,19 @@ async def test_what_was_dropped_or_is_open_is_neither_failure_nor_success(
     await sent(ledger, 3)
     assert await memory.failures_in_a_row() == 1
     assert len(await memory.spent_since(0)) == 1
+
+
+async def test_a_cancel_between_two_failures_does_not_end_their_row(
+    ledger: SqlLedger, memory: SqlLandingMemory
+) -> None:
+    await settled(ledger, 1, 10, succeeded=False)
+    row = await sent(ledger, 2)
+    (open_row,) = await ledger.open_transactions()
+    cancel = await ledger.replace(row, dearer(a_signature(2)), cancellation(open_row, KEEPER, a_head(1)))
+    assert cancel.signed is not None
+    await ledger.conclude([], [Settlement(cancel.id, a_receipt(cancel.signed.hash, 11), None)])
+    await settled(ledger, 3, 12, succeeded=False)
+    assert await memory.failures_in_a_row() == 2
 
 
 async def test_halts_are_kept_with_their_reasons(ledger: SqlLedger, memory: SqlLandingMemory) -> None:

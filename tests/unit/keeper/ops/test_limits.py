@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.execution.guard import Charge
+from bot.execution.pressing import cancellation
 from bot.ledger.store import SqlLedger
 from bot.ops.limits import LimitGuard, Limits, halt, resume
 from bot.ports import Hash32, Intent, Moved, Settlement, Terms
@@ -142,6 +143,24 @@ async def test_every_settlement_of_a_transaction_counts_for_its_own_asset(ledger
     assert fits is None
     assert "WBTC" in str(too_much)
     assert "value_per_account" in str(of_account)
+
+
+async def test_what_is_being_cancelled_counts_until_the_chain_has_decided(ledger: SqlLedger) -> None:
+    row = await sent(ledger, 1, wanted("x", "0xa", value=60, asset="WETH"))
+    (open_row,) = await ledger.open_transactions()
+    dearer = replace(a_signature(1), raw=b"\x02dear", hash=Hash32("0x" + "cd" * 32))
+    cancel = await ledger.replace(row, dearer, cancellation(open_row, KEEPER, HEAD))
+    assert cancel.cancels
+    watch = guard(ledger, account_value=100, asset_value=120)
+    of_account, of_asset, fits = await watch.admit(
+        [charge("1", "0xa", value=41), charge("2", "0xb", value=61), charge("3", "0xb", value=60)], RICH, HEAD
+    )
+    assert "value_per_account" in str(of_account)
+    assert "value_per_asset" in str(of_asset)
+    assert fits is None
+    receipt = a_receipt(dearer.hash, 399)
+    await ledger.conclude([], [Settlement(cancel.id, receipt, None)])
+    assert await guard(ledger, account_value=100).admit([charge("4", "0xa", value=100)], RICH, HEAD) == [None]
 
 
 async def test_the_balance_never_falls_below_its_minimum(ledger: SqlLedger) -> None:
