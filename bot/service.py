@@ -264,13 +264,12 @@ class KeeperService:
         head, started = event.head, perf_counter()
         structlog.contextvars.bind_contextvars(trace=head.trace)
         if head.number < self._quiet_until:
+            await self._look_after(event)
             return False
         await self._protocol.sync(head)
         self._synced = head
-        if event.behind or not self._queue.empty() or not await self._leads():
+        if not await self._look_after(event):
             return False
-        await (self._executor.track if self._reconciled else self._executor.reconcile)(head)
-        self._reconciled = True
         if self._feed.stale:
             _log.error("not_acting", block=head.number, reason="no endpoint brings new heads")
             return False
@@ -299,6 +298,14 @@ class KeeperService:
             sent=sent,
             took_ms=round((perf_counter() - started) * 1e3, 1),
         )
+        return True
+
+    async def _look_after(self, event: NewHead) -> bool:
+        """Settle, press or cancel what was sent, whatever the book is worth; False if that is all."""
+        if event.behind or not self._queue.empty() or not await self._leads():
+            return False
+        await (self._executor.track if self._reconciled else self._executor.reconcile)(event.head)
+        self._reconciled = True
         return True
 
     def _settle_down(self) -> None:

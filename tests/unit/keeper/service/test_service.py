@@ -283,6 +283,15 @@ async def test_a_book_that_stays_wrong_is_read_ever_more_rarely_and_never_acted_
     assert service.quarantined
 
 
+async def test_what_was_sent_is_looked_after_while_the_book_is_wrong() -> None:
+    stage = Stage(heads(7, 8, 9), unhealthy(), wrong={7, 8, 9})
+    await stage.play()
+    assert [step for step in stage.script if step[0] in ("sync", "reconcile", "track")][-2:] == [
+        ("track", 8),
+        ("track", 9),  # on which the book is not read: a halt still cancels, and what waits is pressed
+    ]
+
+
 async def test_a_book_found_right_again_is_acted_on() -> None:
     stage = Stage(heads(7, 8, 9, 10), unhealthy(), wrong={7, 8})
     service = stage.service()
