@@ -303,12 +303,15 @@ class Status:
         The ledger's last ones, newest first; empty if there is no ledger.
     decisions : tuple of DecisionRecord
         Likewise.
+    halted : str or None
+        Who halted the keeper, and why.
     """
 
     head: Head
     snapshot: Snapshot
     transactions: tuple[Transaction, ...]
     decisions: tuple[DecisionRecord, ...]
+    halted: str | None = None
 
 
 async def read_snapshot(settings: Settings) -> tuple[Head, Snapshot]:
@@ -342,7 +345,8 @@ async def read_status(settings: Settings, last: int) -> Status:
     async with await SqlLedger.open_to_read(settings.ledger.place()) as ledger:
         transactions = await ledger.recent_transactions(last)
         decisions = await ledger.recent_decisions(last)
-    return Status(head, snapshot, tuple(transactions), tuple(decisions))
+        halted = await forbidden(ledger.landing)
+    return Status(head, snapshot, tuple(transactions), tuple(decisions), halted)
 
 
 async def read_decision(file: LedgerPlace, account: str, block: int | None) -> ExplainedDecision:

@@ -384,11 +384,16 @@ def _warnings(snapshot: Snapshot, balance: int, limits: StrategySettings) -> tup
     found = []
     least = (snapshot.base_fee + limits.priority_fee) * (limits.gas.kick + limits.gas.take)
     if balance < least:
-        found.append(f"the keeper's account holds {balance} wei; a kick and a take cost {least} now")
+        found.append(
+            f"the keeper's account holds {balance / WAD:.6g} coins for gas; "
+            f"a kick and a take cost {least / WAD:.6g} now"
+        )
     if snapshot.halted:
         found.append("liquidations are halted")
     if not snapshot.swap_open:
         found.append("the engine may not sell through the pools: no swap can succeed")
     if not snapshot.take_open:
         found.append("the flash taker does not serve the keeper: its owner must name it as operator")
+    if snapshot.pools and not any(view.pool.liquidity_net for view in snapshot.pools):
+        found.append("no pool holds any liquidity: nothing can be sold")
     return tuple(found)

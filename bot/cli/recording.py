@@ -10,6 +10,7 @@ from bot.bootstrap import RunOptions, run_keeper
 from bot.cli.boundary import run
 from bot.cli.options import ConfigFile, ask_password
 from bot.config import load_settings
+from bot.errors import TapeError
 from bot.ops.logs import configure_logs
 from bot.ops.signals import run_until_signalled
 from bot.sending import unlock
@@ -36,7 +37,7 @@ def record(
 
     The recording holds heads, logs and answers of the node, the settings of the strategy and every decision;
     neither keys nor the addresses of endpoints. The book is read from the chain, not from a checkpoint, so
-    that the recording is whole.
+    that the recording is whole. A file that is there already is not overwritten.
 
     Example: [bold]sluice keeper record run.tape.gz --dry-run[/bold]
     """
@@ -54,9 +55,9 @@ def replay_log(file: Recording) -> None:
     Example: [bold]sluice keeper replay-log run.tape.gz[/bold]
     """
     done = run(rerun(file))
-    console = Console(highlight=False)
-    blocks = "no block" if done.first is None else f"blocks {done.first} to {done.last}"
-    console.print(
-        f"{file}, recorded by sluice {done.program}: {done.heads} heads, {blocks}, "
+    if done.first is None:
+        raise TapeError(file, "it ends before the first decision, so that there is nothing to compare")
+    Console(highlight=False).print(
+        f"{file}, recorded by sluice {done.program}: {done.heads} heads, blocks {done.first} to {done.last}, "
         f"{done.decisions} decisions, all as recorded"
     )

@@ -9,6 +9,7 @@ import typer
 from eth_utils.address import to_checksum_address
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from bot.bootstrap import Status, read_status
 from bot.cli.boundary import run
@@ -42,6 +43,8 @@ def status(
     found = run(read_status(load_settings(config), last))
     console = Console(highlight=False)
     console.print(_headline(found))
+    if found.halted is not None:
+        console.print(Text(f"the keeper is {found.halted}; `sluice keeper resume` ends it", style="red"))
     tables = [_at_risk(found.snapshot, accounts), _auctions(found.snapshot)]
     if found.snapshot.protections is not None:
         tables.append(_protected(found.snapshot, found.snapshot.protections, accounts))

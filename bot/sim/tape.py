@@ -42,20 +42,22 @@ class TapeWriter:
     Parameters
     ----------
     path : Path
-        The file; one that is there is overwritten.
+        The file; one that holds something already is left alone.
 
     Raises
     ------
     TapeError
-        If it cannot be opened.
+        If it cannot be opened, or is not empty.
     """
 
     def __init__(self, path: Path) -> None:
         self._path: Final = path
+        if path.is_file() and path.stat().st_size:
+            raise TapeError(path, "it exists and is not overwritten; name another file")
         try:
             self._disk: Final = path.open("wb")
         except OSError as error:
-            raise TapeError(path, error.strerror or str(error)) from error
+            raise TapeError(path, (error.strerror or str(error)).lower()) from error
         # Neither name nor time in the file: equal runs are equal files.
         self._file: gzip.GzipFile | None = gzip.GzipFile("", "wb", fileobj=self._disk, mtime=0)
 
@@ -103,13 +105,17 @@ def read_tape(path: Path) -> Iterator[Line]:
         with gzip.open(path, "rt", encoding="utf-8") as file:
             for number, text in enumerate(file, 1):
                 if not text.endswith("\n"):
+                    _log.warning("recording_cut_off", file=str(path), after_line=number - 1)
                     return
                 yield _checked(path, number, text)
     except _CUT_OFF as error:
         if number == 0:
             raise TapeError(path, f"it is no gzip file: {error}") from error
-    except (OSError, UnicodeDecodeError) as error:
+        _log.warning("recording_cut_off", file=str(path), after_line=number)
+    except UnicodeDecodeError as error:
         raise TapeError(path, str(error)) from error
+    except OSError as error:
+        raise TapeError(path, (error.strerror or str(error)).lower()) from error
     if number == 0:
         raise TapeError(path, "it is empty")
 

@@ -37,6 +37,8 @@ def test_a_halted_keeper_lives_follows_the_chain_and_sends_nothing(here: World, 
         halted = sluice("keeper", "halt", *config, "--reason", "a strange price")
         assert halted.returncode == 0, halted.stderr
         assert "halted: a strange price" in halted.stdout
+        status = sluice("status", *config)
+        assert "the keeper is halted by operator: a strange price" in status.stdout
         here.trade("WETH", "USDC", 18_000)
         here.publish("WETH", 170)
         assert [next_block(here, daemon) for _ in range(3)] == [0, 0, 0]

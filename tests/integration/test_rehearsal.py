@@ -61,4 +61,4 @@ def test_a_keeper_without_money_or_rights_is_told_so(here: World, tmp_path: Path
         settings = write_settings(tmp_path, here, minimum_profit=-100)
         played = sluice("keeper", "rehearse", "--config", settings, "--accounts", "1", timeout=120)
         assert played.returncode == 1
-        assert "holds 0 wei" in played.stdout
+        assert "holds 0 coins" in played.stdout

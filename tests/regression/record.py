@@ -32,6 +32,7 @@ def fall_and_recovery(file: Path) -> None:
     The pool falls further than the feed at first. In the end the flash taker serves the keeper no more, and
     the second collateral falls too, so that one account needs several sales.
     """
+    file.unlink(missing_ok=True)
     with world() as here, tempfile.TemporaryDirectory() as folder:
         here.open({"WETH": 1_000}, {"USDC": 158_000})
         here.open({"WETH": 50, "WBTC": 2}, {"USDC": 19_500})

@@ -146,5 +146,5 @@ def test_a_block_that_a_reorg_undid_is_marked(capsys: pytest.CaptureFixture[str]
 
 
 def test_an_address_with_a_wrong_digit_is_told_from_one_without_decisions() -> None:
-    with pytest.raises(InvalidInputError, match="ACCOUNT must be an address; .* a digit is wrong"):
+    with pytest.raises(InvalidInputError, match=r"ACCOUNT must be an address; .* a digit is wrong"):
         checksummed("0xc38607aa950A019f635DbCBA36Bc11433d379913")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from bot.errors import DecisionsDivergedError, EndpointUnreachableError, RpcError, TapeError
 from bot.ports import Json, RpcCall
@@ -56,7 +57,19 @@ def test_a_recording_that_was_cut_off_is_read_as_far_as_it_goes(file: Path) -> N
     with tape:
         tape.write({"kind": "decide", "n": 2})
     file.write_bytes(survived)
-    assert [line["kind"] for line in read_tape(file)] == ["header", "decide"]
+    with capture_logs() as logs:
+        assert [line["kind"] for line in read_tape(file)] == ["header", "decide"]
+    assert [(log["event"], log["after_line"]) for log in logs] == [("recording_cut_off", 2)]
+
+
+def test_a_recording_that_is_there_is_not_overwritten(file: Path) -> None:
+    written(file, HEADER)
+    before = file.read_bytes()
+    with pytest.raises(TapeError, match="not overwritten; name another file"):
+        TapeWriter(file)
+    assert file.read_bytes() == before
+    file.write_bytes(b"")
+    assert written(file, HEADER) == [HEADER]
 
 
 def test_a_full_disk_ends_the_recording_and_not_the_run(capsys: pytest.CaptureFixture[str]) -> None:
