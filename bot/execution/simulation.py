@@ -29,6 +29,12 @@ at 20,000 instead of 2,900 (EIP-2200). Four slots are more than two actions of o
 """
 
 
+_LEAST_GAS: Final = 21_000
+"""What any transaction costs (EIP-2028)."""
+_MOST_GAS: Final = 2**63 - 1
+"""Beyond it no chain has blocks."""
+
+
 class Trial(NamedTuple):
     """A call, and who would send it."""
 
@@ -141,7 +147,11 @@ def _simulated(value: object, reserve: int, *, is_first: bool) -> SimulationResu
     returned = codec.data(call.get("returnData"), "simulated call.returnData")
     status = codec.quantity(call.get("status"), "simulated call.status")
     if status == 1:
-        gas = _sufficient_gas(call) + reserve + (0 if is_first else _FIRST_WRITES)
+        gas = (
+            _possible(_sufficient_gas(call), "simulated call's gas")
+            + reserve
+            + (0 if is_first else _FIRST_WRITES)
+        )
         return SimulationResult(succeeded=True, gas_used=gas, data=returned)
     if status != 0:
         raise MalformedAnswerError("simulated call.status", status, "0 or 1")
@@ -165,13 +175,20 @@ def _sufficient_gas(call: Mapping[str, object]) -> int:
     return -(-used * _REFUND_NUMERATOR // _REFUND_DENOMINATOR)
 
 
+def _possible(gas: int, what: str) -> int:
+    """Return gas that a transaction can use; what it is worth is divided by it."""
+    if not _LEAST_GAS <= gas <= _MOST_GAS:
+        raise MalformedAnswerError(what, gas, f"{_LEAST_GAS} to {_MOST_GAS}")
+    return gas
+
+
 def _result(returned: Json | RpcError, estimated: Json | RpcError) -> SimulationResult:
     for answer in (returned, estimated):
         if isinstance(answer, RpcError):
             return _reverted(answer)
     return SimulationResult(
         succeeded=True,
-        gas_used=codec.quantity(estimated, "eth_estimateGas"),
+        gas_used=_possible(codec.quantity(estimated, "eth_estimateGas"), "eth_estimateGas"),
         data=codec.data(returned, "eth_call"),
     )
 

@@ -220,6 +220,9 @@ async def test_a_simulated_revert_is_a_verdict(call: dict[str, Json], data: byte
         block(5),
         block({**FINE, "status": "0x2"}),
         block({**FINE, "gasUsed": None}),
+        block({**FINE, "gasUsed": "0x0"}),
+        block({**FINE, "gasUsed": hex(2**64)}),
+        block({**FINE, "maxUsedGas": "0x1"}),
         block({**FINE, "returnData": 5}),
         block({"status": "0x0", "returnData": "0x", "gasUsed": "0x1"}),
     ],
@@ -290,6 +293,12 @@ async def test_a_revert_is_a_verdict_with_its_data_and_words(code: int, words: s
     for answers in ((error(words, code, "0x0102"), "0x1"), ("0x", error(words, code, "0x0102"))):
         (trial,) = await singly(*answers)[1].run([TRIAL], a_head(9))
         assert (trial.succeeded, trial.gas_used, trial.data, trial.reason) == (False, 0, b"\x01\x02", words)
+
+
+@pytest.mark.parametrize("estimate", ["0x0", "0x5207", hex(2**63)])
+async def test_an_estimate_that_no_call_can_have_is_refused(estimate: str) -> None:
+    with pytest.raises(MalformedAnswerError, match="eth_estimateGas"):
+        await singly("0x2a", estimate)[1].run([TRIAL], a_head(9))
 
 
 @pytest.mark.parametrize("data", [None, {"originalError": 1}, 5])
