@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Sequence
 
-from bot.errors import ReorgTooDeepError
+from bot.errors import MalformedAnswerError, ReorgTooDeepError
 from bot.ports import Hash32, Head, HeadEvent, NewHead, Reorg
 
 HEADS_REMEMBERED = 128
@@ -61,7 +61,13 @@ class HeadChain:
         -------
         list of HeadEvent
             A `Reorg` if the branch does not start at the tip, then a `NewHead` for each of it.
+
+        Raises
+        ------
+        MalformedAnswerError
+            If a head does not have the height after its parent's: ages, deadlines and limits are told by it.
         """
+        self._check_heights(branch)
         events: list[HeadEvent] = []
         dropped = self._drop_above(branch[0].parent_hash) if self._heads else ()
         if dropped:
@@ -70,6 +76,13 @@ class HeadChain:
             self._append(head)
             events.append(NewHead(head, behind=len(branch) - 1 - index))
         return events
+
+    def _check_heights(self, branch: Sequence[Head]) -> None:
+        parent = self._by_hash.get(branch[0].parent_hash)
+        first = branch[0].number if parent is None else parent.number + 1
+        for expected, head in enumerate(branch, first):
+            if head.number != expected:
+                raise MalformedAnswerError("block.number", head.number, f"{expected}, after its parent")
 
     def _drop_above(self, ancestor: Hash32) -> tuple[Head, ...]:
         dropped: list[Head] = []

@@ -1,11 +1,13 @@
 """How branches join the chain of heads: a model that keeps everything agrees with it."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.chain.head_chain import HEADS_REMEMBERED, HeadChain
-from bot.errors import ReorgTooDeepError
+from bot.errors import MalformedAnswerError, ReorgTooDeepError
 from bot.ports import Head, NewHead, Reorg
 from tests.support.keeper import a_head
 
@@ -29,6 +31,18 @@ def test_heads_filled_in_say_how_far_behind_they_are() -> None:
         NewHead(a_head(9), behind=1),
         NewHead(a_head(10), behind=0),
     ]
+
+
+@pytest.mark.parametrize("number", [0, 7, 9, 10**9])
+def test_a_head_whose_height_is_not_that_after_its_parent_is_refused(number: int) -> None:
+    chain = HeadChain()
+    extended(chain, a_head(6), a_head(7))
+    with pytest.raises(MalformedAnswerError, match="number"):
+        extended(chain, replace(a_head(8), number=number))
+    with pytest.raises(MalformedAnswerError, match="number"):
+        extended(chain, a_head(8), replace(a_head(9), number=number + 1))
+    assert chain.tip == a_head(7)
+    assert extended(chain, a_head(8)) == [NewHead(a_head(8), behind=0)]
 
 
 def test_a_branch_below_the_tip_voids_what_is_above_it_oldest_first() -> None:
