@@ -17,6 +17,9 @@ _KNOWN: Final = {
 }
 """Outcomes that tell whether a dealer's quote could be filled."""
 
+_WAITED_S: Final = 600
+"""Seconds after its quote's deadline for which the outcome of a fill is waited for."""
+
 
 class DealtQuotes:
     """See `bot.ports.rfq.QuoteSource`.
@@ -30,10 +33,21 @@ class DealtQuotes:
     def __init__(self, desk: QuoteDesk) -> None:
         self._desk: Final = desk
         self._offered: dict[bytes, OpenQuote] = {}
-        self._filling: Final[dict[str, OpenQuote]] = {}
+        self._filling: dict[str, OpenQuote] = {}
+
+    @property
+    def waited_for(self) -> int:
+        """Fills whose outcome is not known yet."""
+        return len(self._filling)
 
     async def attach(self, snapshot: Snapshot, head: Head) -> Snapshot:
         """See `bot.ports.rfq.QuoteSource.attach`."""
+        # One that was refused, or cancelled, is never told of: its outcome is not that of its key.
+        self._filling = {
+            key: opened
+            for key, opened in self._filling.items()
+            if opened.quote.deadline + _WAITED_S >= head.timestamp
+        }
         await self._desk.report_mid(mids_of(snapshot), head)
         requests = requests_of(snapshot)
         quotes = await self._desk.ask(requests, head) if requests else {}

@@ -124,6 +124,18 @@ async def test_a_fill_that_reverts_is_told_whether_it_was_sent_or_only_tried() -
     assert tried.fills == [(b"\x07" * 65, False)]
 
 
+async def test_a_fill_is_waited_for_while_its_quote_holds_and_not_for_ever() -> None:
+    quotes = DealtQuotes(Desk())
+    snapshot = await quotes.attach(scene().shoot(), HEAD)
+    (chosen,) = decide(snapshot, StrategySettings()).candidates
+    watcher = FillWatcher(Landing(Outcome.IN_FLIGHT), quotes)
+    for number in range(50):  # offered again on every head while its account is busy
+        await watcher.execute([an_intent(f"key {number}", data=fill_data(chosen.action))], HEAD)
+    for since_deadline, waited_for in ((0, 50), (600, 50), (601, 0)):
+        await quotes.attach(snapshot, replace(HEAD, timestamp=NOW + 36 + since_deadline))
+        assert quotes.waited_for == waited_for
+
+
 def test_of_quote_and_pools_the_one_that_brings_more_after_gas_is_chosen() -> None:
     shot = scene(200.0).shoot()
     account = shot.positions.accounts[0]
