@@ -268,6 +268,11 @@ contract LiquidationEngine is ILiquidationEngine, Sales, Multicall {
     }
 
     /// @inheritdoc ILiquidationEngine
+    function lapse(address) external {
+        _forward(_auctioneer);
+    }
+
+    /// @inheritdoc ILiquidationEngine
     function clear(address) external {
         _forward(_auctioneer);
     }

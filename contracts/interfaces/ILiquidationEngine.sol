@@ -208,6 +208,8 @@ interface ILiquidationEngine {
     event LegStarted(address indexed account, uint32 indexed epoch, uint8 indexed assetId, Curve curve, uint48 clockAt);
     /// @notice A lapsed auction was started again under a new epoch.
     event Redone(address indexed account, uint32 indexed epoch, address indexed kicker);
+    /// @notice An auction lapsed because a price that it needs was refused.
+    event Lapsed(address indexed account, uint32 indexed epoch);
 
     // ------------------------------------------------------------------ errors
 
@@ -224,6 +226,8 @@ interface ILiquidationEngine {
     error CollateralInvalid(address account, uint8 assetId);
     /// @notice Thrown when the auction lapsed at `lapsedAt`; only `redo` is left.
     error AuctionLapsed(address account, uint256 lapsedAt);
+    /// @notice Thrown when `lapse` comes while every price of the account is given.
+    error PricesGiven(address account);
     /// @notice Thrown when `redo` comes before the lapse.
     error AuctionRunning(address account, uint256 lapsesAt);
     /// @notice Thrown where the breaker stands in the way.
@@ -288,6 +292,13 @@ interface ILiquidationEngine {
     /// @notice Starts a lapsed auction of a still unhealthy account again, with a fresh curve, a new epoch and the
     /// caller as its kicker. Nets and writes off as `kick` does.
     function redo(address account, uint8[] calldata collateralIds) external;
+
+    /// @notice Makes a running auction lapse while a price of its account is refused: nobody can buy then, so its
+    /// reserves must not go on falling. Once the price is back only `redo` is left. Anyone may. After an outage of the
+    /// sequencer auctions lapse by themselves.
+    /// @dev Needs 4,000,000 gas where it asks for the prices, or `GasInsufficient`, and uses a small part of them: a
+    /// caller cannot make a good feed fail for want of gas.
+    function lapse(address account) external;
 
     /// @notice Ends the auction of an account whose health factor is 1 or more. Anyone may.
     function clear(address account) external;

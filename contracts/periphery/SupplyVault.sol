@@ -86,8 +86,10 @@ contract SupplyVault is ISupplyVault, ERC4626 {
     }
 
     /// @inheritdoc IERC4626
-    function maxRedeem(address owner) public view override(ERC4626, IERC4626) returns (uint256) {
-        return balanceOf(owner).min(_convertToShares(_unlent(), Math.Rounding.Floor));
+    /// @dev None, where they would bring nothing: the house refuses to pay out zero.
+    function maxRedeem(address owner) public view override(ERC4626, IERC4626) returns (uint256 shares) {
+        shares = balanceOf(owner).min(_convertToShares(_unlent(), Math.Rounding.Floor));
+        if (previewRedeem(shares) == 0) shares = 0;
     }
 
     /// @inheritdoc IERC20Metadata

@@ -61,6 +61,14 @@ contract BadInputEngineTest is Refusals {
         _no(stranger, abi.encodeCall(engine.clear, (address(0))), ILiquidationEngine.AuctionMissing.selector);
     }
 
+    function test_lapse_refuses() external {
+        _no(stranger, abi.encodeCall(engine.lapse, (borrower)), ILiquidationEngine.PricesGiven.selector);
+        _no(stranger, abi.encodeCall(engine.lapse, (stranger)), ILiquidationEngine.AuctionMissing.selector);
+        _no(stranger, abi.encodeCall(engine.lapse, (address(0))), ILiquidationEngine.AuctionMissing.selector);
+        skip(7_200);
+        _no(stranger, abi.encodeCall(engine.lapse, (borrower)), ILiquidationEngine.AuctionLapsed.selector);
+    }
+
     function test_net_refuses() external {
         _no(stranger, abi.encodeCall(engine.net, (stranger, WETH)), ILiquidationEngine.AccountHealthy.selector);
         _no(stranger, abi.encodeCall(engine.net, (borrower, WETH)), IClearingHouse.ZeroAmount.selector);

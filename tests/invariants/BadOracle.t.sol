@@ -153,7 +153,19 @@ contract BadOracleTest is EngineFixture {
         _assertBooksBalance();
     }
 
-    function test_a_price_that_comes_back_lets_the_auction_go_on() external {
+    /// @dev I28, for every way in which a feed goes wrong; here a price grows stale only after the tail.
+    function test_an_auction_lapses_by_whoever_tells_of_a_refused_price(uint8 fault) external {
+        vm.assume(Fault(fault % 11) != Fault.STALE);
+        _kick(borrower, _ids(WETH));
+        skip(300);
+        _break(Fault(fault % 11));
+        vm.prank(makeAddr("anyone"));
+        engine.lapse(borrower);
+        assertEq(engine.auction(borrower).kickedAt, 0);
+        _assertBooksBalance();
+    }
+
+    function test_a_price_that_comes_back_unnoticed_lets_the_auction_go_on() external {
         _kick(borrower, _ids(WETH));
         skip(300);
         _break(Fault.REVERTS);

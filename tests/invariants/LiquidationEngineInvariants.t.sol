@@ -8,13 +8,13 @@ import {ReserveCurve} from "../../contracts/libraries/ReserveCurve.sol";
 import {Exact} from "../support/forge/Exact.sol";
 import {Vm} from "../support/forge/Vm.sol";
 import {DepthDouble} from "./support/DepthDouble.sol";
-import {EngineReadings} from "./support/EngineReadings.sol";
 import {OutcomeLog} from "./support/OutcomeLog.sol";
+import {PriceMoves} from "./support/PriceMoves.sol";
 
 /// @title What holds after any order of actions on the engine
 /// @notice The run is steered toward the rare: an action that needs an unhealthy account moves a price until there is
 /// one. Each outcome is counted, and one long walk must see all of them.
-contract LiquidationEngineInvariantsTest is EngineReadings, OutcomeLog {
+contract LiquidationEngineInvariantsTest is PriceMoves, OutcomeLog {
     /// @dev What a settlement is checked against.
     struct Before {
         uint256 health;
@@ -117,7 +117,7 @@ contract LiquidationEngineInvariantsTest is EngineReadings, OutcomeLog {
             _walk(step % 10, uint256(keccak256(abi.encode("walk", step))));
             if (step % 16 == 0) this.invariant_the_books_balance_and_nothing_is_left_behind();
         }
-        bytes32[13] memory outcomes = _outcomes();
+        bytes32[14] memory outcomes = _outcomes();
         for (uint256 i = 0; i < outcomes.length; ++i) {
             assertGt(_counts[outcomes[i]], 0, string(abi.encodePacked("never seen: ", outcomes[i])));
         }
@@ -125,7 +125,7 @@ contract LiquidationEngineInvariantsTest is EngineReadings, OutcomeLog {
         assertGt(_counts["swap"], 5);
     }
 
-    function _outcomes() private pure returns (bytes32[13] memory) {
+    function _outcomes() private pure returns (bytes32[14] memory) {
         return [
             bytes32("kick"),
             "take",
@@ -139,13 +139,14 @@ contract LiquidationEngineInvariantsTest is EngineReadings, OutcomeLog {
             "throttled",
             "poke",
             "end",
-            "mark"
+            "mark",
+            "lapse"
         ];
     }
 
     /// @dev Called by forge at the end of each run.
     function afterInvariant() external {
-        bytes32[13] memory outcomes = _outcomes();
+        bytes32[14] memory outcomes = _outcomes();
         bytes32[] memory names = new bytes32[](outcomes.length);
         uint256[] memory counts = new uint256[](outcomes.length);
         for (uint256 i = 0; i < outcomes.length; ++i) {
@@ -294,20 +295,24 @@ contract LiquidationEngineInvariantsTest is EngineReadings, OutcomeLog {
         address account = _unhealthy(who, health);
         if (account == address(0)) return;
         _try(taker, address(engine), abi.encodeCall(engine.mark, (account)), "mark");
-        if (health % 3 != 0) return;
+        if (health % 3 == 1) return;
         _tryKick(account);
+        if (health % 3 == 2) return _interrupt(account);
         skip(7_200);
         if (health % 2 == 0) _sink(account);
         _try(taker, address(engine), abi.encodeCall(engine.end, (account)), "end");
     }
 
-    /// @dev What an account holds loses three quarters of its value: it is insolvent at the oracle's prices.
-    function _sink(address account) private {
+    /// @dev A price is refused while an auction runs; what lapsed by it is for a redo alone.
+    function _interrupt(address account) private {
         uint8[] memory held = _held(account);
-        for (uint256 i = 0; i < held.length; ++i) {
-            (, int256 answer,,,) = feeds[held[i]].latestRoundData();
-            _publish(held[i], answer / 4);
-        }
+        if (!_flagged(account) || held.length == 0) return;
+        int256 answer = _unprice(held[0]);
+        bool lapsed = _try(taker, address(engine), abi.encodeCall(engine.lapse, (account)), "lapse");
+        _publish(held[0], answer);
+        if (!lapsed) return;
+        (bool open_,) = _before(account, held[0], held[0] == USDC ? WETH : USDC);
+        assertFalse(open_, "a settlement after the lapse");
     }
 
     // ------------------------------------------------------------------ checks
@@ -390,17 +395,6 @@ contract LiquidationEngineInvariantsTest is EngineReadings, OutcomeLog {
             if (debts >> debtId & 1 == 1 && debtId != collateralId) return (account, collateralId, debtId);
         }
         return (address(0), 0, 0);
-    }
-
-    /// @dev All prices back where they began.
-    function _recover() private {
-        for (uint8 assetId = 0; assetId < 3; ++assetId) {
-            _publish(assetId, _center(assetId));
-        }
-    }
-
-    function _center(uint8 assetId) private pure returns (int256) {
-        return assetId == WETH ? int256(2_000e8) : assetId == WBTC ? int256(60_000e8) : int256(1e8);
     }
 
     /// @dev An account below a health factor of 1: it borrows what it may, then what it holds loses value.

@@ -47,6 +47,10 @@ contract LiquidationEngineReentrancyTest is EngineFixture {
         _refuses(abi.encodeCall(engine.clear, (borrower)));
     }
 
+    function test_lapse_from_inside_a_take_reverts() external {
+        _refuses(abi.encodeCall(engine.lapse, (borrower)));
+    }
+
     function test_net_from_inside_a_take_reverts() external {
         _refuses(abi.encodeCall(engine.net, (borrower, USDC)));
     }

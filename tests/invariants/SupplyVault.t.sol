@@ -211,6 +211,14 @@ contract SupplyVaultTest is HouseFixture {
         assertEq(house.supplyShares(USDC, _bob), shares);
     }
 
+    function test_shares_that_bring_nothing_are_not_named_as_redeemable() external {
+        uint256 shares = _deposit(_alice, 1_000 * ONE);
+        vm.prank(_alice);
+        _vault.unwrap(shares - 1, _bob);
+        assertEq(_vault.balanceOf(_alice), 1);
+        assertEq(_vault.maxRedeem(_alice), 0);
+    }
+
     function test_nobody_wraps_or_unwraps_what_is_not_theirs() external {
         _deposit(_alice, 1_000 * ONE);
         vm.startPrank(_bob);

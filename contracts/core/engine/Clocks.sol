@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {IClearingHouse} from "../../interfaces/IClearingHouse.sol";
 import {ILiquidationEngine} from "../../interfaces/ILiquidationEngine.sol";
+import {IPriceOracle} from "../../interfaces/IPriceOracle.sol";
 import {AssetBitmap} from "../../libraries/AssetBitmap.sol";
 import {Parameters} from "../../libraries/Parameters.sol";
 import {ReleaseBudget} from "../../libraries/ReleaseBudget.sol";
@@ -322,15 +323,16 @@ abstract contract Clocks is EngineStorage {
     // ------------------------------------------------------------------ lapse
 
     /// @dev Whether, and when, the auction of a flagged account lapses: `tail` after its kick, or when settlements
-    /// were resumed after it. One kicked at the very time of the resumption has missed nothing. An account that was
-    /// flagged by another engine has no auction here: it lapsed at time zero, so that `redo` can take it over.
+    /// were resumed after it, by the breaker or by the sequencer. One kicked at the very time of the resumption has
+    /// missed nothing. An account that was flagged by another engine has no auction here, and one whose prices were
+    /// refused none any more: it lapsed at time zero, so that `redo` can take it over.
     function _lapse(AuctionData memory data, uint32 epoch, Settings memory settings)
         internal
         view
         returns (bool lapsed, uint256 lapsesAt)
     {
         if (data.kickedAt == 0 || data.epoch != epoch) return (true, 0);
-        uint256 resumedAt = _resumedAt(settings);
+        uint256 resumedAt = uint256(_resumedAt(settings)).max(IPriceOracle(_house.oracle()).upSince());
         if (resumedAt > data.kickedAt) return (true, resumedAt);
         lapsesAt = uint256(data.kickedAt) + settings.tail;
         lapsed = block.timestamp >= lapsesAt;
