@@ -49,6 +49,7 @@ LEAST_PER_MILLION = {
         "insolvent": 4_000,
         "throttled": 500,
         "redo": 500,
+        "lapse": 500,
         "end": 100,
     },
     "house": {"take": 5_000, "sale": 5_000, "deficit": 5_000, "writeOff": 500, "cover": 1_000, "mark": 1_000},
