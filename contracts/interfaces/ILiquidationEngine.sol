@@ -296,8 +296,8 @@ interface ILiquidationEngine {
     /// @notice Makes a running auction lapse while a price of its account is refused: nobody can buy then, so its
     /// reserves must not go on falling. Once the price is back only `redo` is left. Anyone may. After an outage of the
     /// sequencer auctions lapse by themselves.
-    /// @dev Needs 4,000,000 gas where it asks for the prices, or `GasInsufficient`, and uses a small part of them: a
-    /// caller cannot make a good feed fail for want of gas.
+    /// @dev Needs 250,000 gas for each asset that the account uses, where it asks for their prices, or reverts with
+    /// `GasInsufficient`, and uses a small part of it: a caller cannot make a good feed fail for want of gas.
     function lapse(address account) external;
 
     /// @notice Ends the auction of an account whose health factor is 1 or more. Anyone may.

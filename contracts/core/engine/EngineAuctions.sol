@@ -41,9 +41,9 @@ contract EngineAuctions is Clocks {
     /// @dev A debt counts no cheaper than a venue may be off the oracle: the divisor of a start is never near zero.
     uint256 private constant DEBT_PREMIUM_MIN = WAD - Parameters.TWAP_TOLERANCE_BPS * WAD_PER_BPS;
 
-    /// @dev Gas that `lapse` must have left when it asks for prices: enough for two feeds of each of sixteen assets
-    /// that all use up what a feed is given, so that none of them can be starved.
-    uint256 private constant PRICES_GAS_LEFT = 4_000_000;
+    /// @dev Gas that `lapse` must have left for each price that it asks for: enough for two feeds that use up what a
+    /// feed is given, and for those that pass the question on, so that no feed can be starved.
+    uint256 private constant PRICE_GAS_LEFT = 250_000;
 
     /// @param house The clearing house. The engine's authority is in the engine's storage.
     constructor(address house) AccessManaged(address(0)) EngineStorage(house) {}
@@ -95,19 +95,20 @@ contract EngineAuctions is Clocks {
     /// @dev One that has lapsed stays as it is: at its tail it had its time, and may be ended. The time of the kick is
     /// forgotten, which costs a settlement nothing to see.
     function lapse(address account) external nonReentrant {
-        (,, uint32 epoch, bool flagged,) = _house.accountInfo(account);
+        (uint64 collaterals, uint64 debts, uint32 epoch, bool flagged,) = _house.accountInfo(account);
         if (!flagged) revert ILiquidationEngine.AuctionMissing(account, NO_ASSET);
         AuctionData storage data = _auctions[account];
         _requireNotLapsed(account, data, epoch, _settings);
-        if (_hasPrices(account)) revert ILiquidationEngine.PricesGiven(account);
+        if (_hasPrices(account, collaterals | debts)) revert ILiquidationEngine.PricesGiven(account);
         data.kickedAt = 0;
         emit ILiquidationEngine.Lapsed(account, epoch);
     }
 
-    /// @dev Whether the oracle gives every price that an account needs.
-    function _hasPrices(address account) private view returns (bool given) {
+    /// @dev Whether the oracle gives the prices of all the assets that an account uses.
+    function _hasPrices(address account, uint64 assets) private view returns (bool given) {
+        uint256 needed = assets.count() * PRICE_GAS_LEFT;
         uint256 available = gasleft();
-        if (available < PRICES_GAS_LEFT) revert IClearingHouse.GasInsufficient(available, PRICES_GAS_LEFT);
+        if (available < needed) revert IClearingHouse.GasInsufficient(available, needed);
         (given,) = address(_house).staticcall(abi.encodeCall(IClearingHouse.accountState, (account)));
     }
 
