@@ -92,6 +92,8 @@ def _auctions(snapshot: Snapshot) -> Table:
 
 
 def _legs(snapshot: Snapshot, row: int) -> str:
+    if any(snapshot.assets[holding.asset_id].price is None for holding in snapshot.holdings(row)):
+        return "no price"
     multipliers = Case.of(snapshot, row).multipliers()
     return ", ".join(
         f"{snapshot.assets[asset_id].symbol} at {multiplier / WAD:.4f}"

@@ -99,21 +99,18 @@ class Case:
 
     @property
     def lapsed(self) -> bool:
-        """Whether only a redo is left: the tail is over, a halt has ended, or the engine knows no auction."""
-        auction, snapshot = self.auction, self.snapshot
-        if auction is None or snapshot.resumed_at > auction.kicked_at:
-            return True
-        return snapshot.timestamp >= auction.kicked_at + snapshot.engine.tail
+        """Whether only a redo is left; see `Snapshot.has_lapsed`."""
+        return self.snapshot.has_lapsed(self.auction)
 
     @property
     def asked_last(self) -> int | None:
         """The highest reserve over the oracle's price at which the auction lapsed, WAD, if it may be ended.
 
-        That is where it lapsed at its tail, not by a halt, where all that is worth dust was for sale, and
-        where the collateral covers less than the debt, at the reserve and at the oracle's price.
+        That is where it lapsed at its tail, not by an interruption, where all that is worth dust was for
+        sale, and where the collateral covers less than the debt, at the reserve and at the oracle's price.
         """
         auction, snapshot = self.auction, self.snapshot
-        if auction is None or not self.lapsed or snapshot.resumed_at > auction.kicked_at:
+        if auction is None or not self.lapsed or snapshot.interrupted(auction):
             return None
         overrun = (snapshot.timestamp - auction.kicked_at - snapshot.engine.tail) * _MILLIS
         highest = self._highest(replace(self.pace, urgency=0, overrun=overrun))

@@ -12,6 +12,7 @@ from bot.strategy.board import Board
 from bot.strategy.case import Case
 from bot.strategy.decision import Action, Candidate, Decision, Decisions, Kind, Reason, Rejection
 from bot.strategy.fills import fill
+from bot.strategy.lapses import lapses
 from bot.strategy.opening import opened
 from bot.strategy.outlook import Outlook, outlook_of
 from bot.strategy.pokes import pokes
@@ -55,8 +56,10 @@ def decide(snapshot: Snapshot, settings: StrategySettings) -> Decisions:
     chooser = _Chooser(snapshot, settings, outlook, frozenset(_poked(read)))
     settled = [chooser.decide(case) for case in cases]
     price = gas_price(snapshot, settings)
-    early = deleveragings(snapshot, screen, chooser.board, settings, chooser.left, price)
-    decisions = (*read, *settled, *early)
+    rows = [int(row) for row in screen.interrupted]
+    told = lapses(snapshot, rows, settings, price, chooser.left)
+    early = deleveragings(snapshot, screen, chooser.board, settings, chooser.left - len(told), price)
+    decisions = (*read, *settled, *told, *early)
     return Decisions(snapshot.block, len(snapshot.positions.accounts), screen.unpriced, decisions, outlook)
 
 

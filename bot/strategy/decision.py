@@ -31,6 +31,8 @@ class Kind(StrEnum):
     """Let the engine sell through pools, for the chip."""
     TAKE = "take"
     """Buy at the reserve and sell in a pool, for the difference and the chip."""
+    LAPSE = "lapse"
+    """Make an auction lapse because the oracle refuses a price, so that its reserves stop falling."""
     END = "end"
     """Write off what is left of an auction that nobody settled, and forfeit its collateral."""
     MARK = "mark"

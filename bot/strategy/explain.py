@@ -22,6 +22,7 @@ KINDS: Final[Mapping[str, str]] = {
     Kind.REDO: "start the lapsed auction again",
     Kind.CLEAR: "end the auction of a healthy account",
     Kind.NET: "repay debt with the same asset",
+    Kind.LAPSE: "make the auction lapse: a price is refused",
     Kind.END: "write off what nobody bought",
     Kind.MARK: "note the deficit to be expected",
     Kind.POKE: "have the depth of the asset's market read",

@@ -9,7 +9,7 @@ from bot.strategy.snapshot import Snapshot
 
 _WRITES_OFF: Final = (Kind.END, Kind.MARK)
 _STARTS: Final = (Kind.KICK, Kind.REDO)
-_UPKEEP: Final = (Kind.CLEAR, Kind.NET)
+_UPKEEP: Final = (Kind.CLEAR, Kind.LAPSE, Kind.NET)
 
 
 class Moved(NamedTuple):

@@ -23,11 +23,13 @@ class Screen:
         Health factor; infinite without debt, NaN where the oracle refuses the price of an asset in use.
     suspects : array of int
         Rows that may be unhealthy, or that are flagged, and can be priced.
+    interrupted : array of int
+        Rows that are flagged and cannot be priced.
     unpriced : int
         Accounts in debt that cannot be priced.
     """
 
-    __slots__ = ("health", "suspects", "unpriced")
+    __slots__ = ("health", "interrupted", "suspects", "unpriced")
 
     def __init__(self, snapshot: Snapshot) -> None:
         positions = snapshot.positions
@@ -40,6 +42,7 @@ class Screen:
         self.health[blind] = np.nan
         near = self.health < 1.0 + MARGIN
         self.suspects: npt.NDArray[np.intp] = np.flatnonzero((near | positions.flagged) & ~blind)
+        self.interrupted: npt.NDArray[np.intp] = np.flatnonzero(positions.flagged & blind)
         self.unpriced = int(np.count_nonzero(blind))
 
 

@@ -23,6 +23,7 @@ class GasEstimates:
     redo_swap: int = 500_000
     redo: int = 210_000
     clear: int = 105_000
+    lapse: int = 110_000
     net: int = 180_000
     swap: int = 400_000
     take: int = 340_000

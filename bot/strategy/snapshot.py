@@ -21,6 +21,8 @@ from bot.strategy.quotes import OpenQuote
 NO_KICK: Final = 1
 NO_REDO: Final = 2
 NO_SETTLEMENT: Final = 3
+INTERRUPTED: Final = 0
+"""What the engine keeps for the time of the kick of an auction that a refused price made lapse."""
 """Levels of the breaker: what each stops, and all below it."""
 TWAP_WINDOW: Final = 180
 """Seconds over which the engine holds a pool's mean price against the oracle's."""
@@ -91,7 +93,7 @@ class Auction:
     kicker : bytes
         Who is owed the tip, 20 bytes.
     kicked_at : int
-        When it began.
+        When it began; `INTERRUPTED` once a refused price has made it lapse.
     tip_owed : int
         What is left of its kicker's tip, in steps of `bot.domain.incentives.TIP_STEPS` to a quote unit.
     legs : mapping of int to Leg
@@ -198,6 +200,16 @@ class Snapshot:
     def halted(self) -> bool:
         """Whether settlements are stopped."""
         return self.breaker_level >= NO_SETTLEMENT
+
+    def interrupted(self, auction: Auction) -> bool:
+        """Return whether an auction lapsed before its tail, by a halt or a refused price."""
+        return auction.kicked_at == INTERRUPTED or self.resumed_at > auction.kicked_at
+
+    def has_lapsed(self, auction: Auction | None) -> bool:
+        """Return whether only a redo is left: after the tail, interrupted, or unknown to the engine."""
+        if auction is None or self.interrupted(auction):
+            return True
+        return self.timestamp >= auction.kicked_at + self.engine.tail
 
     def holdings(self, row: int) -> tuple[Holding, ...]:
         """Return what an account holds and owes, by rising asset id; debt rounded up, interest included."""

@@ -11,6 +11,7 @@ from bot.strategy.case import Case
 from bot.strategy.decide import decide
 from bot.strategy.decision import Candidate, Kind
 from bot.strategy.settings import StrategySettings
+from bot.strategy.snapshot import INTERRUPTED
 from tests.support.anvil import RpcError
 from tests.support.crowd import Crowd
 from tests.support.world import KEEPER, World
@@ -70,6 +71,34 @@ async def test_an_auction_nobody_settled_is_marked_and_ended(here: World) -> Non
     assert snapshot.holdings(0) == ()
     assert not snapshot.marks
     assert not snapshot.auctions
+    await crowd.protocol.audit(head, 10)
+
+
+async def test_a_refused_price_lapses_an_auction_that_is_begun_again_once_it_is_back(here: World) -> None:
+    crowd = Crowd.of(here, 1)
+    here.open({"WETH": 100, "WBTC": 1}, {"USDC": 20_000})
+    here.publish("WETH", 150)
+    await crowd.kick_all()
+    here.advance(600)
+    here.publish("WBTC", 0)
+    head = await crowd.see()
+    snapshot = replace(crowd.protocol.snapshot(head), poke_open=False)
+    (decision,) = decide(snapshot, MARKING).decisions
+    assert decision.chosen is not None
+    call = crowd.protocol.call_for(decision.chosen.action)
+    limit = MARKING.gas.of(Kind.LAPSE) + call.gas_reserve  # as execution sets it
+    request = {"from": KEEPER, "to": call.to, "data": "0x" + call.data.hex(), "gas": hex(limit)}
+    assert here.node.call("eth_call", request, "latest") == "0x"
+    do(crowd, decision.chosen, Kind.LAPSE)
+    head = await crowd.see()
+    assert crowd.protocol.snapshot(head).auctions[0].kicked_at == INTERRUPTED
+    assert not decide(replace(crowd.protocol.snapshot(head), poke_open=False), MARKING).decisions
+    here.publish("WBTC", 8_000)
+    candidate = only(crowd, await crowd.see())
+    before = Case.of(crowd.protocol.snapshot(await crowd.see()), 0).multipliers()
+    do(crowd, candidate, Kind.REDO)
+    head = await crowd.see()
+    assert min(Case.of(crowd.protocol.snapshot(head), 0).multipliers().values()) > max(before.values())
     await crowd.protocol.audit(head, 10)
 
 

@@ -71,6 +71,7 @@ _KICK: Final = Function("liquidation_engine", "kick")
 _REDO: Final = Function("liquidation_engine", "redo")
 _STARTS: Final = {Kind.KICK: _KICK, Kind.KICK_SWAP: _KICK, Kind.REDO: _REDO, Kind.REDO_SWAP: _REDO}
 _CLEAR: Final = Function("liquidation_engine", "clear")
+_LAPSE: Final = Function("liquidation_engine", "lapse")
 _END: Final = Function("liquidation_engine", "end")
 _MARK: Final = Function("liquidation_engine", "mark")
 _NET: Final = Function("liquidation_engine", "net")
@@ -82,6 +83,8 @@ _DELEVERAGE: Final = Function("flash_protector", "deleverageAndSell")
 FUND_GAS: Final = 330_000
 """Gas that a call must have left where the house asks an insurance fund: what the fund is given, and the
 sixty-fourth that each of the calls on the way there keeps back. With less it reverts, `GasInsufficient`."""
+PRICE_GAS: Final = 260_000
+"""The same for each price of an account that is to be refused, asked for by a lapse."""
 _NOBODY: Final = "0x" + "00" * 20
 
 
@@ -159,6 +162,9 @@ class CallBuilder:
                 return Call(self._engine, _MULTICALL.data([start, *self._swaps(account, action)]))
             case Kind.CLEAR:
                 return Call(self._engine, _CLEAR.data(account))
+            case Kind.LAPSE:
+                asked = len(action.collateral_ids) * PRICE_GAS
+                return Call(self._engine, _LAPSE.data(account), gas_reserve=asked)
             case Kind.END:
                 return Call(self._engine, _END.data(account))
             case Kind.MARK:

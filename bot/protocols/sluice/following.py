@@ -15,7 +15,7 @@ from bot.protocols.sluice.markets import AssetBook, settled, sold
 from bot.protocols.sluice.prices import Answer, Feed
 from bot.protocols.sluice.state import HOUSE_EVENTS, Breaker, State, raw
 from bot.protocols.uniswap_v3 import POOL_EVENTS
-from bot.strategy.snapshot import Auction
+from bot.strategy.snapshot import INTERRUPTED, Auction
 
 
 def follow(state: State, log: Log, timestamp: int) -> None:
@@ -176,6 +176,14 @@ def _kicked(state: State, event: Event, place: _Place) -> None:
     state.auctions[row] = Auction(fields["epoch"], fields["kicker"], place.timestamp, tip_owed, legs={})
 
 
+def _lapsed(state: State, event: Event, _place: _Place) -> None:
+    row = state.book.row(event.fields["account"])
+    auction = state.auctions.get(row)
+    if auction is None:
+        raise BookDivergedError("auction that lapsed", None, event.fields["epoch"])
+    state.auctions[row] = replace(auction, kicked_at=INTERRUPTED)
+
+
 def _leg_started(state: State, event: Event, place: _Place) -> None:
     fields = event.fields
     row = state.book.row(fields["account"])
@@ -310,6 +318,7 @@ _HANDLERS: Final[Mapping[str, _Handler]] = {
     "Settled": _settled,
     "Kicked": _kicked,
     "Redone": _kicked,
+    "Lapsed": _lapsed,
     "LegStarted": _leg_started,
     "EngineParametersSet": _engine_set,
     "VenueSet": _venue_set,

@@ -57,6 +57,7 @@ ENGINE_EVENTS: Final = EventDecoder(
         "BreakerSet",
         "Kicked",
         "Redone",
+        "Lapsed",
         "LegStarted",
         "QuoteFilled",
     ],

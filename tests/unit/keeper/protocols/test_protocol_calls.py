@@ -36,6 +36,7 @@ def builder() -> CallBuilder:
         (Action(Kind.REDO, ACCOUNT, (2,)), "redo(address,uint8[])", (TEXT, (2,))),
         (Action(Kind.CLEAR, ACCOUNT), "clear(address)", (TEXT,)),
         (Action(Kind.NET, ACCOUNT, (2,)), "net(address,uint8)", (TEXT, 2)),
+        (Action(Kind.LAPSE, ACCOUNT, (0, 2)), "lapse(address)", (TEXT,)),
         (Action(Kind.END, ACCOUNT), "end(address)", (TEXT,)),
         (Action(Kind.MARK, ACCOUNT), "mark(address)", (TEXT,)),
         (

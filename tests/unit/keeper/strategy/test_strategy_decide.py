@@ -56,6 +56,7 @@ def test_health_of_exactly_one_is_healthy() -> None:
 
 
 def test_an_account_whose_price_is_refused_is_counted_and_left_alone(scene: Scene) -> None:
+    scene.auctions.clear()
     scene.prices["WETH"] = None
     decisions = decide(scene.shoot(), FREE)
     assert decisions.decisions == ()

@@ -47,7 +47,7 @@ def test_without_a_price_of_the_gas_asset_nothing_is_measured() -> None:
     assert found(candidate(Kind.SWAP, revenue=50 * WAD, asset=WBTC), scene).worth is None
 
 
-@pytest.mark.parametrize("kind", [Kind.CLEAR, Kind.NET])
+@pytest.mark.parametrize("kind", [Kind.CLEAR, Kind.LAPSE, Kind.NET])
 def test_upkeep_waits_behind_everything_and_has_no_worth(kind: Kind) -> None:
     assert found(candidate(kind, revenue=WAD)) == Inclusion(urgent=False, worth=None)
 

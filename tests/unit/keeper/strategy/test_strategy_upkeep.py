@@ -10,7 +10,7 @@ from bot.strategy.decide import decide
 from bot.strategy.decision import Action, Candidate, Decision, Kind, Reason
 from bot.strategy.inclusion import Inclusion, Inclusions
 from bot.strategy.settings import StrategySettings
-from bot.strategy.snapshot import Snapshot
+from bot.strategy.snapshot import INTERRUPTED, Snapshot
 from tests.support.snapshots import NOW, RULES, USDC, WETH, Scene, pool_at, units
 
 FREE = StrategySettings(priority_fee=0)
@@ -89,6 +89,52 @@ def test_the_reserve_at_the_lapse_does_not_fall_any_further(scene: Scene) -> Non
     assert at_lapse is not None
     assert RULES.floor > at_lapse
     assert later == at_lapse
+
+
+# -------------------------------------------------------------------------------- lapses
+
+
+@pytest.fixture
+def unpriced() -> Scene:
+    """Return three accounts whose auctions run, two of them of ether, whose price is refused."""
+    made = Scene(prices={"WETH": None, "WBTC": 8_000.0, "USDC": 1.0}, swap_open=False, take_open=False)
+    made.auction(made.account({"WETH": 100}, {"USDC": 20_500}), ["WETH"], age=60)
+    made.auction(made.account({"WBTC": 1}, {"USDC": 7_000}), ["WBTC"], age=60)
+    made.auction(made.account({"WBTC": 1}, {"WETH": 38}), ["WBTC"], age=60)
+    return made
+
+
+def lapsing(snapshot: Snapshot, settings: StrategySettings = FREE) -> list[tuple[int, Action]]:
+    found = (decision.chosen for decision in decide(snapshot, settings).decisions)
+    actions = (candidate.action for candidate in found if candidate is not None)
+    return [(int.from_bytes(action.account), action) for action in actions if action.kind is Kind.LAPSE]
+
+
+def test_a_running_auction_is_told_of_the_price_that_is_refused(unpriced: Scene) -> None:
+    found = dict(lapsing(unpriced.shoot()))
+    assert sorted(found) == [0, 2]
+    assert found[0].collateral_ids == (WETH, USDC)  # whose prices the engine is to ask for
+
+
+def test_what_has_lapsed_is_not_told_again(unpriced: Scene) -> None:
+    auction = unpriced.auctions[0]
+    unpriced.auctions[0] = replace(auction, kicked_at=INTERRUPTED)
+    unpriced.auctions[2] = replace(auction, kicked_at=NOW - RULES.tail)
+    assert lapsing(unpriced.shoot()) == []
+
+
+def test_a_price_that_is_back_leaves_a_redo(unpriced: Scene) -> None:
+    unpriced.prices["WETH"] = 200.0
+    unpriced.auctions[0] = replace(unpriced.auctions[0], kicked_at=INTERRUPTED)
+    first, *_ = (found for found in decide(unpriced.shoot(), FREE).decisions if not any(found.account))
+    assert first.chosen is not None
+    assert first.chosen.action.kind is Kind.REDO
+    assert Case.of(unpriced.shoot(), 0).asked_last is None
+
+
+def test_lapses_keep_within_the_actions_of_a_head_and_are_housekeeping(unpriced: Scene) -> None:
+    assert len(lapsing(unpriced.shoot(), replace(FREE, max_actions=1))) <= 1
+    assert lapsing(unpriced.shoot(), replace(FREE, housekeeping=False)) == []
 
 
 # -------------------------------------------------------------------------------- marks
