@@ -139,7 +139,7 @@ contract LiquidationEngineOriginsTest is EngineFixture {
         bytes[] memory several = new bytes[](1);
         several[0] = abi.encodeCall(engine.clear, (borrower));
         ILiquidationEngine.Quote memory quote;
-        calls = new bytes[](21);
+        calls = new bytes[](22);
         calls[0] = abi.encodeCall(engine.kick, (borrower, _ids(WETH)));
         calls[1] = abi.encodeCall(engine.redo, (borrower, _ids(WETH)));
         calls[2] = abi.encodeCall(engine.clear, (borrower));
@@ -161,6 +161,7 @@ contract LiquidationEngineOriginsTest is EngineFixture {
         calls[18] = abi.encodeCall(engine.setCurveInputs, (WETH, engine.curveInputs(WETH)));
         calls[19] = abi.encodeCall(engine.setParameters, (engine.parameters()));
         calls[20] = abi.encodeCall(engine.setSpeedParameters, (engine.speedParameters()));
+        calls[21] = abi.encodeCall(engine.lapse, (borrower));
     }
 
     function _throughToken(function() external settle) private {
