@@ -41,6 +41,10 @@ _GAP_AFTER_HEADS = 2
 """Heads that a transaction waits behind a missing nonce before the nonce is filled with nothing."""
 
 
+_MOST_PENDING = 1_024
+"""Transactions of one account that a pool may hold: a gap behind more of them would never be filled."""
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What all accounts of an executor share: node, ledger, and rules."""
@@ -159,18 +163,19 @@ class Writer:
             return Standing(0, 0)
         calls = [
             RpcCall("eth_getTransactionCount", [self.account.address, "pending"]),
+            RpcCall("eth_getTransactionCount", [self.account.address, "latest"]),
             RpcCall("eth_getBalance", [self.account.address, "latest"]),
         ]
         answers = await self._here.rpc.batch(calls)
         for answer in answers:
             if isinstance(answer, RpcError):
                 raise answer
-        nonce = codec.quantity(answers[0], "eth_getTransactionCount")
+        nonce, used = (codec.quantity(answer, "eth_getTransactionCount") for answer in answers[:2])
         settled = await self._here.memory.next_nonce(self.account.address)
-        if nonce < settled:
-            wanted = f"at least {settled}, from where on nonces are free: it is behind the ledger"
+        if not settled <= nonce <= used + _MOST_PENDING:
+            wanted = f"{settled} to {used + _MOST_PENDING}, where nonces are free: it is behind, or lies"
             raise MalformedAnswerError("eth_getTransactionCount", nonce, wanted)
-        return Standing(nonce, codec.quantity(answers[1], "eth_getBalance"))
+        return Standing(nonce, codec.quantity(answers[2], "eth_getBalance"))
 
     async def land(
         self,

@@ -119,27 +119,28 @@ async def test_what_was_refused_and_is_in_the_pool_after_all_is_neither_lost_nor
     assert outcomes(rows) == [Outcome.INCLUDED]
 
 
-async def test_a_node_that_is_behind_the_ledger_costs_the_head_and_not_the_process(
-    node: Client, ledger_path: Path
+@pytest.mark.parametrize(("pending", "words"), [(0, "behind"), (10**6, "free")])
+async def test_a_node_whose_pending_nonce_cannot_be_costs_the_head_and_not_the_process(
+    node: Client, ledger_path: Path, pending: int, words: str
 ) -> None:
-    class Behind(Wrapper):
-        lags = False
+    class Wrong(Wrapper):
+        answers = False
 
         async def through(self, name: str, attribute: Any, arguments: Any, options: Any) -> Any:
             answers = await attribute(*arguments, **options)
-            for position, call in enumerate(arguments[0]) if name == "batch" and self.lags else ():
+            for position, call in enumerate(arguments[0]) if name == "batch" and self.answers else ():
                 if call.method == "eth_getTransactionCount" and call.params[1] == "pending":
-                    answers[position] = "0x0"
+                    answers[position] = hex(pending)
             return answers
 
-    counter, behind = deploy(node, COUNTER), Behind()
-    async with running(port_of(node), ledger_path, wrap=behind.wrap) as keeper:
+    counter, wrong = deploy(node, COUNTER), Wrong()
+    async with running(port_of(node), ledger_path, wrap=wrong.wrap) as keeper:
         await keeper.executor.execute([intent(counter, "a")], head_of(node))
         await keeper.executor.track(mine(node))
-        behind.lags = True
-        with pytest.raises(ChainError, match="behind"):
+        wrong.answers = True
+        with pytest.raises(ChainError, match=words):
             await keeper.executor.execute([intent(counter, "b")], head_of(node))
-        behind.lags = False
+        wrong.answers = False
         (sent,) = await keeper.executor.execute([intent(counter, "b")], head_of(node))
         assert (sent.outcome, sent.nonce) == (Outcome.SUBMITTED, 1)
 
