@@ -1,18 +1,21 @@
 """What was settled or given up is not believed for ever: the chain may think otherwise later."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bot.errors import ChainError, MalformedAnswerError, RpcError
-from bot.ports import Outcome
+from bot.ports import Address, Outcome
 from tests.support.anvil import Client
 from tests.support.landing import (
     COUNTER,
     KEY,
     Crash,
     CrashAfter,
+    CrashAt,
+    Keeper,
     Wrapper,
     account,
     count,
@@ -161,3 +164,91 @@ async def test_what_another_signer_left_open_holds_its_account_for_a_while_and_n
         await keeper.executor.track(head)
         (sent,) = await keeper.executor.execute([intent(counter, "a", b"\1")], head)
         assert sent.outcome is Outcome.SUBMITTED
+
+
+class TakesRefusesAndBreaks(RefusesWhatItTook):
+    """Refuses what it took, and crashes after a call."""
+
+    def __init__(self, point: int) -> None:
+        self._left = point
+
+    async def after(self, name: str, arguments: Any) -> None:
+        self._left -= 1
+        if self._left == 0:
+            raise Crash
+
+
+async def _refused_and_found(node: Client, keeper: Keeper, counter: Address) -> None:
+    for attempt in range(3):  # still liquidatable until it landed
+        head = head_of(node)
+        await keeper.executor.track(head)
+        if count(node, counter) == 0:
+            await keeper.executor.execute([intent(counter, "a", bytes([attempt]))], head)
+        if attempt:
+            mine(node)
+
+
+async def test_a_crash_at_any_step_around_a_refusal_of_what_was_taken_neither_loses_nor_doubles_it(
+    node: Client, tmp_path: Path
+) -> None:
+    counter = deploy(node, COUNTER)
+    async with running(port_of(node), tmp_path / "blank.sqlite"):
+        pass
+    point, crashed = 0, True
+    while crashed:
+        point += 1
+        snapshot, crashed = node.call("evm_snapshot"), False
+        path = shutil.copy(tmp_path / "blank.sqlite", tmp_path / f"{point}.sqlite")
+        try:
+            async with running(port_of(node), path, wrap=TakesRefusesAndBreaks(point).wrap) as keeper:
+                await _refused_and_found(node, keeper, counter)
+        except Crash:
+            crashed = True
+        async with running(port_of(node), path) as keeper:
+            await keeper.executor.reconcile(head_of(node))
+            await _refused_and_found(node, keeper, counter)
+            await keeper.executor.track(mine(node))
+            rows = await keeper.ledger.recent_transactions(10)
+        assert count(node, counter) == 1, f"crash at point {point}"
+        assert outcomes(rows).count(Outcome.INCLUDED) == 1
+        assert not [row for row in rows if row.outcome.is_open]
+        node.call("evm_revert", snapshot)
+    assert point > 20
+
+
+async def test_a_crash_at_any_step_of_the_recovery_itself_neither_loses_nor_doubles_an_action(
+    node: Client, tmp_path: Path
+) -> None:
+    counter, blank = deploy(node, COUNTER), tmp_path / "blank.sqlite"
+    wanted = [intent(counter, "a"), intent(counter, "b")]
+    mine(node, 2)
+    async with running(port_of(node), blank) as keeper:
+        await keeper.ledger.record_head(head_of(node))
+        await keeper.executor.execute(wanted[:1], head_of(node))
+        await keeper.executor.track(mine(node))  # settled on a head that is not recorded
+    with pytest.raises(Crash):
+        async with running(port_of(node), blank, wrap=CrashAfter("journal").wrap) as keeper:
+            await keeper.executor.execute(wanted[1:], head_of(node))
+    node.call("anvil_reorg", 1, [])
+    node.call("anvil_dropAllTransactions")
+    point, crashed = 0, True
+    while crashed:
+        point += 1
+        snapshot, crashed = node.call("evm_snapshot"), False
+        path = shutil.copy(blank, tmp_path / f"{point}.sqlite")
+        try:
+            async with running(port_of(node), path, wrap=CrashAt(point).wrap) as keeper:
+                await keeper.executor.reconcile(head_of(node))
+        except Crash:
+            crashed = True
+        async with running(port_of(node), path) as keeper:
+            await keeper.executor.reconcile(head_of(node))
+            for _ in range(5):
+                await keeper.executor.execute(wanted, head_of(node))
+                await keeper.executor.track(mine(node))
+            rows = await keeper.ledger.recent_transactions(10)
+        landed = [row.intent.account for row in rows if row.outcome is Outcome.INCLUDED]
+        assert (sorted(landed), count(node, counter)) == (["a", "b"], 2), f"crash at point {point}"
+        assert not [row for row in rows if row.outcome.is_open]
+        node.call("evm_revert", snapshot)
+    assert point > 15
