@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -297,11 +297,21 @@ def render(settings: BaseModel) -> str:
     for name in type(settings).model_fields:
         value = getattr(settings, name)
         if isinstance(value, BaseModel):
-            lines += ["", f"[{name}]"]
-            lines += [_line(field, getattr(value, field)) for field in type(value).model_fields]
+            lines += ["", f"[{name}]", *_section(name, value)]
         else:
             lines.append(_line(name, value))
     return "\n".join(lines) + "\n"
+
+
+def _section(section: str, settings: BaseModel) -> Iterator[str]:
+    for name, field in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        members = get_args(field.annotation)
+        if value == () and members and isinstance(members[0], type) and issubclass(members[0], BaseModel):
+            # Written as [] it could not be added to by tables further down, as TOML has it.
+            yield f"# {name} is not set: a table [[{section}.{name}]] for each"
+        else:
+            yield _line(name, value)
 
 
 def _line(name: str, value: object) -> str:

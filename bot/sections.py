@@ -72,6 +72,7 @@ _FAULTS: Final = {
     "missing": "must be set",
     "model_type": "must be a section of settings",
     "path_type": "must be a path",
+    "too_short": "must not be empty",
 }
 """What is said of a fault in place of pydantic's words, which name classes."""
 _WITHOUT_VALUE: Final = ("extra_forbidden", "missing")
@@ -118,4 +119,6 @@ def read_toml(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ConfigFileError(str(path), (error.strerror or "it cannot be read").lower()) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigFileError(str(path), f"it is not TOML: {error}") from None
+        twice = "immutable namespace" in str(error)
+        hint = "; a list is written either as [...] or as tables [[...]]" if twice else ""
+        raise ConfigFileError(str(path), f"it is not TOML: {error}{hint}") from None

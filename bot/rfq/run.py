@@ -27,6 +27,7 @@ from bot.rfq.service import DealerService
 from bot.rfq.settings import DealerSettings
 from bot.rfq.signing import DealerKey
 from bot.rfq.typed_data import QuoteDomain
+from bot.starting import PatientStart, StartOptions
 
 _EXECUTE: Final = function_signature_to_4byte_selector("execute(address,bytes)")
 
@@ -68,9 +69,11 @@ async def run_dealer(settings: DealerSettings, key: DealerKey) -> None:
     pairs = pairs_of(settings, manifest)
     places = _places(settings, manifest, pairs, key)
     async with AsyncExitStack() as stack:
-        client = EndpointPool(settings.chain.clients(), settings.chain.pool_options())
-        await stack.enter_async_context(client)
-        await SluiceProtocol(client, manifest).check(settings.manifest)
+        start = PatientStart(StartOptions(settings.chain.start_patience_s))
+        client = await start.step("connecting", lambda: stack.enter_async_context(_pool(settings)))
+        await start.step(
+            "looking at the contracts", lambda: SluiceProtocol(client, manifest).check(settings.manifest)
+        )
         domain = QuoteDomain(manifest.chain_id, places.engine)
         owner = f"chain {domain.chain_id}, engine 0x{domain.engine.hex()}, dealer 0x{places.dealer.hex()}"
         ledger = await DealerLedger.open(settings.ledger, owner)
@@ -81,6 +84,10 @@ async def run_dealer(settings: DealerSettings, key: DealerKey) -> None:
         service = _service(_Parts(settings, manifest, places, key, client, ledger), dealer)
         await stack.enter_async_context(DealerServer(dealer, settings.server_options()).running())
         await service.run()
+
+
+def _pool(settings: DealerSettings) -> EndpointPool:
+    return EndpointPool(settings.chain.clients(), settings.chain.pool_options())
 
 
 def _service(parts: _Parts, dealer: Dealer) -> DealerService:

@@ -213,7 +213,12 @@ def load_dealer_settings(file: Path | None = None) -> DealerSettings:
         settings = DealerSettings.model_validate(given)
     except ValidationError as error:
         # The cause is cut off on purpose: pydantic quotes the input, which may be secret.
-        raise ConfigValueError([refused(entry, secret=_secret) for entry in error.errors()]) from None
+        faults = [refused(entry, secret=_secret) for entry in error.errors()]
+        # A list whose only member is refused is called empty, too.
+        told = [
+            fault for fault in faults if not any(name.startswith(f"{fault[0]}.") for name, _, _ in faults)
+        ]
+        raise ConfigValueError(told) from None
     return _anchored(settings, path.parent)
 
 

@@ -1,17 +1,21 @@
 """The dealer's settings and its command."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from eth_account import Account
+from structlog.testing import capture_logs
 
 from bot.cli.main import app
 from bot.config import render
 from bot.domain.wad import WAD
-from bot.errors import ConfigFileError, ConfigValueError, KeystoreMissingError
+from bot.errors import ConfigFileError, ConfigValueError, KeystoreMissingError, StartRefusedError
 from bot.protocols.sluice.manifest import Manifest
-from bot.rfq.run import pairs_of, unlock_dealer
+from bot.rfq.run import pairs_of, run_dealer, unlock_dealer
 from bot.rfq.settings import DealerSettings, load_dealer_settings
+from bot.rfq.signing import DealerKey
 from tests.support.manifests import manifest
 
 
@@ -137,3 +141,21 @@ def test_a_refusal_speaks_of_settings_and_shows_no_secret(tmp_path: Path, text: 
         load_dealer_settings(written(tmp_path, text))
     assert says in str(error.value)
     assert "hunter2" not in str(error.value)
+
+
+def test_a_list_whose_only_member_is_refused_is_not_called_empty_too(tmp_path: Path) -> None:
+    with pytest.raises(ConfigValueError) as caught:
+        load_dealer_settings(written(tmp_path, '[quotes]\npairs = ["WETH"]\n'))
+    assert [name for name, _, _ in caught.value.problems] == ["quotes.pairs.0"]
+    with pytest.raises(ConfigValueError, match=r"quotes\.pairs = \[\]: must not be empty"):
+        load_dealer_settings(written(tmp_path, "[quotes]\npairs = []\n"))
+
+
+async def test_a_node_that_is_away_delays_the_start_for_as_long_as_the_setting_says(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest()))
+    chain = '[chain]\nendpoint = "ws://127.0.0.1:1"\nstart_patience_s = 0.6\n'
+    settings = load_dealer_settings(written(tmp_path, f'manifest = "manifest.json"\n{chain}'))
+    with capture_logs() as logs, pytest.raises(StartRefusedError, match=r"chain\.start_patience_s"):
+        await run_dealer(settings, DealerKey(Account.from_key("0x" + "d1" * 32)))
+    assert [log["event"] for log in logs] == ["start_delayed", "start_delayed"]
+    assert not (tmp_path / "dealer.sqlite").exists()

@@ -312,3 +312,23 @@ def test_a_folder_of_prices_that_is_not_there_is_told_with_its_setting(tmp_path:
         risk.require_warm_start()
     (tmp_path / "prices").mkdir()
     risk.require_warm_start()
+
+
+def test_what_is_printed_can_be_added_to_as_the_guide_says(tmp_path: Path) -> None:
+    shown = render(load_settings(written(tmp_path, "")))
+    added = """
+[[chain.endpoints]]
+url = "ws://127.0.0.1:2"
+
+[[rfq.dealers]]
+address = "0x00000000000000000000000000000000000000A0"
+url = "http://127.0.0.1:8600"
+"""
+    settings = load_settings(written(tmp_path, shown + added, "added.toml"))
+    assert (len(settings.chain.endpoints), len(settings.rfq.dealers)) == (1, 1)
+
+
+def test_a_list_that_is_written_in_both_ways_is_told_so(tmp_path: Path) -> None:
+    text = '[chain]\nendpoints = []\n[[chain.endpoints]]\nurl = "ws://h"\n'
+    with pytest.raises(ConfigFileError, match=r"either as \[\.\.\.\] or as tables \[\[\.\.\.\]\]"):
+        load_settings(written(tmp_path, text))
