@@ -1,6 +1,7 @@
 """The dealer's transactions on a real node: hedges through the real pools, each once, whatever goes wrong."""
 
-from collections.abc import AsyncIterator
+import shutil
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from bot.rfq.reading import Places, Reader
 from bot.rfq.records import IssuedQuote, Work, WorkKind, WorkState
 from bot.rfq.signing import DealerKey
 from bot.rfq.typed_data import QuoteDomain
+from tests.support.landing import Crash, CrashAt
 from tests.support.node_rpc import NodeRpc, latest
 from tests.support.rfq import a_quote
 from tests.support.world import World, plain_call
@@ -69,7 +71,12 @@ class Desk:
 
 @asynccontextmanager
 async def desk_on(
-    here: World, path: Path, rpc: Any = None, options: HedgeOptions | None = None, depth: int = 0
+    here: World,
+    path: Path,
+    rpc: Any = None,
+    options: HedgeOptions | None = None,
+    depth: int = 0,
+    wrap: Callable[[Any], Any] = lambda part: part,
 ) -> AsyncIterator[Desk]:
     key = DealerKey(Account.from_key(KEY))
     here.node.call("anvil_setBalance", key.address, hex(10**21))
@@ -89,9 +96,9 @@ async def desk_on(
     rpc = rpc or NodeRpc(here.node)
     ledger = await DealerLedger.open(path, "test")
     landing = LandingOptions(31337, FeePolicy(10**9, 10**12), depth=depth, resend_after=1)
-    lane = Lane(rpc, ledger, key, landing, proceeds)
+    lane = Lane(wrap(rpc), wrap(ledger), key, landing, proceeds)
     chosen = options or HedgeOptions()
-    hedger = Hedger(lane, ledger, UniswapHedge(places, chosen), places, chosen, lambda call: call)
+    hedger = Hedger(lane, wrap(ledger), UniswapHedge(places, chosen), places, chosen, lambda call: call)
     try:
         yield Desk(here, rpc, ledger, lane, hedger, places)
     finally:
@@ -205,6 +212,36 @@ async def test_a_crash_around_a_broadcast_neither_loses_nor_doubles_it(
         assert {work.state for work in works} == {WorkState.INCLUDED}
         assert await desk.ledger.exposure() == {(WETH, USDC): 0}
         assert desk.balance("WETH") == 0
+
+
+@pytest.mark.slow
+async def test_a_crash_at_any_step_of_a_hedge_neither_loses_nor_doubles_it(
+    here: World, tmp_path: Path
+) -> None:
+    blank = tmp_path / "blank.sqlite"
+    async with desk_on(here, blank) as desk:
+        await bought(desk)
+        mint = plain_call("mint(address,uint256)", "0x" + desk.places.dealer.hex(), BOUGHT)
+        here.send(here.owner, here.manifest.asset("WETH").token, mint)  # held, and not to be sold
+    point, crashed = 0, True
+    while crashed:
+        point += 1
+        snapshot, crashed = here.node.call("evm_snapshot"), False
+        path = Path(shutil.copy(blank, tmp_path / f"{point}.sqlite"))
+        try:
+            async with desk_on(here, path, wrap=CrashAt(point).wrap) as desk:
+                await heads(desk, 5)
+        except Crash:
+            crashed = True
+        async with desk_on(here, path) as desk:
+            await heads(desk, 6)
+            works = await desk.ledger.works(10)
+            assert {work.state for work in works} == {WorkState.INCLUDED}, f"crash at point {point}"
+            assert sum(work.sold for work in works) == BOUGHT, f"crash at point {point}"
+            assert await desk.ledger.exposure() == {(WETH, USDC): 0}
+            assert desk.balance("WETH") == BOUGHT
+        here.node.call("evm_revert", snapshot)
+    assert point > 40
 
 
 async def test_a_broadcast_that_nobody_answered_is_sent_again_as_the_same_bytes(
