@@ -28,13 +28,13 @@ _MAX_SIGNATURE: Final = 1_024
 def _address(text: str) -> str:
     body = text[2:]
     if body not in (body.lower(), body.upper()) and not is_checksum_address(text):
-        raise ValueError("an address in mixed case must carry its checksum (EIP-55)")
+        raise ValueError("an address; in mixed case it must carry its checksum (EIP-55)")
     return text
 
 
 def _someone(text: str) -> str:
     if int(text, 16) == 0:
-        raise ValueError("the zero address is nobody")
+        raise ValueError("an address other than zero, which is nobody")
     return text
 
 
@@ -286,6 +286,8 @@ def _requirement(kind: str, words: str) -> str:
     """Return what pydantic wants, in the grammar of our errors."""
     if kind in _REQUIREMENTS:
         return _REQUIREMENTS[kind]
+    if kind == "string_pattern_mismatch":
+        return words.replace("String should match pattern", "text of the pattern")
     for prefix in ("Value error, ", "Input should be ", "must be "):
         words = words.removeprefix(prefix)
     return words[0].lower() + words[1:]
