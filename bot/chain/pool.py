@@ -40,6 +40,10 @@ _LAGGING: Final = (
 )
 """Words of a node that another one may answer for: it has not seen the block, has dropped it, or is busy."""
 
+_REVERT_CODE: Final = 3
+_REVERT_WORD: Final = "revert"
+"""How nodes tell the failure of a call: by the code, or by the word before the contract's own."""
+
 _WRITES: Final = frozenset({"eth_sendRawTransaction", "eth_sendTransaction", "eth_sendPrivateTransaction"})
 """Never raced: a second node would only add a second opinion. Sending the same bytes again does no harm, so a
 node that is gone is replaced by the next."""
@@ -314,6 +318,8 @@ def _failure(future: "asyncio.Future[_Answer]") -> ChainError | None:
 
 def _is_lagging(error: RpcError) -> bool:
     words = error.message.lower()
+    if error.code == _REVERT_CODE or _REVERT_WORD in words:
+        return False  # the words are a contract's, which may choose them
     return any(said in words for said in _LAGGING)
 
 

@@ -125,6 +125,25 @@ async def test_a_refusal_that_any_node_would_give_is_final() -> None:
     assert not other.asked
 
 
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (3, "execution reverted: too many requests"),
+        (-32000, "execution reverted: header not found"),
+        (-32603, "VM Exception while processing transaction: reverted with reason string 'limit exceeded'"),
+        (3, "limit exceeded"),
+    ],
+)
+async def test_a_contracts_own_words_are_not_taken_for_a_nodes(code: int, message: str) -> None:
+    first, other = Node("a", error={"code": code, "message": message}), Node("b")
+    async with pool_of(first, other) as pool:
+        (answer,) = await pool.batch([RpcCall("eth_call")])
+        assert isinstance(answer, RpcError)
+        with pytest.raises(RpcError):
+            await pool.request("eth_call")
+    assert not other.asked
+
+
 async def test_a_node_that_lags_behind_is_answered_for_by_another() -> None:
     async with pool_of(Node("a", error=BUSY), Node("b")) as pool:
         assert await pool.request("x") == "b"
