@@ -88,7 +88,7 @@ def advise(waiting: Waiting, facts: Facts, head: Head, options: ExecutorOptions)
         fees = options.fees.replacing(_fees(waiting), head, facts.ceiling)
         if fees is not None:
             return Step(Kind.REPLACE, fees, "it waits")
-    return _patient(waiting, facts, head)
+    return _patient(waiting, facts, head, wanted=unwanted is None)
 
 
 def _unwanted(waiting: Waiting, facts: Facts, head: Head, options: ExecutorOptions) -> str | None:
@@ -115,10 +115,15 @@ def _is_due(waiting: Waiting, head: Head, options: ExecutorOptions) -> bool:
     return row.intent.terms.worth is not None and age >= options.bump_after_heads
 
 
-def _patient(waiting: Waiting, facts: Facts, head: Head) -> Step:
+def _patient(waiting: Waiting, facts: Facts, head: Head, *, wanted: bool) -> Step:
+    """Wait, and see to it that the node has it: not where it should rather be forgotten."""
     age = head.number - waiting.row.planned_block
+    if waiting.row.outcome is Outcome.SIGNED and facts.known:
+        return Step(Kind.CONFIRM)
+    if not wanted:
+        return Step(Kind.KEEP)
     if waiting.row.outcome is Outcome.SIGNED:
-        return Step(Kind.CONFIRM) if facts.known else Step(Kind.OFFER)
+        return Step(Kind.OFFER)
     return Step(Kind.OFFER) if facts.hidden or age >= facts.resend_after else Step(Kind.KEEP)
 
 

@@ -113,6 +113,16 @@ def test_a_cancel_beyond_the_cap_waits() -> None:
     assert step(waiting(), trial=REVERTS, options=options).kind is Kind.KEEP
 
 
+@pytest.mark.parametrize("unwanted", [{"trial": REVERTS}, {"halted": "by hand"}])
+def test_what_should_not_land_and_cannot_be_cancelled_yet_is_not_offered_again(unwanted: object) -> None:
+    options = replace(OPTIONS, fees=FeePolicy(tip=GWEI, cap=3 * GWEI))
+    facts = {"options": options, "resend_after": 0, **unwanted}  # type: ignore[dict-item]
+    assert step(waiting(), 9, **facts).kind is Kind.KEEP
+    assert step(waiting(), 9, hidden=True, **facts).kind is Kind.KEEP
+    assert step(waiting(Outcome.SIGNED, rivals=True), 9, **facts).kind is Kind.KEEP
+    assert step(waiting(Outcome.SIGNED), 9, known=True, **facts).kind is Kind.CONFIRM
+
+
 def test_a_cancel_is_not_cancelled_itself_and_is_pressed_now_and_then() -> None:
     assert step(cancel(), 1, trial=None, halted="by hand").kind is Kind.KEEP
     assert [step(cancel(), age).kind for age in (3, 4, 5, 6)] == [
