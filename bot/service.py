@@ -347,7 +347,11 @@ class KeeperService:
     async def _replenish(self, head: Head) -> None:
         """Let the accounts have what they need, unless a newer head is more urgent."""
         if self._inventory is not None and self._queue.empty():
-            intents = await self._inventory.wants(head)
+            try:
+                intents = await self._inventory.wants(head)
+            except ChainError as error:  # a token that refuses a view is no reason to leave accounts alone
+                _log.error("inventory_not_read", block=head.number, reason=str(error))
+                return
             if intents:
                 await self._executor.execute(intents, head)
 

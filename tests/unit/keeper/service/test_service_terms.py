@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 
+from bot.errors import RpcError
 from bot.ports import Head, Intent, Lane, Moved, Terms
 from bot.service import KeeperService, ServiceOptions
 from bot.strategy.decision import Candidate, Kind
@@ -21,6 +22,7 @@ class Equipped(Stage):
     found: Inclusion = field(default_factory=lambda: Inclusion(urgent=True, worth=7, moves=MOVES))
     needs: list[Intent] = field(default_factory=list)
     appraised: list[Kind] = field(default_factory=list)
+    unreadable: bool = False
 
     def inclusion(self, snapshot: Snapshot, chosen: Candidate) -> Inclusion:
         self.appraised.append(chosen.action.kind)
@@ -28,6 +30,8 @@ class Equipped(Stage):
 
     async def wants(self, head: Head) -> list[Intent]:
         self.script.append(("wants", head.number))
+        if self.unreadable:
+            raise RpcError("eth_call", 3, "execution reverted: paused")
         return self.needs
 
     def service(self, options: ServiceOptions | None = None) -> KeeperService:
@@ -63,6 +67,12 @@ async def test_holdings_are_looked_after_once_the_accounts_are() -> None:
     steps = [step for step in stage.script if step[0] in ("execute", "wants", "acknowledge")]
     assert steps == [("execute", 7, 1), ("wants", 7), ("execute", 7, 1), ("acknowledge", 7, 1)]
     assert stage.intents[-1].key == "fill"
+
+
+async def test_holdings_that_cannot_be_read_cost_no_head() -> None:
+    stage = Equipped(heads(*range(7, 37)), unhealthy(), unreadable=True)
+    await stage.play()
+    assert stage.acted_on() == list(range(7, 37))
 
 
 async def test_a_newer_head_comes_before_holdings() -> None:
