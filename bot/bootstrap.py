@@ -126,6 +126,7 @@ async def run_keeper(settings: Settings, keys: Keys | None, options: RunOptions)
             sender,
             covariance=covariance,
             memory=recorder.memory(ledger.books),
+            further=senders[1:],
         )
         recorder.begin(manifest, sender, limits, covariance)
         inclusions = Inclusions(limits)

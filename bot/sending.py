@@ -1,7 +1,7 @@
 """Puts execution together: keys, routes into blocks, hard limits, and what the accounts hold."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -195,7 +195,7 @@ def inventory_of(settings: Settings, rpc: Rpc, manifest: Manifest, keys: Keys | 
                 entry.rule(_token(listed[entry.symbol]), 10 ** listed[entry.symbol].decimals)
                 for entry in rules.approvals
             ),
-            credits=_credits(settings, manifest, main),
+            credits=_credits(settings, manifest, keys.addresses),
             interval=rules.interval_blocks,
         ),
     )
@@ -257,8 +257,11 @@ def _route(settings: Settings, rpc: Rpc, stack: AsyncExitStack) -> Route:
     return PrivateRoute(post, public, relay.options())
 
 
-def _credits(settings: Settings, manifest: Manifest, main: Address) -> tuple[Credit, ...]:
-    """Return how the tips and chips of each listed asset are collected to the cold address."""
+def _credits(settings: Settings, manifest: Manifest, owners: Sequence[Address]) -> tuple[Credit, ...]:
+    """Return how the tips and chips of each listed asset are collected to the cold address.
+
+    Whoever sends a settlement earns them, and collects them; the main account comes first.
+    """
     above, cold = settings.inventory.collect_above, settings.inventory.cold()
     if above is None or cold is None:
         return ()
@@ -267,10 +270,12 @@ def _credits(settings: Settings, manifest: Manifest, main: Address) -> tuple[Cre
     return tuple(
         Credit(
             asset.symbol,
-            Call(house, read.data(asset.id, main)),
+            Call(house, read.data(asset.id, owner)),
             Call(house, collect.data(asset.id, cold)),
             int(above * 10**asset.decimals),
+            None if owner == owners[0] else owner,
         )
+        for owner in owners
         for asset in manifest.assets
     )
 

@@ -105,7 +105,7 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """Earnings that a protocol keeps for the main account until they are collected.
+    """Earnings that a protocol keeps for an account until they are collected.
 
     Parameters
     ----------
@@ -115,12 +115,15 @@ class Credit:
         The call that returns the amount, and the one that pays it to the cold address.
     above : int
         Amount from which it is collected.
+    owner : Address or None
+        Who earned it, and collects it; None for the main account.
     """
 
     symbol: str
     read: Call
     collect: Call
     above: int
+    owner: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +236,8 @@ def wanted(holdings: Holdings, rules: InventoryRules, head: Head) -> list[Intent
             intents.append(_intent(f"sweep {sweep.symbol}", call, rules, head))
     for credit, amount in zip(rules.credits, holdings.credits, strict=True):
         if amount > credit.above:
-            intents.append(_intent(f"collect {credit.symbol}", credit.collect, rules, head))
+            what = f"collect {credit.symbol}" + (f" of {credit.owner}" if credit.owner else "")
+            intents.append(_intent(what, credit.collect, rules, head, credit.owner))
     return intents
 
 
@@ -255,8 +259,10 @@ def _fillings(holdings: Holdings, rules: InventoryRules, head: Head) -> tuple[li
     return intents, left
 
 
-def _intent(what: str, call: Call, rules: InventoryRules, head: Head) -> Intent:
-    terms = Terms(Lane.HOUSEKEEPING, sender=rules.main)
+def _intent(
+    what: str, call: Call, rules: InventoryRules, head: Head, sender: Address | None = None
+) -> Intent:
+    terms = Terms(Lane.HOUSEKEEPING, sender=sender or rules.main)
     return Intent(f"{PROTOCOL}:{what}:{head.hash}", PROTOCOL, what, call, expected_profit=0, terms=terms)
 
 

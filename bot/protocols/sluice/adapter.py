@@ -1,5 +1,6 @@
 """Sluice as the keeper watches it: one ``eth_getLogs`` per head, and a book that can be rolled back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -83,6 +84,8 @@ class SluiceProtocol:
         nothing.
     memory : BookMemory or None
         Where the book is kept between two runs; None keeps none.
+    further : sequence of str
+        Further addresses that act: what they are paid is ours, too.
     """
 
     def __init__(
@@ -93,6 +96,7 @@ class SluiceProtocol:
         options: SyncOptions | None = None,
         covariance: LiveCovariance | None = None,
         memory: BookMemory | None = None,
+        further: Sequence[str] = (),
     ) -> None:
         self._rpc: Final = rpc
         self._manifest: Final = manifest
@@ -101,7 +105,7 @@ class SluiceProtocol:
         self._reader: Final = LogReader(rpc, manifest, self._options.chunk)
         self._calls: Final = CallBuilder(manifest, signer)
         self._protections: Final = follower_of(rpc, manifest, self._options.chunk)
-        self._payouts: Final = Payouts(manifest, self._signer)
+        self._payouts: Final = Payouts(manifest, [raw(address) for address in (signer, *further) if address])
         self._covariance: Final = covariance
         self._auditor: Final = Auditor(rpc, manifest)
         self._positions: Final = PositionReader(rpc, manifest.position_lens, self._options.positions_per_call)

@@ -1,6 +1,6 @@
 """What a transaction of ours earned, read from its receipt."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from bot import abi
@@ -22,17 +22,17 @@ class Payouts:
     ----------
     manifest : Manifest
         Where the contracts are.
-    signer : bytes or None
-        Who is credited, 20 bytes.
+    signers : collection of bytes
+        Who is credited, 20 bytes each: every account of ours that sends.
     """
 
-    def __init__(self, manifest: Manifest, signer: bytes | None) -> None:
+    def __init__(self, manifest: Manifest, signers: Collection[bytes]) -> None:
         self._house: Final = manifest.clearing_house.lower()
         self._taker: Final = manifest.flash_taker.lower()
         self._protection: Final = (manifest.protection or "").lower()
         self._protector: Final = (manifest.flash_protector or "").lower()
         self._units: Final = {asset.id: 10**asset.decimals for asset in manifest.assets}
-        self._signer: Final = signer
+        self._signers: Final = frozenset(signers)
 
     def realised(self, receipt: Receipt, prices: Mapping[int, int | None]) -> int | None:
         """Return what the receipt earned, WAD quote units before gas.
@@ -59,7 +59,7 @@ class Payouts:
             elif emitter == self._protection and (sold := _DELEVERAGED.decode(log)):
                 debt_id = sold.fields["debtId"]
             elif emitter == self._protector and (kept := _PROTECTED.decode(log)):
-                ours = kept.fields["recipient"] == self._signer
+                ours = kept.fields["recipient"] in self._signers
                 earned[debt_id] = earned.get(debt_id, 0) + (kept.fields["profit"] if ours else 0)
         total = 0
         for asset_id, paid in earned.items():
@@ -70,6 +70,6 @@ class Payouts:
         return total
 
     def _credited(self, fields: Mapping[str, Any]) -> int:
-        tip = fields["tip"] if fields["kicker"] == self._signer else 0
-        chip = fields["chip"] if fields["settler"] == self._signer else 0
+        tip = fields["tip"] if fields["kicker"] in self._signers else 0
+        chip = fields["chip"] if fields["settler"] in self._signers else 0
         return int(tip + chip)

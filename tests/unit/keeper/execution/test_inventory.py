@@ -88,6 +88,14 @@ def test_credits_are_collected_above_their_threshold() -> None:
     assert [intent.call for intent in wanted(holdings(credits=[6]), rules, HEAD)] == [HOUSE[1]]
 
 
+def test_what_a_further_account_earned_is_collected_by_that_account() -> None:
+    credits = (Credit("USDC", *HOUSE, above=5), Credit("USDC", *HOUSE, above=5, owner=OTHERS[0]))
+    rules = replace(NOTHING, others=OTHERS, cold=COLD, credits=credits)
+    found = wanted(holdings(credits=[6, 6]), rules, HEAD)
+    assert [intent.terms.sender for intent in found] == [KEEPER, OTHERS[0]]
+    assert len({intent.account for intent in found}) == len({intent.key for intent in found}) == 2
+
+
 def test_each_intent_has_a_key_of_its_head_and_an_account_of_its_own() -> None:
     rules = replace(GAS, approvals=(Approval("WETH", TOKEN, ENGINE, 1),))
     intents = wanted(holdings(10**6, (0, 0), allowances=[0]), rules, HEAD)
