@@ -13,6 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from bot.errors import SluiceError
+from bot.ops.logs import without_secrets
 
 FAILED = 1
 """Exit status of a command that did not do what it was asked."""
@@ -114,9 +115,9 @@ class Application(typer.Typer):
 
 
 def complain(message: str) -> None:
-    """Print an error on standard error, in one line as far as the message is one."""
+    """Print an error on standard error, without secrets, in one line as far as the message is one."""
     console = Console(stderr=True, soft_wrap=True)
-    console.print(f"error: {message}", style="red", markup=False, highlight=False)
+    console.print(f"error: {without_secrets(message)}", style="red", markup=False, highlight=False)
 
 
 def run(work: Coroutine[Any, Any, ResultT]) -> ResultT:

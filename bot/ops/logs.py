@@ -51,6 +51,14 @@ def configure_logs(
     _configure_libraries(shared, _renderer(form, target), target)
 
 
+def without_secrets(text: str) -> str:
+    """Return what may be shown of a text outside the log, by the secrets that the log was told last."""
+    for processor in structlog.get_config()["processors"]:
+        if isinstance(processor, Redactor):
+            text = processor.text(text)
+    return text
+
+
 class _Unfailing:
     """A stream whose failures end nothing: who has signed must not die of the full disk under its log.
 

@@ -1,7 +1,8 @@
 """Nothing secret reaches a log line: by the name of a field, by known values, and by the shape of an URL."""
 
 import re
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from urllib.parse import unquote, unquote_plus, urlsplit
 
 HIDDEN = "**********"
 
@@ -18,6 +19,9 @@ _URL = re.compile(
 _SHORTEST_SECRET = 4
 """Shorter values are not looked for in text: they would hide half of every line."""
 
+_SHORTEST_PIECE = 10
+"""Shorter parts of an URL are words of its path, such as the name of a chain, and no keys."""
+
 
 class Redactor:
     """A structlog processor that hides secrets anywhere in an event, however deep.
@@ -25,13 +29,12 @@ class Redactor:
     Parameters
     ----------
     secrets : iterable of str
-        Values known to be secret, hidden wherever they occur in a text.
+        Values known to be secret, hidden wherever they occur in a text; of an URL user, password, path and
+        query by themselves, too.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        known = sorted(
-            {secret for secret in secrets if len(secret) >= _SHORTEST_SECRET}, key=len, reverse=True
-        )
+        known = {piece for secret in secrets for piece in _pieces(secret)}
         self._known = _any_of(known) if known else None
 
     def __call__(
@@ -59,6 +62,20 @@ class Redactor:
         if isinstance(value, list | tuple | set | frozenset):
             return [self._value(item) for item in value]
         return self.text(value if isinstance(value, str) else str(value))
+
+
+def _pieces(secret: str) -> Iterator[str]:
+    """Yield a secret and, of an URL, what makes it one: a node that refuses a key may say it by itself."""
+    if len(secret) >= _SHORTEST_SECRET:
+        yield secret
+    try:
+        url = urlsplit(secret)
+    except ValueError:
+        return
+    values = (value for entry in url.query.split("&") for value in entry.split("=")[1:])
+    for piece in (url.username, url.password, *url.path.split("/"), *values):
+        if url.netloc and piece is not None and len(piece) >= _SHORTEST_PIECE:
+            yield from (piece, unquote_plus(piece), unquote(piece))
 
 
 def _any_of(texts: Iterable[str]) -> re.Pattern[str]:

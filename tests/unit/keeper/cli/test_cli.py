@@ -12,7 +12,8 @@ from eth_account import Account
 
 from bot.cli.boundary import Application, LazyGroup
 from bot.cli.main import app
-from bot.errors import SluiceError
+from bot.errors import RpcError, SluiceError
+from bot.ops.logs import configure_logs
 from tests.support.manifests import manifest
 
 KEY = "0x" + "11" * 32
@@ -120,6 +121,21 @@ def test_an_error_is_one_line_and_a_status(
         broken([])
     assert ended.value.code == 1
     assert_one_line(capsys.readouterr().err, said)
+
+
+def test_an_error_shows_no_secret_that_a_node_has_said(capsys: pytest.CaptureFixture[str]) -> None:
+    broken, key = Application(), "0123456789abcdef"
+
+    @broken.command()
+    def fail() -> None:
+        configure_logs("json", "info", [f"https://node.example/v2/{key}"])
+        raise RpcError("eth_chainId", -32000, f"invalid key {key}, see https://node.example/v2/{key}")
+
+    with pytest.raises(SystemExit):
+        broken([])
+    said = capsys.readouterr().err
+    assert_one_line(said, "eth_chainId was refused", "invalid key")
+    assert key not in said
 
 
 def test_debug_shows_the_traceback() -> None:

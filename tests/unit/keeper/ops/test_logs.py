@@ -117,6 +117,23 @@ def test_a_secret_that_contains_another_is_hidden_whole() -> None:
     assert Redactor(["abcd", "abcdef"]).text("x abcdef abcd y") == f"x {HIDDEN} {HIDDEN} y"
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "0123456789abcdef",
+        "invalid key 0123456789abcdef",
+        "no such user alice-of-the-node",
+        "t0ken t0ken-of-mine",
+    ],
+)
+def test_what_makes_an_url_a_secret_is_hidden_where_it_stands_alone(said: str) -> None:
+    secret = "wss://alice-of-the-node:p%40ssword-of-hers@node.example/v2/0123456789abcdef?key=t0ken-of-mine"
+    shown = Redactor([secret]).text(f"{said} and p@ssword-of-hers, p%40ssword-of-hers on node.example at v2")
+    for piece in ("0123456789abcdef", "alice", "p@ss", "p%40", "t0ken-of"):
+        assert piece not in shown
+    assert shown.endswith("on node.example at v2")
+
+
 def test_a_secret_too_short_to_be_one_hides_nothing() -> None:
     assert Redactor(["a", ""]).text("a banana") == "a banana"
 
