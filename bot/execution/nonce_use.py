@@ -4,19 +4,24 @@ That a receipt is missing proves nothing: nodes serve receipts late, above all t
 stands in a block does.
 """
 
+from collections.abc import Sequence
+
 import structlog
 
 from bot.chain import codec
-from bot.errors import MalformedAnswerError, RpcError
-from bot.ports import Address, Hash32, Rpc, Signed
+from bot.errors import RpcError
+from bot.ports import Address, Hash32, Rpc, RpcCall
 
 _log = structlog.get_logger(__name__)
 
 
-async def used_by(rpc: Rpc, sender: Address, signed: Signed, planned: int, height: int) -> Hash32 | None:
-    """Return the hash of the transaction that used the nonce of ``signed``; None for an unknown other one.
+async def used_by(
+    rpc: Rpc, sender: Address, nonce: int, ours: Sequence[Hash32], planned: int, height: int
+) -> Hash32 | None:
+    """Return the hash of the transaction that used a nonce; None for an unknown other one.
 
-    Where the node has forgotten the state of those blocks, it is asked for the signed transaction itself.
+    Where the node has forgotten the state of those blocks, and where no transaction of the sender stands in
+    the block (an authorization by EIP-7702 uses a nonce too), it is asked for what was signed with the nonce.
 
     Parameters
     ----------
@@ -24,8 +29,10 @@ async def used_by(rpc: Rpc, sender: Address, signed: Signed, planned: int, heigh
         The node.
     sender : Address
         Whose nonce.
-    signed : Signed
-        What was to use it.
+    nonce : int
+        Which.
+    ours : sequence of Hash32
+        All that was signed with it.
     planned : int
         Height at which it was free, as a rule.
     height : int
@@ -37,12 +44,17 @@ async def used_by(rpc: Rpc, sender: Address, signed: Signed, planned: int, heigh
         If the node does not tell either.
     """
     try:
-        number = await _block_of(rpc, sender, signed.nonce, planned, height)
-        return await _in_block(rpc, sender, signed.nonce, number)
+        number = await _block_of(rpc, sender, nonce, planned, height)
+        if (found := await _in_block(rpc, sender, nonce, number)) is not None:
+            return found
+        _log.warning("nonce_used_by_no_transaction", signer=sender, nonce=nonce, block=number)
     except RpcError as error:
-        _log.warning("nonce_not_searched", signer=sender, nonce=signed.nonce, reason=str(error))
-    found = await rpc.request("eth_getTransactionByHash", [signed.hash])
-    return None if found is None else signed.hash
+        _log.warning("nonce_not_searched", signer=sender, nonce=nonce, reason=str(error))
+    answers = await rpc.batch([RpcCall("eth_getTransactionByHash", [hash_]) for hash_ in ours])
+    for answer in answers:
+        if isinstance(answer, RpcError):
+            raise answer
+    return next((hash_ for hash_, answer in zip(ours, answers, strict=True) if answer is not None), None)
 
 
 async def _block_of(rpc: Rpc, sender: Address, nonce: int, planned: int, height: int) -> int:
@@ -65,7 +77,7 @@ async def _count(rpc: Rpc, sender: Address, height: int) -> int:
     return codec.quantity(await rpc.request(method, [sender, codec.hex_quantity(height)]), method)
 
 
-async def _in_block(rpc: Rpc, sender: Address, nonce: int, number: int) -> Hash32:
+async def _in_block(rpc: Rpc, sender: Address, nonce: int, number: int) -> Hash32 | None:
     block = codec.mapping(
         await rpc.request("eth_getBlockByNumber", [codec.hex_quantity(number), True]), "block"
     )
@@ -74,6 +86,4 @@ async def _in_block(rpc: Rpc, sender: Address, nonce: int, number: int) -> Hash3
         mine = str(fields.get("from")).lower() == sender.lower()
         if mine and codec.quantity(fields.get("nonce"), "nonce of a transaction") == nonce:
             return codec.hash32(fields.get("hash"), "hash of a transaction")
-    raise MalformedAnswerError(
-        f"block {number}", "no such transaction", f"one with nonce {nonce} of {sender}"
-    )
+    return None

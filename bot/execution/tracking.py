@@ -1,6 +1,6 @@
 """Finding out what became of transactions that were sent."""
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -114,7 +114,7 @@ class Tracker:
                 verdicts.append(_beaten(row, landed[1]))
                 settlements.append(self._settlement(*landed))
             elif signed.nonce < used_before:
-                verdicts += await self._usurped(row, signed, {signed.hash, *others}, head)
+                verdicts += await self._usurped(row, signed, [signed.hash, *others], head)
         changed = await self._ledger.conclude(verdicts, settlements) if verdicts or settlements else []
         _report(changed)
         settled = {row.id for row in changed}
@@ -171,11 +171,11 @@ class Tracker:
         return Settlement(row.id, receipt, self._appraise(row.intent.protocol, receipt) if earns else None)
 
     async def _usurped(
-        self, row: Transaction, signed: Signed, ours: Container[Hash32], head: Head
+        self, row: Transaction, signed: Signed, ours: Sequence[Hash32], head: Head
     ) -> list[Verdict]:
         """Judge a row whose nonce is used and that has no receipt, by what the chain holds in its place."""
         height = max(head.number - _LOST_AFTER_HEADS, 0)
-        user = await used_by(self._rpc, self._sender, signed, row.planned_block, height)
+        user = await used_by(self._rpc, self._sender, signed.nonce, ours, row.planned_block, height)
         said = {"signer": self._sender, "nonce": signed.nonce, "account": row.intent.account}
         if user in ours:
             _log.warning("receipt_late", hash=user, **said)

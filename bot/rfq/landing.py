@@ -132,8 +132,10 @@ class Lane:
 
     async def _usurped(self, work: Work, head: Head) -> bool:
         """Judge a transaction without a receipt whose nonce is used, by the block: receipts come late."""
-        user = await used_by(self._rpc, self._signer.address, work.signed, work.planned_block, head.number)
-        if user == work.signed.hash:
+        signed, sender = work.signed, self._signer.address
+        ours = [signed.hash]
+        user = await used_by(self._rpc, sender, signed.nonce, ours, work.planned_block, head.number)
+        if user == signed.hash:
             _log.warning("dealer_receipt_late", hash=user, kind=work.kind.value)
             return False
         _log.warning("dealer_nonce_used_elsewhere", nonce=work.signed.nonce, kind=work.kind.value)
