@@ -10,7 +10,7 @@ from bot.execution.fees import Fees
 from bot.execution.options import ExecutorOptions
 from bot.execution.signer import Signer, Unsigned
 from bot.execution.simulation import Simulator, Trial
-from bot.execution.steps import Facts, Kind, Step, advise
+from bot.execution.steps import Facts, Kind, Step, advise, bounds_of
 from bot.execution.tracking import Waiting
 from bot.ports import (
     Address,
@@ -72,18 +72,19 @@ class Presser:
         """Take care of transactions without a receipt, in the order of nonces; return what changed."""
         known = await self._known(waiting)
         trials = await self._trials(waiting, head)
-        ceilings = self._ceilings(waiting)
+        bounds = bounds_of(waiting, self._options)
         changed: list[Transaction] = []
         gap = False
-        for item, ceiling in zip(waiting, ceilings, strict=True):
+        for item, bound in zip(waiting, bounds, strict=True):
             facts = Facts(
                 known=item.signed.hash in known,
                 hidden=self._route.hides(item.row, head),
                 trial=trials.get(item.row.id),
                 gap=gap,
                 halted=halted,
-                ceiling=ceiling,
+                ceiling=bound.own,
                 resend_after=resend_after,
+                behind=bound.behind,
             )
             verdict = await self._take(item, advise(item, facts, head, self._options), head)
             if verdict is not None and (verdict.transaction_id, verdict.outcome) != (
@@ -108,19 +109,6 @@ class Presser:
         trials = [Trial(self._signer.address, row.intent.call) for row in rows]
         results = await self._simulator.run(trials, head)
         return {row.id: result for row, result in zip(rows, results, strict=True)}
-
-    def _ceilings(self, waiting: Sequence[Waiting]) -> list[int | None]:
-        """Return what inclusion is worth per gas, for each: its own, or that of any that waits behind it."""
-        ceilings: list[int | None] = []
-        behind: int | None = None
-        for item in reversed(waiting):
-            worth = item.row.intent.terms.worth
-            own = self._options.fees.ceiling(worth, item.signed.gas_limit)
-            if own is not None and behind is not None:
-                own = max(own, behind)
-            ceilings.append(own)
-            behind = own if behind is None or own is None else max(own, behind)
-        return ceilings[::-1]
 
     async def _take(self, item: Waiting, step: Step, head: Head) -> Verdict | None:
         row = item.row

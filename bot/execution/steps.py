@@ -1,7 +1,9 @@
 """What to do about a transaction that waits. Pure: facts in, one step out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from bot.execution.fees import Fees
 from bot.execution.options import ExecutorOptions
@@ -55,6 +57,9 @@ class Facts:
         Most per gas that its inclusion is worth, and that of all behind it; None if only the cap binds.
     resend_after : int
         Heads after which the same bytes are offered again.
+    behind : int or None
+        Most per gas that the inclusion of anything that waits behind it is worth; None if nothing there has
+        a worth.
     """
 
     known: bool
@@ -64,6 +69,34 @@ class Facts:
     halted: str | None
     ceiling: int | None
     resend_after: int
+    behind: int | None = None
+
+
+class Bounds(NamedTuple):
+    """What the gas of a waiting transaction may cost, wei per gas.
+
+    Parameters
+    ----------
+    own : int or None
+        What its inclusion is worth, or that of anything behind it if more; None if only the cap binds.
+    behind : int or None
+        What that of anything behind it is worth; None if nothing there has a worth.
+    """
+
+    own: int | None
+    behind: int | None
+
+
+def bounds_of(waiting: Sequence[Waiting], options: ExecutorOptions) -> list[Bounds]:
+    """Return the bounds of one account's transactions, in the order of nonces: each waits for those before."""
+    bounds: list[Bounds] = []
+    behind: int | None = None
+    for item in reversed(waiting):
+        own = options.fees.ceiling(item.row.intent.terms.worth, item.signed.gas_limit)
+        worths = [worth for worth in (own, behind) if worth is not None]
+        bounds.append(Bounds(None if own is None else max(worths), behind))
+        behind = max(worths, default=None)
+    return bounds[::-1]
 
 
 def advise(waiting: Waiting, facts: Facts, head: Head, options: ExecutorOptions) -> Step:
@@ -84,8 +117,8 @@ def advise(waiting: Waiting, facts: Facts, head: Head, options: ExecutorOptions)
         return Step(Kind.OFFER)
     if unwanted is not None and (fees := options.fees.replacing(_fees(waiting), head)) is not None:
         return Step(Kind.CANCEL, fees, unwanted)
-    if unwanted is None and _is_due(waiting, head, options):
-        fees = options.fees.replacing(_fees(waiting), head, facts.ceiling)
+    if unwanted is None and _is_due(waiting, facts, head, options):
+        fees = options.fees.replacing(_fees(waiting), head, _most(waiting, facts, head))
         if fees is not None:
             return Step(Kind.REPLACE, fees, "it waits")
     return _patient(waiting, facts, head, wanted=unwanted is None)
@@ -105,14 +138,29 @@ def _unwanted(waiting: Waiting, facts: Facts, head: Head, options: ExecutorOptio
     return None
 
 
-def _is_due(waiting: Waiting, head: Head, options: ExecutorOptions) -> bool:
+def _is_due(waiting: Waiting, facts: Facts, head: Head, options: ExecutorOptions) -> bool:
     """Whether higher fees are called for: the base fee outgrew it, or others outbid it."""
     row, age = waiting.row, head.number - waiting.row.planned_block
-    if waiting.signed.max_fee_per_gas < head.base_fee_per_gas:
+    if _is_outgrown(waiting, head):
         return True
     if row.cancels:
         return age >= options.resend_after_heads and age % options.resend_after_heads == 0
-    return row.intent.terms.worth is not None and age >= options.bump_after_heads
+    has_worth = row.intent.terms.worth is not None or facts.behind is not None
+    return has_worth and age >= options.bump_after_heads
+
+
+def _most(waiting: Waiting, facts: Facts, head: Head) -> int | None:
+    """Return the most per gas of a replacement; None where only the cap binds.
+
+    What pays nothing by itself is worth what it holds up, unless no block would take it as it is.
+    """
+    if facts.ceiling is None and not waiting.row.cancels and not _is_outgrown(waiting, head):
+        return facts.behind
+    return facts.ceiling
+
+
+def _is_outgrown(waiting: Waiting, head: Head) -> bool:
+    return waiting.signed.max_fee_per_gas < head.base_fee_per_gas
 
 
 def _patient(waiting: Waiting, facts: Facts, head: Head, *, wanted: bool) -> Step:

@@ -6,7 +6,7 @@ import pytest
 
 from bot.execution.fees import FeePolicy, Fees
 from bot.execution.options import ExecutorOptions
-from bot.execution.steps import Facts, Kind, Step, advise
+from bot.execution.steps import Facts, Kind, Step, advise, bounds_of
 from bot.execution.tracking import Waiting
 from bot.ports import Address, Outcome, SimulationResult, Terms, Transaction
 from tests.support.keeper import KEEPER, a_head, a_signature, an_intent
@@ -146,6 +146,23 @@ def test_what_pays_nothing_is_made_dearer_only_where_the_base_fee_outgrew_it() -
     found = step(waiting(), 1, base_fee=40 * GWEI)
     assert found == Step(Kind.REPLACE, Fees(41 * GWEI, 1_125_000_000), "it waits")
     assert step(waiting(), 1, base_fee=100 * GWEI).kind is Kind.KEEP
+
+
+def test_what_pays_nothing_is_made_dearer_up_to_the_worth_of_what_waits_behind_it() -> None:
+    assert step(waiting(), 1, behind=50 * GWEI).kind is Kind.KEEP
+    assert step(waiting(), 2, behind=50 * GWEI) == Step(Kind.REPLACE, BUMPED, "it waits")
+    assert step(waiting(), 2, behind=3_374_999_999).kind is Kind.KEEP
+    found = step(waiting(), 1, base_fee=40 * GWEI, behind=5 * GWEI)
+    assert found == Step(Kind.REPLACE, Fees(41 * GWEI, 1_125_000_000), "it waits"), "the cap alone binds it"
+
+
+def test_each_may_cost_what_anything_behind_it_is_worth() -> None:
+    worths = (10**15, None, 7 * 10**15, 2 * 10**15, None)
+    items = [waiting(terms=Terms(worth=worth)) for worth in worths]
+    least, most, last = 10**10, 7 * 10**10, 2 * 10**10  # per gas, of 100,000
+    assert least < last < most
+    assert [bound.own for bound in bounds_of(items, OPTIONS)] == [most, None, most, last, None]
+    assert [bound.behind for bound in bounds_of(items, OPTIONS)] == [most, most, last, None, None]
 
 
 def test_what_is_hidden_is_offered_for_every_block() -> None:
