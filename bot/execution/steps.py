@@ -88,7 +88,7 @@ class Bounds(NamedTuple):
 
 
 def bounds_of(waiting: Sequence[Waiting], options: ExecutorOptions) -> list[Bounds]:
-    """Return the bounds of one account's transactions, in the order of nonces: each waits for those before."""
+    """Return the bounds of one account's transactions, by nonce: each waits for those before it."""
     bounds: list[Bounds] = []
     behind: int | None = None
     for item in reversed(waiting):
