@@ -84,6 +84,7 @@ STORMS: dict[str, tuple[Faults, ...]] = {
             {"kind": "refuse", "share": 0.3},
             {"kind": "refuse", "message": "already known", "delivered": True, "share": 0.3},
             {"kind": "refuse", "message": "nonce too low", "delivered": True, "share": 0.2},
+            {"kind": "refuse", "message": "transaction underpriced", "delivered": True, "share": 0.2},
         ],
     ),
 }
