@@ -10,7 +10,9 @@ from aiohttp import (
     ClientSession,
     ClientTimeout,
     ClientWebSocketResponse,
+    DummyCookieJar,
     StreamReader,
+    TCPConnector,
     WSMsgType,
     WSServerHandshakeError,
 )
@@ -205,4 +207,10 @@ def session_for_dealers(timeout_s: float) -> ClientSession:
     timeout_s : float
         Seconds for a whole request.
     """
-    return ClientSession(timeout=ClientTimeout(total=timeout_s), auto_decompress=False, trust_env=False)
+    return ClientSession(
+        connector=TCPConnector(limit=0),  # each dealer has its own limit: the slow take none from the others
+        cookie_jar=DummyCookieJar(),
+        timeout=ClientTimeout(total=timeout_s),
+        auto_decompress=False,
+        trust_env=False,
+    )

@@ -6,6 +6,7 @@ from typing import Final
 
 from bot.ports import Call, Execution, Executor, Head, Intent, Outcome, SimulationResult, Transaction
 from bot.ports.rfq import QuoteDesk
+from bot.protocols.sluice.fills import FILL_HEAD, fill_head
 from bot.rfq.requests import mids_of, requests_of
 from bot.strategy.quotes import OpenQuote
 from bot.strategy.snapshot import Snapshot
@@ -51,15 +52,15 @@ class DealtQuotes:
         await self._desk.report_mid(mids_of(snapshot), head)
         requests = requests_of(snapshot)
         quotes = await self._desk.ask(requests, head) if requests else {}
-        self._offered = {opened.signature: opened for held in quotes.values() for opened in held}
+        self._offered = {fill_head(opened.quote): opened for held in quotes.values() for opened in held}
         return replace(snapshot, quotes=quotes)
 
     def sent(self, intents: Sequence[Intent]) -> None:
-        """Take note of the fills among intents: their calldata holds the signature of the quote."""
+        """Take note of the fills among intents: their calldata begins with the quote."""
         for intent in intents:
-            for signature, opened in self._offered.items():
-                if signature in intent.call.data:
-                    self._filling[intent.key] = opened
+            opened = self._offered.get(intent.call.data[:FILL_HEAD])
+            if opened is not None:
+                self._filling[intent.key] = opened
 
     async def settled(self, outcomes: Sequence[tuple[str, Outcome]], head: Head) -> None:
         """Tell the desk of fills whose outcome is known, by the key of their intent."""

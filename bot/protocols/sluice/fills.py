@@ -49,6 +49,15 @@ def quote_values(quote: FirmQuote) -> tuple[str | int | bool, ...]:
     )
 
 
+FILL_HEAD: Final = len(_FILL) + 32 * len(QUOTE_FIELDS)
+"""Bytes of a fill's calldata up to the end of the quote, whose members are of a word each."""
+
+
+def fill_head(quote: FirmQuote) -> bytes:
+    """Return the first `FILL_HEAD` bytes of the calldata that fills a quote."""
+    return _FILL + encode([QUOTE_TYPE], [quote_values(quote)])
+
+
 def fill_data(action: Action) -> bytes:
     """Return the calldata of ``LiquidationEngine.fill``.
 

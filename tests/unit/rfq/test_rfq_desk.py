@@ -365,6 +365,41 @@ async def test_a_slow_dealer_is_not_waited_for_and_the_fast_one_is_heard() -> No
     assert Asked(desk, memory).score.response_bps < DealerScore("x").response_bps
 
 
+async def test_many_slow_dealers_take_no_connection_from_an_honest_one() -> None:
+    async def slow(_: bytes) -> bytes:
+        await asyncio.sleep(5)
+        return b""
+
+    honest_key, memory = a_key("honest"), Memory()
+    body = quote_body(a_quote(honest_key), honest_key)
+    async with (
+        scripted_dealer(slow) as slow_url,
+        scripted_dealer(lambda _: body) as url,
+        session_for_dealers(30.0) as session,
+    ):
+        lazy = HttpDealer(Endpoint.parse(slow_url), session)
+        known = [KnownDealer(address_of(a_key(f"slow {number}")), lazy) for number in range(8)]
+        known.append(KnownDealer(address_of(honest_key), HttpDealer(Endpoint.parse(url), session)))
+        options = DeskOptions(deadline_s=1.0)
+        desk = RequestDesk(known, DOMAIN, QuoteVerifier(FakeChain(), VENUE), memory, options)
+        requests = [a_request(), *(a_request(epoch=epoch) for epoch in range(100, 119))]
+        found = await desk.ask(requests, HEAD)
+    assert [opened.quote.dealer for opened in found[BORROWER]] == [address_of(honest_key)]
+
+
+async def test_a_dealers_cookies_are_not_kept() -> None:
+    async def nosy(_: bytes) -> web.StreamResponse:
+        return web.Response(body=b"{}", headers={"Set-Cookie": "who=keeper; Path=/"})
+
+    async with scripted_dealer(nosy) as url, session_for_dealers(5.0) as session:
+        named = url.replace("127.0.0.1", "localhost")  # an address alone is given no cookies anyway
+        known = KnownDealer(DEALER, HttpDealer(Endpoint.parse(named), session))
+        await RequestDesk([known], DOMAIN, QuoteVerifier(FakeChain(), VENUE), Memory(), QUICK).ask(
+            [a_request()], HEAD
+        )
+        assert len(session.cookie_jar) == 0
+
+
 async def test_silence_again_and_again_benches_and_a_restart_does_not_forget() -> None:
     memory = Memory()
     async with session_for_dealers(1.0) as session:

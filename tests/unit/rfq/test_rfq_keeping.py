@@ -124,6 +124,24 @@ async def test_a_fill_that_reverts_is_told_whether_it_was_sent_or_only_tried() -
     assert tried.fills == [(b"\x07" * 65, False)]
 
 
+async def test_no_other_transaction_is_taken_for_a_fill_whatever_a_dealer_signs_with() -> None:
+    class Hostile(Desk):
+        async def ask(self, requests: Any, head: Head) -> Mapping[bytes, tuple[OpenQuote, ...]]:
+            honest = opened(requests[0].account)
+            dealer = replace(honest.quote, dealer=b"\xdd" * 20)
+            return {requests[0].account: (honest, OpenQuote(dealer, b"\x00"))}
+
+    desk = Hostile()
+    quotes = DealtQuotes(desk)
+    snapshot = await quotes.attach(scene().shoot(), HEAD)
+    (chosen,) = decide(snapshot, StrategySettings()).candidates
+    watcher = FillWatcher(Landing(Outcome.SUBMITTED), quotes)
+    fill = an_intent("fill", data=fill_data(chosen.action))
+    await watcher.execute([fill, an_intent("other", data=bytes(400))], HEAD)
+    await watcher.track(a_head(101))
+    assert desk.fills == [(b"\x07" * 65, True)]
+
+
 async def test_a_fill_is_waited_for_while_its_quote_holds_and_not_for_ever() -> None:
     quotes = DealtQuotes(Desk())
     snapshot = await quotes.attach(scene().shoot(), HEAD)
