@@ -12,7 +12,7 @@ from bot.ledger.address import LedgerPlace
 from bot.ledger.landing import SqlLandingMemory
 from bot.ledger.store import SqlLedger
 from bot.ports import Hash32, Lane, Moved, Outcome, Settlement, Signed, Terms, Verdict
-from tests.support.keeper import ENGINE, KEEPER, a_head, a_receipt, a_signature, an_intent
+from tests.support.keeper import ENGINE, KEEPER, a_hash, a_head, a_receipt, a_signature, an_intent
 
 GENESIS = Hash32("0x" + "00" * 32)
 MOVES = (Moved("WETH", 10**45, "USDC"), Moved("WBTC", 7, "USDC"), Moved('a "symbol"', 0, ""))
@@ -67,6 +67,43 @@ async def test_rivals_are_all_that_was_signed_with_a_nonce_and_is_not_open(
     assert await memory.rivals(KEEPER, [6]) == []
     assert await memory.rivals(ENGINE, [5]) == []
     assert await memory.rivals(KEEPER, []) == []
+
+
+async def test_what_was_given_up_is_found_until_its_nonce_has_another_holder(
+    ledger: SqlLedger, memory: SqlLandingMemory
+) -> None:
+    refused, abandoned, landed = [await sent(ledger, nonce) for nonce in (1, 2, 3)]
+    await ledger.conclude(
+        [Verdict(refused, Outcome.REJECTED, "full"), Verdict(abandoned, Outcome.ABANDONED, "stale")],
+        [Settlement(landed, a_receipt(a_signature(3).hash, 5), 1)],
+    )
+    (planned,) = await ledger.plan([an_intent("never signed")], KEEPER, a_head(1))
+    await ledger.conclude([Verdict(planned.id, Outcome.ABANDONED)])
+    assert [row.id for row in await memory.given_up(KEEPER, 1)] == [refused, abandoned]
+    assert await memory.given_up(KEEPER, 2) == [], "planned at height 1"
+    assert await memory.given_up(ENGINE, 1) == []
+    (other,) = await ledger.plan([an_intent("other")], KEEPER, a_head(1))
+    await ledger.journal({other.id: replace(dearer(a_signature(1)), nonce=1)})
+    assert [row.id for row in await memory.given_up(KEEPER, 1)] == [abandoned]
+
+
+async def test_blocks_of_settlements_and_the_nonce_after_them_are_told(
+    ledger: SqlLedger, memory: SqlLandingMemory
+) -> None:
+    assert await memory.settled_blocks(0) == []
+    assert await memory.next_nonce(KEEPER) == 0
+    await settled(ledger, 7, 10)
+    await settled(ledger, 9, 12, succeeded=False)
+    await settled(ledger, 8, 12)
+    dropped = await sent(ledger, 11)
+    await ledger.conclude([Verdict(dropped, Outcome.DROPPED, "another", 13)])
+    await sent(ledger, 12)
+    assert sorted(await memory.settled_blocks(9)) == [(10, a_hash(10)), (12, a_hash(12))]
+    assert await memory.settled_blocks(10) == [(12, a_hash(12))]
+    assert (await memory.next_nonce(KEEPER), await memory.next_nonce(ENGINE)) == (10, 0)
+    await ledger.roll_back(a_head(11))
+    assert await memory.settled_blocks(9) == [(10, a_hash(10))]
+    assert await memory.next_nonce(KEEPER) == 8
 
 
 async def test_a_replacement_may_be_for_something_else(ledger: SqlLedger) -> None:
