@@ -181,15 +181,16 @@ class Hedger:
         if not await self._lane.settle(view.head):
             return
         for asset_id, wanted in funding.items():
-            if 2 * view.funds[asset_id].allowance < wanted:
-                await self._approve(view, asset_id, self._places.house, wanted)
+            allowed = view.funds[asset_id].allowance
+            short = 2 * allowed < wanted
+            if short and await self._approve(view, asset_id, self._places.house, wanted, allowed):
                 return
         for pair, amount in sorted((await self._ledger.exposure()).items()):
             if await self._hedge(view, reading, pair, amount):
                 return
 
     async def _hedge(self, view: DealerView, reading: Reading, pair: tuple[int, int], exposed: int) -> bool:
-        """Send the next step of a pair's hedge; return whether there was one."""
+        """Send the next step of a pair's hedge; return whether one was sent."""
         asset = view.snapshot.assets[pair[0]]
         amount = min(exposed, view.funds[pair[0]].balance)
         worth = mul_div_down(amount, asset.price, asset.unit) if asset.price and amount > 0 else 0
@@ -199,18 +200,25 @@ class Hedger:
         if order is None:
             _log.warning("hedge_impossible", collateral_id=pair[0], debt_id=pair[1], amount=amount)
             return False
-        if reading.router_allowance[pair[0]] < order.amount:
-            await self._approve(view, pair[0], self._places.router, order.amount)
-        else:
-            job = Job(WorkKind.HEDGE, self._wrap(order.call), *pair, order.amount)
-            await self._lane.send(job, view.head)
-        return True
+        allowed = reading.router_allowance[pair[0]]
+        if allowed < order.amount:
+            return await self._approve(view, pair[0], self._places.router, order.amount, allowed)
+        job = Job(WorkKind.HEDGE, self._wrap(order.call), *pair, order.amount)
+        return await self._lane.send(job, view.head) is not None
 
-    async def _approve(self, view: DealerView, asset_id: int, spender: bytes, amount: int) -> None:
-        """Let a spender draw an exact amount, never an unlimited one."""
-        data = _APPROVE + encode(["address", "uint256"], [spender, amount])
-        call = Call(_text(self._places.tokens[asset_id]), data)
-        await self._lane.send(Job(WorkKind.APPROVE, self._wrap(call)), view.head)
+    async def _approve(
+        self, view: DealerView, asset_id: int, spender: bytes, amount: int, allowed: int
+    ) -> bool:
+        """Let a spender draw an exact amount, never an unlimited one; return whether anything was sent.
+
+        Some tokens change an allowance to nothing and from nothing alone.
+        """
+        for size in (amount, 0) if allowed else (amount,):
+            data = _APPROVE + encode(["address", "uint256"], [spender, size])
+            call = Call(_text(self._places.tokens[asset_id]), data)
+            if await self._lane.send(Job(WorkKind.APPROVE, self._wrap(call)), view.head) is not None:
+                return True
+        return False
 
 
 def _brings(market: Market, amount: int) -> int:
