@@ -5,7 +5,7 @@ Buckets and legs are read from the engine. Clocks and urgency follow from them b
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from bot.domain.engine.accounts import AssetTerms, Holding, balance_of
@@ -147,23 +147,22 @@ class ReleaseWatch:
             if held or shares
         ]
         urgency = twin.urgency(holdings, terms, balance_of(holdings, terms), self._penalty_bps)
-        return pace_of(twin, self._running[key].buy_clocks, urgency, ts)
+        return pace_of(twin, self._running[key].buy_clocks, urgency, ts, self._penalty_bps)
 
     def _frame(self, key: LegKey, pace: Pace, multiplier: int) -> AuctionFrame:
         running, (account, asset_id) = self._running[key], key
-        elapsed = pace.elapsed(asset_id, running.leg)
-        expected = running.leg.multiplier(self._floor, elapsed)
+        clock = pace.elapsed(asset_id, running.leg)
+        expected = pace.multiplier(asset_id, running.leg, self._floor)
         if multiplier != expected:
             problem = f"account {account}, collateral {asset_id}: the multiplier is {multiplier}"
             raise MeasurementError(f"{problem}, clocks and urgency lead to {expected}")
-        active = replace(pace, urgency=0).elapsed(asset_id, replace(running.leg, urgency=0))
         return AuctionFrame(
             account=account,
             asset_id=asset_id,
             started_at=running.leg.started_at,
             wall=float(pace.time - running.leg.started_at),
-            active=active / MILLIS,
-            elapsed=elapsed / MILLIS,
+            active=clock.active / MILLIS,
+            elapsed=clock.elapsed / MILLIS,
             urgency=max(pace.urgency, running.leg.urgency) / URGENT,
             multiplier=multiplier / WAD,
         )

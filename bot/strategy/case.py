@@ -186,7 +186,8 @@ class Case:
     def pace(self) -> Pace:
         """What the clocks of its legs share now."""
         clocks = self.auction.buy_clocks if self.auction else {}
-        return pace_of(self.snapshot.markets, clocks, self.urgency, self.snapshot.timestamp)
+        rules, now = self.snapshot.engine, self.snapshot.timestamp
+        return pace_of(self.snapshot.markets, clocks, self.urgency, now, rules.penalty_bps)
 
     def multipliers(self) -> dict[int, int]:
         """Return the multiplier of every running leg now, WAD, by asset id."""
@@ -197,8 +198,7 @@ class Case:
             return {}
         floor = self.snapshot.engine.floor
         return {
-            asset_id: leg.multiplier(floor, pace.elapsed(asset_id, leg))
-            for asset_id, leg in self.auction.legs.items()
+            asset_id: pace.multiplier(asset_id, leg, floor) for asset_id, leg in self.auction.legs.items()
         }
 
     def multiplier(self, asset_id: int) -> int:

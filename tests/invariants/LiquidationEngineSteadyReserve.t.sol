@@ -4,8 +4,12 @@ pragma solidity ^0.8.28;
 import {ILiquidationEngine} from "../../contracts/interfaces/ILiquidationEngine.sol";
 import {EngineFixture} from "../support/forge/EngineFixture.sol";
 
-/// @title Nobody lowers a reserve by what he does to the account: not by repaying a debt, not by buying a leg
+/// @title Nobody lowers a reserve by what he does to the account: not by repaying a debt, not by buying a leg;
+/// nor does urgency, beyond what takers need
 contract LiquidationEngineSteadyReserveTest is EngineFixture {
+    /// @dev What takers need: 1 less slippage limit and penalty.
+    uint256 private constant NEED = 0.975e18;
+
     address private immutable _attacker = makeAddr("attacker");
 
     function setUp() public override {
@@ -66,6 +70,26 @@ contract LiquidationEngineSteadyReserveTest is EngineFixture {
         uint256 start = _multiplier(WETH);
         skip(89);
         assertApproxEqRel(_multiplier(WETH), start * 99 / 100, 1e15);
+    }
+
+    // ------------------------------------------------------------------ urgency
+
+    /// @dev Half an hour of load, and then a fall that leaves too little to pay takers with: u is 1.
+    function test_I29_urgency_lowers_no_reserve_below_what_takers_need() external {
+        _loadTheMarketOfASmallDebt();
+        assertGt(_multiplier(WETH), NEED);
+        _publish(WETH, 1_600e8);
+        assertEq(_multiplier(WETH), NEED, "wall time alone would lead to 0.82");
+    }
+
+    function test_I29_below_that_the_market_itself_lowers_it() external {
+        _loadTheMarketOfASmallDebt();
+        _publish(WETH, 1_600e8);
+        skip(300); // as the market recovers its clock goes on
+        uint256 before = _multiplier(WETH);
+        assertLt(before, NEED);
+        skip(89);
+        assertApproxEqRel(_multiplier(WETH), before * 99 / 100, 1e15, "at the pace of the wall");
     }
 
     // ------------------------------------------------------------------ legs

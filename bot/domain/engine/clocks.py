@@ -2,12 +2,13 @@
 
 The clock of a leg keeps the pace of the slowest market that its account is sold into: the sell side of the
 collateral, and the buy sides of the debts, where they have release budgets. Urgency pulls it toward wall
-time: ``elapsed = active + u (wall - active)``. Times are unix seconds, clocks milliseconds.
+time: ``elapsed = active + u (wall - active)``, but no reserve below what takers need by that. Times are unix
+seconds, clocks milliseconds.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from bot.domain.engine.accounts import AssetTerms, Balance, Holding
 from bot.domain.release import URGENT, Bucket, Side, SpeedParameters
@@ -125,6 +126,21 @@ class Markets:
         return held // balance.collateral_value + owed // balance.debt_value
 
 
+class Elapsed(NamedTuple):
+    """How far a leg's clock has come, milliseconds.
+
+    Attributes
+    ----------
+    active : int
+        While its markets were not loaded.
+    elapsed : int
+        With what urgency gives back.
+    """
+
+    active: int
+    elapsed: int
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """What every leg of an account shares at one moment.
@@ -139,6 +155,8 @@ class Pace:
         u of this moment.
     time : int
         Unix seconds.
+    need : int
+        m_need, WAD: below it urgency lowers nothing.
     overrun : int
         Milliseconds to leave out at the end of every clock: zero, but for the moment of a lapse.
     """
@@ -147,10 +165,23 @@ class Pace:
     buy_progress: int | None
     urgency: int
     time: int
+    need: int
     overrun: int = 0
 
-    def elapsed(self, asset_id: int, leg: Leg) -> int:
-        """Return the milliseconds that a leg's clock has run. Rounding: DOWN.
+    def multiplier(self, asset_id: int, leg: Leg, floor: int) -> int:
+        """Return the multiplier of a leg, WAD. Rounding: UP.
+
+        Where urgency alone would lead below `need`, it is that, or what the active clock has come to by
+        itself.
+        """
+        clock = self.elapsed(asset_id, leg)
+        multiplier = leg.multiplier(floor, clock.elapsed)
+        if multiplier < self.need and clock.elapsed > clock.active:
+            return min(leg.multiplier(floor, clock.active), self.need)
+        return multiplier
+
+    def elapsed(self, asset_id: int, leg: Leg) -> Elapsed:
+        """Return the milliseconds that a leg's clock was active, and has run. Rounding: DOWN.
 
         A market that got its bucket after the kick is as active as the wall.
         """
@@ -160,7 +191,8 @@ class Pace:
             clock = self.markets.bucket(asset_id, Side.SELL, self.time).clock
             active = min(active, max(clock - leg.clock_at, 0))
         wall, active = max(whole - self.overrun, 0), max(active - self.overrun, 0)
-        return active + (wall - active) * max(self.urgency, leg.urgency) // URGENT
+        pulled = (wall - active) * max(self.urgency, leg.urgency) // URGENT
+        return Elapsed(active, active + pulled)
 
 
 def pace_of(
@@ -168,6 +200,7 @@ def pace_of(
     buy_clocks: Mapping[int, int],
     urgency_now: int,
     time: int,
+    penalty_bps: int,
 ) -> Pace:
     """Return what the legs of an account share at ``time``.
 
@@ -182,10 +215,13 @@ def pace_of(
         `Markets.urgency` of the account.
     time : int
         Unix seconds.
+    penalty_bps : int
+        Penalty of a liquidation.
     """
     progress = [
         max(markets.bucket(debt_id, Side.BUY, time).clock - clock, 0)
         for debt_id, clock in buy_clocks.items()
         if debt_id in markets.budgeted
     ]
-    return Pace(markets, min(progress, default=None), urgency_now, time)
+    least = need(markets.speed.slippage_limit_bps, penalty_bps)
+    return Pace(markets, min(progress, default=None), urgency_now, time, least)

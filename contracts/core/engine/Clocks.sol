@@ -15,8 +15,9 @@ import {EngineStorage} from "./EngineStorage.sol";
 
 /// @title How far the reserves of an auction have fallen
 /// @notice The clock of a leg keeps the pace of the slowest market that its account is sold into: the sell side of the
-/// collateral, and the buy sides of the debts, where they have buckets. Urgency pulls it toward wall time:
-/// `elapsed = active + u * (wall - active)`.
+/// collateral, and the buy sides of the debts, where they have buckets. Urgency pulls it toward wall time,
+/// `elapsed = active + u * (wall - active)`, but no reserve below what takers need by that: what a loaded market took
+/// of the time counts as time without a buyer only as far as nobody could have been one.
 /// @dev The debts' clocks count for every leg, whichever debt is repaid, so that a leg has one reserve, and in
 /// insolvency every debt bears the same rate of loss. A debt that was repaid since the kick, and a leg that was sold
 /// out, count until the auction ends: else whoever repays the one, or buys the other, would lower the reserve of all
@@ -29,6 +30,7 @@ abstract contract Clocks is EngineStorage {
     /// @param started Legs whose reserves were started, sold out since or not, where more than one pair was.
     /// @param buyProgress Milliseconds that the slowest of the debts' markets was active since the kick.
     /// @param urgency u of this moment, 255 = 1.
+    /// @param need m_need, WAD: below it urgency lowers nothing.
     /// @param floor m_floor, WAD.
     /// @param overrun Milliseconds to leave out at the end of every clock: zero, but for the moment of a lapse.
     /// @param markets The last bucket asked for, on each side, and `assets` whose it is, plus one: a sale needs the
@@ -39,6 +41,7 @@ abstract contract Clocks is EngineStorage {
         uint64 started;
         uint256 buyProgress;
         uint256 urgency;
+        uint256 need;
         uint256 floor;
         uint256 overrun;
         uint256[2] assets;
@@ -73,6 +76,7 @@ abstract contract Clocks is EngineStorage {
         _readSpeed(pace.speed);
         pace.budgeted = _speed.budgeted;
         pace.floor = settings.floorMultiplierBps * WAD_PER_BPS;
+        pace.need = Urgency.need(pace.speed.slippageLimitBps, settings.penaltyBps);
         pace.urgency = _urgency(state, settings.penaltyBps, pace.speed);
         pace.buyProgress = type(uint256).max;
         uint64 debts;
@@ -109,7 +113,8 @@ abstract contract Clocks is EngineStorage {
     }
 
     /// @dev The multiplier of a leg, rounded up, and the urgency that its last settlement saw; 1 where the leg does not
-    /// run, because nothing of it is for sale.
+    /// run, because nothing of it is for sale. Where urgency alone would lead below what takers need, it is that, or
+    /// what the active clock has come to by itself.
     function _multiplier(address account, uint8 assetId, uint32 epoch, Pace memory pace)
         internal
         view
@@ -119,19 +124,29 @@ abstract contract Clocks is EngineStorage {
         if (!_runs(leg, epoch)) return (false, WAD, 0);
         running = true;
         urgency = leg.urgency;
-        multiplier = ReserveCurve.multiplierUp(
-            leg.startMultiplierWad, leg.decayPerSecondWad, _elapsed(assetId, leg, pace), pace.floor
-        );
+        (uint256 active, uint256 elapsed) = _elapsed(assetId, leg, pace);
+        multiplier = _multiplierAt(leg, elapsed, pace.floor);
+        if (multiplier < pace.need && elapsed > active) {
+            multiplier = _multiplierAt(leg, active, pace.floor).min(pace.need);
+        }
     }
 
-    /// @dev Milliseconds that a leg's clock has run: active + u * (wall - active), rounded DOWN. A market that got its
-    /// bucket after the kick is as active as the wall.
-    function _elapsed(uint8 assetId, ILiquidationEngine.AuctionLeg storage leg, Pace memory pace)
+    function _multiplierAt(ILiquidationEngine.AuctionLeg storage leg, uint256 elapsed, uint256 floor)
         private
         view
         returns (uint256)
     {
-        uint256 active = pace.buyProgress;
+        return ReserveCurve.multiplierUp(leg.startMultiplierWad, leg.decayPerSecondWad, elapsed, floor);
+    }
+
+    /// @dev Milliseconds that a leg's clock was active, and has run: active + u * (wall - active), rounded DOWN. A
+    /// market that got its bucket after the kick is as active as the wall.
+    function _elapsed(uint8 assetId, ILiquidationEngine.AuctionLeg storage leg, Pace memory pace)
+        private
+        view
+        returns (uint256 active, uint256 elapsed)
+    {
+        active = pace.buyProgress;
         if (pace.budgeted.has(assetId)) {
             uint256 clock = pace.markets[_market(assetId, ILiquidationEngine.Side.SELL, pace)].clock;
             active = active.min(clock.zeroFloorSub(leg.clockAt));
@@ -141,7 +156,7 @@ abstract contract Clocks is EngineStorage {
             // times of 40 bits, the start not after now, the active part not above the wall
             uint256 wall = ((block.timestamp - leg.startedAt) * MILLIS).zeroFloorSub(pace.overrun);
             active = active.zeroFloorSub(pace.overrun).min(wall);
-            return active + (wall - active) * urgency / ReleaseBudget.URGENT;
+            elapsed = active + (wall - active) * urgency / ReleaseBudget.URGENT;
         }
     }
 
