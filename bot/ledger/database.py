@@ -1,17 +1,19 @@
 """Opening a ledger, and transactions on it: durable, and of the right chain and schema."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import RowMapping, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.errors import LedgerMismatchError, LedgerUnavailableError
 from bot.ledger import migration, schema
 from bot.ledger.address import LedgerAddress, LedgerPlace
-from bot.ledger.engines import engine_for, for_notes, for_writing, unhurried
+from bot.ledger.direct import Question
+from bot.ledger.engines import driver_of, engine_for, for_notes, for_writing, reader_of, unhurried
 from bot.ledger.faults import told
+from bot.ledger.sqlite import SqliteConnection
 
 _PLANNING = 0x51A1CF
 """Key of PostgreSQL's lock that keeps two transactions from planning one action both."""
@@ -34,6 +36,7 @@ class Database:
         self._engine = engine
         self._writing = for_writing(engine)
         self._noting = for_notes(engine)
+        self._reader: SqliteConnection | None = None
 
     @classmethod
     async def write(cls, place: LedgerPlace, *, chain_id: int, genesis_hash: str) -> Self:
@@ -116,6 +119,40 @@ class Database:
             async with self._engine.begin() as connection:
                 yield connection
 
+    async def ask(self, question: Question, **values: Any) -> Sequence[RowMapping]:
+        """Return the rows that answer a question.
+
+        Raises
+        ------
+        LedgerUnavailableError
+            If the database fails.
+        """
+        reader = await self._own_reader()
+        if reader is not None:
+            with told(self.address.label):
+                return question.of(reader, values)
+        async with self.transaction() as connection:
+            found: Sequence[RowMapping] = (
+                (await connection.execute(question.statement, values)).mappings().all()
+            )
+        return found
+
+    async def ask_within(
+        self, connection: AsyncConnection, question: Question, **values: Any
+    ) -> Sequence[RowMapping]:
+        """Return the rows that answer a question as a transaction sees them."""
+        if self.address.path is not None:
+            return question.of(driver_of(connection.sync_connection), values)
+        found: Sequence[RowMapping] = (await connection.execute(question.statement, values)).mappings().all()
+        return found
+
+    async def _own_reader(self) -> SqliteConnection | None:
+        """Return the connection that questions have to themselves in SQLite, whose readers never wait."""
+        if self._reader is None and self.address.path is not None:
+            with told(self.address.label):
+                self._reader = await reader_of(self.address.path)
+        return self._reader
+
     @asynccontextmanager
     async def writing(self, *, fenced: bool = True) -> AsyncIterator[AsyncConnection]:
         """Run statements that write as one transaction: on disk when the block ends, undone if it raises.
@@ -169,6 +206,8 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
+        if self._reader is not None:
+            await self._reader.close()
         await self._engine.dispose()
 
     async def _claim(self, connection: AsyncConnection, chain: str) -> None:

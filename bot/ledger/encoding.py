@@ -4,8 +4,13 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from enum import Enum
+from typing import Final
 
-_EXACT_IN_JSON = 2**53
+_ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+_AS_THEY_ARE: Final = frozenset({str, float, bool, type(None)})
+
+_EXACT_IN_JSON: Final = 2**53
 """From here on readers with float numbers lose digits, so integers become strings."""
 
 
@@ -20,7 +25,7 @@ def to_json(value: object) -> str:
     TypeError
         If a value has no rule, or a float is infinite or not a number: JSON has no word for those.
     """
-    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(_plain(value))
 
 
 def from_json(text: str) -> object:
@@ -29,6 +34,8 @@ def from_json(text: str) -> object:
 
 
 def _plain(value: object) -> object:
+    if type(value) in _AS_THEY_ARE:
+        return value
     if isinstance(value, Enum):
         return _plain(value.value)
     if value is None or isinstance(value, bool | str | float):

@@ -1,13 +1,13 @@
 """How each kind of database is connected to: a commit is on disk, and nobody waits for ever."""
 
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from sqlalchemy import Connection, event, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from bot.ledger.address import LedgerAddress
-from bot.ledger.sqlite import connected
+from bot.ledger.sqlite import SqliteConnection, connected
 
 WAIT_MS: Final = 5_000
 """Longest wait for a lock before the database breaks it off."""
@@ -56,6 +56,17 @@ def engine_for(address: LedgerAddress, *, writable: bool) -> AsyncEngine:
     )
 
 
+async def reader_of(path: Path) -> SqliteConnection:
+    """Return a connection to a file of SQLite that only reads.
+
+    Raises
+    ------
+    sqlite3.Error
+        If it cannot be opened.
+    """
+    return await connected(path, _SQLITE_READER)
+
+
 def for_writing(engine: AsyncEngine) -> AsyncEngine:
     """Return the same engine for transactions that write: SQLite must take its lock at their beginning.
 
@@ -72,6 +83,13 @@ def for_notes(engine: AsyncEngine) -> AsyncEngine:
     written there before it.
     """
     return engine.execution_options(**{_WRITES: _NORMAL})
+
+
+def driver_of(connection: Connection | None) -> SqliteConnection:
+    """Return SQLite's own connection under one of SQLAlchemy's that is open."""
+    if connection is None:
+        raise ValueError("connection closed")
+    return cast("SqliteConnection", connection.connection.driver_connection)
 
 
 async def unhurried(connection: AsyncConnection) -> None:
@@ -93,10 +111,13 @@ def _sqlite(address: LedgerAddress, path: Path, pragmas: tuple[str, ...]) -> Asy
     @event.listens_for(engine.sync_engine, "begin")
     def _begin(connection: Connection) -> None:
         level = connection.get_execution_options().get(_WRITES)
+        driver = driver_of(connection)
+        if driver.begin_at_once(level):
+            return
         if level is None:
             connection.exec_driver_sql("BEGIN")
             return
-        connection.exec_driver_sql(f"PRAGMA synchronous={level}")  # may not change inside
+        connection.exec_driver_sql(f"PRAGMA synchronous={level}")
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine

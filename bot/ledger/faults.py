@@ -1,5 +1,6 @@
 """What a database's complaint means: each becomes an error of Sluice that names the ledger and the fix."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -41,11 +42,13 @@ def told(label: str) -> Iterator[None]:
     """
     try:
         yield
-    except IntegrityError as error:
+    except (IntegrityError, sqlite3.IntegrityError) as error:
         raise DuplicateTransactionError(_words(error)) from error
     except (DataError, OverflowError, UnicodeEncodeError) as error:
         raise LedgerValueError(label, _words(error)) from error
     except DBAPIError as error:
+        raise _typed(label, error) from error
+    except sqlite3.Error as error:
         raise _typed(label, error) from error
     except (SQLAlchemyError, PostgresError, InterfaceError, OSError) as error:
         raise LedgerUnavailableError(label, _words(error)) from error
@@ -53,8 +56,9 @@ def told(label: str) -> Iterator[None]:
         raise LedgerUnavailableError(label, "no connection in time") from error
 
 
-def _typed(label: str, error: DBAPIError) -> LedgerError:
-    causes = [error.orig, *_causes(error.orig)]
+def _typed(label: str, error: DBAPIError | sqlite3.Error) -> LedgerError:
+    original = error.orig if isinstance(error, DBAPIError) else error
+    causes = [original, *_causes(original)]
     if any(isinstance(cause, ClientDataError) for cause in causes):
         return LedgerValueError(label, _words(error))
     codes = {_code(cause) for cause in causes}

@@ -19,7 +19,6 @@ from sqlalchemy import (
     RowMapping,
     Select,
     String,
-    bindparam,
     column,
     literal_column,
     select,
@@ -31,7 +30,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.errors import LeaseLostError, LedgerNewerError
 from bot.ledger import migration
 from bot.ledger.database import Database
-from bot.ledger.schema import insert_into, leases
+from bot.ledger.direct import Question
+from bot.ledger.schema import insert_into, leases, one_of
 
 _NOW_MS: Final = {
     "sqlite": "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)",
@@ -43,10 +43,8 @@ _REVISION: Final = (
     select(column("version_num", String)).select_from(table("alembic_version")).scalar_subquery()
 )
 
-_HELD: Final = (
-    select(leases.c.name, leases.c.token, _REVISION)
-    .where(leases.c.name.in_(bindparam("names", expanding=True)))
-    .with_for_update(read=True, of=leases)
+_HELD: Final = select(leases.c.name, leases.c.token, _REVISION.label("revision")).with_for_update(
+    read=True, of=leases
 )
 """What every write looks at first; built once, because building it costs more than running it."""
 
@@ -90,6 +88,7 @@ class SqlLease:
     ) -> None:
         self._database: Final = database
         self._names: Final = sorted(set(names))
+        self._held: Final = Question(_HELD.where(one_of(leases.c.name, self._names)))
         self._ttl_s: Final = ttl_s
         self._clock: Final = clock
         self.holder: Final = holder or new_holder()
@@ -153,8 +152,8 @@ class SqlLease:
         LedgerNewerError
             If a newer program has changed the tables since this one opened them.
         """
-        rows = await connection.execute(_HELD, {"names": self._names})
-        found = {name: (token, revision) for name, token, revision in rows}
+        rows = await self._database.ask_within(connection, self._held)
+        found = {row["name"]: (row["token"], row["revision"]) for row in rows}
         for name in self._names:
             token, revision = found.get(name, (None, migration.newest()))
             if revision != migration.newest():

@@ -4,13 +4,14 @@ Amounts are exact integers kept as decimal text: SQLite's own integers end at 64
 columns turn larger ones into floats.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     ForeignKey,
     Index,
     Integer,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    or_,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -91,6 +93,15 @@ decisions = Table(
     Column("chosen", Text),
     Column("rejected", Text, nullable=False),
 )
+
+
+def one_of(column: Column[str], values: Collection[str]) -> ColumnElement[bool]:
+    """Return that a column holds one of some values that never change.
+
+    An ``IN`` is written out anew for each execution, which takes longer than the statement.
+    """
+    return or_(*(column == value for value in values))
+
 
 transactions = Table(
     "transactions",

@@ -83,18 +83,47 @@ class SqliteConnection:
         """Make a function known to SQL; the dialect brings one for regular expressions."""
         self._open().create_function(*arguments, **options)
 
-    async def begin(self, cursor: sqlite3.Cursor, statement: str) -> None:
-        """Take the lock that writes need: at once if it is free, else in the thread as long as it takes."""
+    def begin_at_once(self, level: str | None) -> bool:
+        """Begin a transaction without a statement of SQLAlchemy's, which cost more than the transaction.
+
+        Parameters
+        ----------
+        level : str or None
+            None to read; to write, SQLite's ``synchronous``.
+
+        Returns
+        -------
+        bool
+            Whether it began. If not, because the lock that writes need is held or something is wrong, whoever
+            asks begins it by statements: those wait, or tell what is wrong.
+        """
+        try:
+            if level is None:
+                self._open().execute("BEGIN")
+            else:
+                self._open().execute(f"PRAGMA synchronous={level}")  # may not change inside
+                self._take_lock(self._open().cursor(), _WAITS)
+        except sqlite3.Error:
+            return False
+        return True
+
+    def _take_lock(self, cursor: sqlite3.Cursor, statement: str) -> None:
+        """Take the lock that writes need if it is free."""
         (patience,) = cursor.execute("PRAGMA busy_timeout").fetchone()
         cursor.execute("PRAGMA busy_timeout=0")
         try:
             cursor.execute(statement)
-        except sqlite3.OperationalError:
-            cursor.execute(f"PRAGMA busy_timeout={patience}")
-            await self._wait_for_lock(statement)
-        else:
+        finally:
             cursor.execute(f"PRAGMA busy_timeout={patience}")
         self.writes = True
+
+    async def begin(self, cursor: sqlite3.Cursor, statement: str) -> None:
+        """Take the lock that writes need: at once if it is free, else in the thread as long as it takes."""
+        try:
+            self._take_lock(cursor, statement)
+        except sqlite3.OperationalError:
+            await self._wait_for_lock(statement)
+            self.writes = True
 
     async def _wait_for_lock(self, statement: str) -> None:
         """Wait in the thread; who gives up meanwhile leaves behind what gives the lock back if it comes."""
@@ -104,6 +133,14 @@ class SqliteConnection:
         except asyncio.CancelledError:
             self._thread.submit(connection.rollback)
             raise
+
+    def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """Run a statement that only reads; return all rows."""
+        return self._open().execute(sql, parameters).fetchall()
+
+    def run(self, sql: str, parameters: Sequence[Any]) -> int:
+        """Run a statement that writes, in the transaction that runs; return the id of the row it inserted."""
+        return self._open().execute(sql, parameters).lastrowid or 0
 
     async def commit(self) -> None:
         """Commit. What only read, or need not be on disk yet, has nothing to wait for."""

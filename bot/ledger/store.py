@@ -1,11 +1,13 @@
 """The ledger: `bot.ports.Ledger` over SQLAlchemy, in SQLite or PostgreSQL."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import cache
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, Table, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Table, bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import DuplicateTransactionError
@@ -14,13 +16,15 @@ from bot.ledger.address import LedgerPlace
 from bot.ledger.book import SqlBookMemory
 from bot.ledger.database import Database
 from bot.ledger.dealers import SqlDealerMemory
+from bot.ledger.direct import Change, Question
+from bot.ledger.engines import driver_of
 from bot.ledger.history import SqlHistory
 from bot.ledger.integrity import check_words
 from bot.ledger.landing import SqlLandingMemory
 from bot.ledger.lease import SqlLease
 from bot.ledger.pruning import Pruner
 from bot.ledger.risk import SqlRiskMemory
-from bot.ledger.schema import decisions, heads, transactions
+from bot.ledger.schema import decisions, heads, one_of, transactions
 from bot.ports import (
     Address,
     DecisionEntry,
@@ -39,15 +43,17 @@ _OPEN = [outcome.value for outcome in Outcome if outcome.is_open]
 _SETTLED = [Outcome.INCLUDED.value, Outcome.REVERTED.value, Outcome.DROPPED.value]
 
 # Statements of every head are built once: building costs more than running them.
-_OPEN_ROWS = (
+_OPEN_ROWS = Question(
     select(transactions)
-    .where(transactions.c.outcome.in_(_OPEN))
+    .where(one_of(transactions.c.outcome, _OPEN))
     .order_by(transactions.c.nonce.nulls_first(), transactions.c.id)
 )
-_OPEN_ROWS_OF = _OPEN_ROWS.where(transactions.c.signer == bindparam("signer"))
-_TAKEN_KEYS = select(transactions.c.key).where(
-    transactions.c.key.in_(bindparam("keys", expanding=True)),
-    transactions.c.outcome.in_([outcome.value for outcome in schema.OCCUPIES_KEY]),
+_OPEN_ROWS_OF = Question(_OPEN_ROWS.statement.where(transactions.c.signer == bindparam("signer")))
+_TAKEN_KEYS = Question(
+    select(transactions.c.key).where(
+        transactions.c.key.in_(bindparam("keys", expanding=True)),
+        one_of(transactions.c.outcome, [outcome.value for outcome in schema.OCCUPIES_KEY]),
+    )
 )
 _BY_IDS = select(transactions).where(transactions.c.id.in_(bindparam("ids", expanding=True)))
 _CHANGED_IN_PLACE = transactions.c.id == bindparam("row")
@@ -159,8 +165,7 @@ class SqlLedger:
 
     async def taken_keys(self, keys: Collection[str]) -> set[str]:
         """See `bot.ports.Ledger.taken_keys`."""
-        async with self._database.transaction() as connection:
-            return await _taken(connection, keys)
+        return {row["key"] for row in await self._database.ask(_TAKEN_KEYS, keys=list(keys))}
 
     async def plan(self, intents: Sequence[Intent], signer: Address | None, head: Head) -> list[Transaction]:
         """See `bot.ports.Ledger.plan`."""
@@ -168,11 +173,19 @@ class SqlLedger:
         keys = [intent.key for intent in intents]
         async with self._database.writing() as connection:
             await self._database.alone(connection)
-            taken = await _taken(connection, keys) or {key for key in keys if keys.count(key) > 1}
+            rows_with = await self._database.ask_within(connection, _TAKEN_KEYS, keys=keys)
+            taken = {row["key"] for row in rows_with} | {key for key, n in Counter(keys).items() if n > 1}
             if taken:
                 raise DuplicateTransactionError(f"key {min(taken)} is taken")
             ids = await _insert(connection, transactions, rows)
-            return await _transactions(connection, ids)
+        planned = zip(ids, intents, strict=True)
+        return [Transaction(id_, intent, signer, head.number, Outcome.PLANNED, "") for id_, intent in planned]
+
+    async def withdraw(self, ids: Collection[int]) -> None:
+        """See `bot.ports.Ledger.withdraw`."""
+        planned = transactions.c.outcome == Outcome.PLANNED.value
+        async with self._database.writing() as connection:
+            await connection.execute(delete(transactions).where(transactions.c.id.in_(ids), planned))
 
     async def journal(self, signed: Mapping[int, Signed], verdicts: Sequence[Verdict] = ()) -> None:
         """See `bot.ports.Ledger.journal`."""
@@ -212,9 +225,10 @@ class SqlLedger:
 
     async def open_transactions(self, signer: Address | None = None) -> list[Transaction]:
         """See `bot.ports.Ledger.open_transactions`."""
-        query, values = (_OPEN_ROWS, {}) if signer is None else (_OPEN_ROWS_OF, {"signer": signer})
-        async with self._database.transaction() as connection:
-            rows = (await connection.execute(query, values)).mappings().all()
+        if signer is None:
+            rows = await self._database.ask(_OPEN_ROWS)
+        else:
+            rows = await self._database.ask(_OPEN_ROWS_OF, signer=signer)
         return [schema.transaction_of(row) for row in rows]
 
     async def transactions_with_nonce(self, signer: Address, nonce: int) -> list[Transaction]:
@@ -281,24 +295,35 @@ def reopened(undone: Iterable[Transaction]) -> list[Verdict]:
     return sorted(verdicts, key=lambda verdict: verdict.outcome is Outcome.SUBMITTED)
 
 
-async def _taken(connection: AsyncConnection, keys: Collection[str]) -> set[str]:
-    return set((await connection.execute(_TAKEN_KEYS, {"keys": list(keys)})).scalars())
-
-
 async def _insert(connection: AsyncConnection, table: Table, rows: Sequence[dict[str, Any]]) -> list[int]:
-    """Insert rows in one statement; return their ids in order."""
+    """Insert rows; return their ids in order."""
     if not rows:
         return []
+    if connection.dialect.name == "sqlite":
+        return _insertion(table, tuple(rows[0])).on(driver_of(connection.sync_connection), rows)
     statement = insert(table).returning(table.c.id, sort_by_parameter_order=True)
     return list((await connection.execute(statement, rows)).scalars())
 
 
 async def _set(connection: AsyncConnection, changes: Mapping[int, Mapping[str, Any]]) -> None:
-    """Change the same columns of transactions, by id, in one statement."""
-    if changes:
-        statement = update(transactions).where(_CHANGED_IN_PLACE)
-        rows = [{"row": identifier, **columns} for identifier, columns in changes.items()]
-        await connection.execute(statement, rows)
+    """Change the same columns of transactions, by id."""
+    if not changes:
+        return
+    rows = [{"row": identifier, **columns} for identifier, columns in changes.items()]
+    if connection.dialect.name == "sqlite":
+        _change(tuple(rows[0])).on(driver_of(connection.sync_connection), rows)
+    else:
+        await connection.execute(update(transactions).where(_CHANGED_IN_PLACE), rows)
+
+
+@cache
+def _insertion(table: Table, names: tuple[str, ...]) -> Change:
+    return Change(insert(table), table, names)
+
+
+@cache
+def _change(names: tuple[str, ...]) -> Change:
+    return Change(update(transactions).where(_CHANGED_IN_PLACE), transactions, names)
 
 
 async def _judge(connection: AsyncConnection, verdicts: Iterable[Verdict]) -> None:

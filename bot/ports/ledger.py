@@ -115,6 +115,10 @@ class Ledger(Protocol):
         """
         ...
 
+    async def withdraw(self, ids: Collection[int]) -> None:
+        """Take plans back that could not even be tried, as if they had not been made; only PLANNED ones."""
+        ...
+
     async def journal(self, signed: Mapping[int, Signed], verdicts: Sequence[Verdict] = ()) -> None:
         """Keep signed transactions (by id) as SIGNED, before any of them is broadcast.
 

@@ -91,6 +91,18 @@ async def test_a_key_is_never_planned_twice_while_the_first_may_land(ledger: Sql
         await ledger.plan([an_intent(key="twin"), an_intent(key="twin")], KEEPER, a_head(11))
 
 
+async def test_a_plan_that_is_taken_back_was_never_made_and_what_was_signed_stays(ledger: SqlLedger) -> None:
+    (kept,) = await submitted(ledger, 0)
+    signed, planned = await ledger.plan([an_intent(key="signed"), an_intent(key="plan")], KEEPER, a_head(11))
+    await ledger.journal({signed.id: a_signature(1)})
+    await ledger.withdraw([kept.id, signed.id, planned.id])
+    assert {row.id for row in await ledger.open_transactions()} == {kept.id, signed.id}
+    assert await ledger.taken_keys(["key 0", "signed", "plan"]) == {"key 0", "signed"}
+    (again,) = await ledger.plan([an_intent(key="plan")], KEEPER, a_head(12))
+    await ledger.withdraw([])
+    assert again in await ledger.open_transactions()
+
+
 async def test_two_that_plan_one_key_at_the_same_moment_do_not_both_succeed(
     ledger: SqlLedger, place: LedgerPlace
 ) -> None:
