@@ -1,18 +1,22 @@
 """What is written down of each head: decisions with their reasons, forecasts, and what became of them."""
 
+import asyncio
 import math
-from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Final
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
-from eth_utils.address import to_checksum_address
 
+from bot.chain.codec import checksummed
 from bot.ports import Checkpoint, DecisionEntry, Head, Ledger, RiskMemory
 from bot.strategy.decision import Decision
 from bot.strategy.outlook import AccountOutlook, Outlook
 from bot.strategy.predictions import PredictionBook, PredictionSettings, draw
 from bot.strategy.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 _log = structlog.get_logger(__name__)
 
@@ -48,6 +52,28 @@ class DecisionJournal:
         ids = await self._ledger.record_decisions(head, entries) if entries else []
         self._reasons = reasons
         return {entry.account: id_ for entry, id_ in zip(entries, ids, strict=True)}
+
+
+class Recording(Awaitable[Mapping[str, int]]):
+    """Decisions that are written when somebody first waits for them, and once.
+
+    Whoever has something to ask of the node asks first, and lets them be written while it answers.
+
+    Parameters
+    ----------
+    write : callable
+        Writes them; see `DecisionJournal.record`.
+    """
+
+    def __init__(self, write: Callable[[], Coroutine[Any, Any, dict[str, int]]]) -> None:
+        self._write: Final = write
+        self._writing: asyncio.Future[dict[str, int]] | None = None
+
+    def __await__(self) -> Generator[Any, None, Mapping[str, int]]:
+        """Return the ids of the entries, by account."""
+        if self._writing is None:
+            self._writing = asyncio.ensure_future(self._write())
+        return asyncio.shield(self._writing).__await__()
 
 
 class RiskJournal:
@@ -130,7 +156,7 @@ def entry_of(protocol: str, decision: Decision) -> DecisionEntry:
     chosen = decision.chosen
     return DecisionEntry(
         protocol=protocol,
-        account=to_checksum_address(decision.account),
+        account=checksummed(decision.account),
         inputs={
             "health_factor": decision.health,
             "collateral_value": decision.collateral_value,
@@ -140,9 +166,20 @@ def entry_of(protocol: str, decision: Decision) -> DecisionEntry:
             "multipliers": {str(asset_id): value for asset_id, value in decision.multipliers.items()},
             "outlook": None if decision.outlook is None else _numbers(decision.outlook),
         },
-        chosen=None if chosen is None else {**asdict(chosen), "net": chosen.net},
-        rejected=[asdict(rejection) for rejection in decision.rejected],
+        chosen=None if chosen is None else {**_fields(chosen), "net": chosen.net},
+        rejected=[_fields(rejection) for rejection in decision.rejected],
     )
+
+
+def _fields(value: "DataclassInstance") -> dict[str, object]:
+    """Return what a dataclass says by name, and so on down; nothing that is not one is copied."""
+    return {field.name: _told(getattr(value, field.name)) for field in fields(value)}
+
+
+def _told(value: object) -> object:
+    if type(value) is tuple:
+        return tuple(map(_told, value))
+    return _fields(value) if is_dataclass(value) and not isinstance(value, type) else value
 
 
 def _numbers(outlook: AccountOutlook) -> dict[str, float | None]:

@@ -17,8 +17,8 @@ from time import perf_counter
 from typing import Final
 
 import structlog
-from eth_utils.address import to_checksum_address
 
+from bot.chain.codec import checksummed
 from bot.errors import (
     ChainError,
     DuplicateTransactionError,
@@ -26,7 +26,7 @@ from bot.errors import (
     LedgerError,
     ProtocolError,
 )
-from bot.journals import DecisionJournal, RiskJournal
+from bot.journals import DecisionJournal, Recording, RiskJournal
 from bot.leadership import Leadership
 from bot.ports import (
     Address,
@@ -327,7 +327,7 @@ class KeeperService:
         chosen = decisions.candidates
         intents = [self._intent(head, snapshot, candidate) for candidate in chosen]
         # Written while what was decided is simulated, and before any of it is planned.
-        recording = asyncio.ensure_future(self._journal.record(head, decisions.decisions))
+        recording = Recording(lambda: self._journal.record(head, decisions.decisions))
         try:
             executions = await self._executor.execute(intents, head, recording) if intents else []
         finally:
@@ -364,7 +364,7 @@ class KeeperService:
         return Terms(lane, found.worth, deadline, found.moves, sender)
 
     def _intent(self, head: Head, snapshot: Snapshot, chosen: Candidate) -> Intent:
-        account = to_checksum_address(chosen.action.account)
+        account = checksummed(chosen.action.account)
         return Intent(
             key=f"{self._protocol.name}:{account}:{head.hash}:{chosen.action.label}",
             protocol=self._protocol.name,
@@ -380,7 +380,7 @@ def _bounds(offered: OpenQuote | None) -> tuple[int | None, Address | None]:
     if offered is None:
         return None, None
     filler = offered.quote.filler
-    return offered.quote.deadline, None if filler == NOBODY else Address(to_checksum_address(filler))
+    return offered.quote.deadline, None if filler == NOBODY else checksummed(filler)
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
 
 from bot.errors import MalformedAnswerError
 from bot.ports import Address, Hash32, Head, Json, Log, Receipt
@@ -43,13 +43,17 @@ def hash32(value: object, what: str) -> Hash32:
 def address(value: object, what: str) -> Address:
     """Return a 20-byte address with its checksum; whatever case the node uses is accepted."""
     if isinstance(value, str) and _ADDRESS.fullmatch(value):
-        return _checksummed(value.lower())
+        return checksummed(bytes.fromhex(value[2:]))
     raise MalformedAnswerError(what, value, "a 20-byte address")
 
 
 @lru_cache(maxsize=4096)
-def _checksummed(lower_case: str) -> Address:
-    return Address(to_checksum_address(lower_case))
+def checksummed(account: bytes) -> Address:
+    """Return an address of 20 bytes with its checksum (EIP-55)."""
+    digits = account.hex()
+    proof = keccak(digits.encode()).hex()[: len(digits)]
+    cased = (digit.upper() if nibble >= "8" else digit for digit, nibble in zip(digits, proof, strict=True))
+    return Address("0x" + "".join(cased))
 
 
 def mapping(value: object, what: str) -> Mapping[str, object]:

@@ -182,6 +182,8 @@ class EndpointPool:
     async def _ask(self, ask: _Ask[_Answer], *, hedged: bool) -> _Answer:
         """Ask endpoints in order, a second one while the first is silent; the first answer counts."""
         waiting = self._in_order()
+        if len(waiting) == 1:
+            return await self._ask_the_only(waiting[0], ask)
         running: dict[asyncio.Future[_Answer], _Member] = {}
         error: ChainError | None = None
         try:
@@ -204,6 +206,15 @@ class EndpointPool:
             await _drop(running)
         assert error is not None  # the loop ends by an answer, or by the last failure
         raise error
+
+    async def _ask_the_only(self, member: _Member, ask: _Ask[_Answer]) -> _Answer:
+        """Ask where there is nothing to race and nowhere to turn: without tasks and timers."""
+        try:
+            answer = await ask(member.client)
+        except (EndpointUnreachableError, MalformedAnswerError, RpcError, WrongChainError) as error:
+            raise self._blame(member, error) from None
+        member.answered()
+        return answer
 
     def _blame(self, member: _Member, error: ChainError) -> ChainError:
         """Judge a failure: a refusal that any node would give is raised, all else makes the endpoint rest."""

@@ -10,11 +10,13 @@ are kept for it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import structlog
 
+from bot.errors import ChainError, LedgerError
 from bot.execution.decoding import check_journalled
 from bot.execution.finish import finish, together
 from bot.execution.guard import Guard, Unlimited
@@ -40,6 +42,8 @@ from bot.ports import (
 )
 
 _log = structlog.get_logger(__name__)
+
+_T = TypeVar("_T")
 
 
 class TransactionExecutor:
@@ -137,7 +141,8 @@ class TransactionExecutor:
                 return [Execution(intent, Outcome.LIMITED, reason=halted) for intent in intents]
             open_rows = await self._ledger.open_transactions()
             offered = _unique(intents)
-            refused = await self._refusals(offered, [r for r in open_rows if not self._is_left(r, head)])
+            taken = await self._ledger.taken_keys([intent.key for intent in offered])
+            refused = _refusals(offered, [r for r in open_rows if not self._is_left(r, head)], taken)
             work = self._assigned([i for i in offered if i.key not in refused], open_rows, refused)
             results = await self._tried_and_landed(work, open_rows, head, decisions)
         by_key = {execution.intent.key: execution for execution in results} | refused
@@ -164,25 +169,6 @@ class TransactionExecutor:
         for writer in (*self._writers, *self._strangers):
             changed += await finish(writer.track(head, resend_after, halted))
         return changed
-
-    async def _refusals(
-        self, intents: Sequence[Intent], open_rows: Sequence[Transaction]
-    ) -> dict[str, Execution]:
-        """Return a refusal for each intent that must not be tried: one action per account at a time."""
-        busy = {(row.intent.protocol, row.intent.account) for row in open_rows}
-        taken = await self._ledger.taken_keys([intent.key for intent in intents])
-        refused: dict[str, Execution] = {}
-        for intent in intents:
-            account = (intent.protocol, intent.account)
-            if intent.key in taken:
-                reason = "it was sent before"
-            elif account in busy:
-                reason = "its account is being acted on"
-            else:
-                busy.add(account)
-                continue
-            refused[intent.key] = Execution(intent, Outcome.IN_FLIGHT, reason=reason)
-        return refused
 
     def _assigned(
         self,
@@ -234,36 +220,56 @@ class TransactionExecutor:
             if row.signer is not None and row.signed is not None and not row.cancels
         ]
         trials = [Trial(writer.account.address, intent.call) for writer, intent in work]
-        # What does not depend on each other is asked for at the same time.
-        asked = together(
-            self._simulator.run(trials, head, after=pending), _standings(writer for writer, _ in work)
-        )
-        (results, standings), ids = await together(asked, _written(decisions))
-        work = [
+        # What does not depend on each other is done at the same time: a plan costs nothing if it comes to
+        # nothing, and is on disk by the time that the node has answered.
+        planning = asyncio.ensure_future(self._planned(work, head, decisions))
+        try:
+            results, standings = await together(
+                self._simulator.run(trials, head, after=pending), _standings(writer for writer, _ in work)
+            )
+            tried = _by_writer(zip((writer for writer, _ in work), results, strict=True))
+            plans = await asyncio.shield(planning)
+        except (ChainError, LedgerError, asyncio.CancelledError):
+            await finish(self._take_back(planning))
+            raise
+        finally:
+            planning.cancel()
+        # From here on a cancelled caller waits: a half-done step is finished, not torn.
+        return await finish(self._land(plans, tried, standings, open_rows, head))
+
+    async def _planned(
+        self,
+        work: Sequence[tuple[Writer, Intent]],
+        head: Head,
+        decisions: Awaitable[Mapping[str, int]] | None,
+    ) -> dict[Writer, list[Transaction]]:
+        """Write down what is about to be done, once what it rests on is written."""
+        await asyncio.sleep(0)  # the questions to the node go out first
+        ids = {} if decisions is None else await decisions
+        known = [
             (writer, replace(intent, decision_id=ids.get(intent.account, intent.decision_id)))
             for writer, intent in work
         ]
-        # From here on a cancelled caller waits: a half-done step is finished, not torn.
-        return await finish(self._land(work, results, standings, open_rows, head))
+        return {writer: await writer.plan(part, head) for writer, part in _by_writer(known).items()}
+
+    async def _take_back(self, planning: "asyncio.Future[dict[Writer, list[Transaction]]]") -> None:
+        """Take back what was planned, and could not be tried."""
+        plans = await planning
+        await self._ledger.withdraw([row.id for rows in plans.values() for row in rows])
 
     async def _land(
         self,
-        work: Sequence[tuple[Writer, Intent]],
-        results: Sequence[SimulationResult],
+        plans: Mapping[Writer, Sequence[Transaction]],
+        tried: Mapping[Writer, Sequence[SimulationResult]],
         standings: Mapping[Writer, Standing],
         open_rows: Sequence[Transaction],
         head: Head,
     ) -> list[Execution]:
         """Let each account land its part, all at the same time."""
-        parts: dict[int, tuple[Writer, list[Intent], list[SimulationResult]]] = {}
-        for (writer, intent), result in zip(work, results, strict=True):
-            _, intents, trials = parts.setdefault(id(writer), (writer, [], []))
-            intents.append(intent)
-            trials.append(result)
         landed = await asyncio.gather(
             *(
-                writer.land(intents, trials, head, standings[writer], open_rows)
-                for writer, intents, trials in parts.values()
+                writer.land(rows, tried[writer], head, standings[writer], open_rows)
+                for writer, rows in plans.items()
             ),
             return_exceptions=True,
         )
@@ -275,17 +281,39 @@ class TransactionExecutor:
         return executions
 
 
-async def _written(decisions: Awaitable[Mapping[str, int]] | None) -> Mapping[str, int]:
-    """Return the ids of decisions once they are in the ledger, where their writer sees to it."""
-    return {} if decisions is None else await asyncio.shield(decisions)
-
-
 async def _standings(writers: Iterable[Writer]) -> dict[Writer, Standing]:
     """Return where each account stands."""
     found: dict[Writer, Standing] = {}
     for writer in dict.fromkeys(writers):
         found[writer] = await writer.standing()
     return found
+
+
+def _by_writer(pairs: Iterable[tuple[Writer, _T]]) -> dict[Writer, list[_T]]:
+    """Return what belongs to each account, in order."""
+    parts: dict[Writer, list[_T]] = {}
+    for writer, part in pairs:
+        parts.setdefault(writer, []).append(part)
+    return parts
+
+
+def _refusals(
+    intents: Sequence[Intent], open_rows: Sequence[Transaction], taken: Collection[str]
+) -> dict[str, Execution]:
+    """Return a refusal for each intent that must not be tried: one action per account at a time."""
+    busy = {(row.intent.protocol, row.intent.account) for row in open_rows}
+    refused: dict[str, Execution] = {}
+    for intent in intents:
+        account = (intent.protocol, intent.account)
+        if intent.key in taken:
+            reason = "it was sent before"
+        elif account in busy:
+            reason = "its account is being acted on"
+        else:
+            busy.add(account)
+            continue
+        refused[intent.key] = Execution(intent, Outcome.IN_FLIGHT, reason=reason)
+    return refused
 
 
 def _unique(intents: Sequence[Intent]) -> list[Intent]:

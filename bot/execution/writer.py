@@ -177,20 +177,24 @@ class Writer:
             raise MalformedAnswerError("eth_getTransactionCount", nonce, wanted)
         return Standing(nonce, codec.quantity(answers[2], "eth_getBalance"))
 
+    async def plan(self, intents: Sequence[Intent], head: Head) -> list[Transaction]:
+        """Write down what is wanted of the account, ahead of everything else."""
+        return await self._here.ledger.plan(intents, self.account.address, head)
+
     async def land(
         self,
-        intents: Sequence[Intent],
+        rows: Sequence[Transaction],
         trials: Sequence[SimulationResult],
         head: Head,
         standing: Standing,
         open_rows: Sequence[Transaction],
     ) -> list[Execution]:
-        """Journal, sign, journal and broadcast intents that were tried; one result each, in order.
+        """Sign, journal and broadcast what was planned and tried; one result each, in order.
 
         Parameters
         ----------
-        intents, trials : sequence of Intent, sequence of SimulationResult
-            What is wanted, and what became of it when it was tried.
+        rows, trials : sequence of Transaction, sequence of SimulationResult
+            What is planned, and what became of it when it was tried.
         head : Head
             On which.
         standing : Standing
@@ -198,8 +202,7 @@ class Writer:
         open_rows : sequence of Transaction
             All that is open in the ledger, of whichever account.
         """
-        nonces, balance = self._free_nonces(len(intents), standing, open_rows)
-        rows = await self._here.ledger.plan(intents, self.account.address, head)
+        nonces, balance = self._free_nonces(len(rows), standing, open_rows)
         draft = Draft(rows, dict(zip((row.id for row in rows), trials, strict=True)))
         self._judge(draft, head)
         try:
@@ -315,7 +318,7 @@ class Writer:
         call = self_transfer(self.account.address)
         intent = Intent(f"fill:{missing}:{head.hash}", "nonce", str(missing), call, expected_profit=0)
         trial = SimulationResult(succeeded=True, gas_used=0, data=b"")
-        await self.land([intent], [trial], head, standing, open_rows)
+        await self.land(await self.plan([intent], head), [trial], head, standing, open_rows)
 
 
 def _worst_cost(signed: Signed) -> int:

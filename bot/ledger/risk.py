@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from eth_utils.address import to_checksum_address
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -22,6 +21,7 @@ from sqlalchemy import (
     update,
 )
 
+from bot.chain.codec import checksummed
 from bot.ledger.database import Database
 from bot.ledger.encoding import from_json, to_json
 from bot.ledger.rows import readable, reads
@@ -171,7 +171,7 @@ class SqlRiskMemory:
 def _row(protocol: str, head: Head, prediction: Prediction) -> dict[str, Any]:
     return {
         "protocol": protocol,
-        "account": to_checksum_address(prediction.account),
+        "account": checksummed(prediction.account),
         "block_number": head.number,
         "block_hash": head.hash,
         "timestamp": prediction.timestamp,

@@ -10,8 +10,8 @@ from time import monotonic
 from typing import Final, TypeVar
 
 import numpy as np
-from eth_utils.address import to_checksum_address
 
+from bot.chain.codec import checksummed
 from bot.domain.wad import WAD
 from bot.ops.metrics import PROFIT_PARTS, Metrics
 from bot.ops.profit import Plan, split
@@ -120,7 +120,7 @@ class Monitor:
         self._count(snapshot, decisions, unhealthy)
         self._attend(snapshot, unhealthy)
         self._chosen = {
-            to_checksum_address(decision.account): decision
+            checksummed(decision.account): decision
             for decision in decisions.decisions
             if decision.chosen is not None
         }

@@ -16,6 +16,7 @@ from tests.support.landing import (
     KEEPER,
     Cutter,
     Signal,
+    Stuck,
     Wrapper,
     count,
     deploy,
@@ -320,6 +321,26 @@ async def test_an_unreachable_node_during_simulation_leaves_nothing_behind(
         assert await keeper.ledger.recent_transactions(5) == []
         wire.mend()
         (sent,) = await keeper.executor.execute([intent(counter, "a")], head)
+        assert sent.outcome is Outcome.SUBMITTED
+
+
+@pytest.mark.parametrize("unanswered", ["request", "batch"])
+async def test_a_caller_that_is_cancelled_before_the_node_has_answered_leaves_nothing_behind(
+    node: Client, ledger_path: Path, unanswered: str
+) -> None:
+    counter = deploy(node, COUNTER)
+    stuck = Stuck(unanswered)
+    async with running(port_of(node), ledger_path, wrap=stuck.wrap) as keeper:
+        task = asyncio.ensure_future(keeper.executor.execute([intent(counter, "a")], head_of(node)))
+        await stuck.reached.wait()
+        await stuck.planned.wait()
+        assert outcomes(await keeper.ledger.recent_transactions(5)) == [Outcome.PLANNED]
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await keeper.ledger.recent_transactions(5) == []
+        stuck.mend()
+        (sent,) = await keeper.executor.execute([intent(counter, "a")], head_of(node))
         assert sent.outcome is Outcome.SUBMITTED
 
 

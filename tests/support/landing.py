@@ -281,6 +281,28 @@ class Signal(Wrapper):
             await asyncio.sleep(0.05)
 
 
+class Stuck(Wrapper):
+    """Never answers a call, until it is mended."""
+
+    def __init__(self, name: str) -> None:
+        self._name: str | None = name
+        self.reached = asyncio.Event()
+        self.planned = asyncio.Event()
+
+    def mend(self) -> None:
+        """Answer from now on."""
+        self._name = None
+
+    async def before(self, name: str, arguments: Any) -> None:
+        if name == self._name:
+            self.reached.set()
+            await asyncio.Event().wait()
+
+    async def after(self, name: str, arguments: Any) -> None:
+        if name == "plan":
+            self.planned.set()
+
+
 class CrashAfter(Wrapper):
     def __init__(self, name: str, times: int = 1) -> None:
         self._name = name

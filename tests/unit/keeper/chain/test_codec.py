@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from eth_utils.address import to_checksum_address
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,6 +43,11 @@ RECEIPT = {
 
 def test_a_block_is_read() -> None:
     assert codec.head(BLOCK) == Head(16, HASH, "0x" + "cd" * 32, 0x5F5E1000, 10**9)
+
+
+@given(st.binary(min_size=20, max_size=20))
+def test_an_address_has_the_checksum_that_others_give_it(account: bytes) -> None:
+    assert codec.checksummed(account) == to_checksum_address(account)
 
 
 def test_a_log_is_read_with_a_checksummed_address() -> None:

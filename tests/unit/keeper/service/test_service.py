@@ -9,6 +9,7 @@ import pytest
 from eth_utils.address import to_checksum_address
 
 from bot.errors import BookDivergedError, EndpointUnreachableError, MalformedAnswerError, RpcError
+from bot.journals import Recording
 from bot.ports import (
     Call,
     DecisionEntry,
@@ -400,6 +401,24 @@ async def test_a_decision_to_wait_is_written_once_for_the_same_reasons() -> None
     assert entry.chosen is None
     assert entry.rejected[0]["reason"] == "halted"
     assert int(str(entry.inputs["health_factor"])) < 10**18
+
+
+async def test_decisions_are_written_when_somebody_first_waits_for_them_and_once() -> None:
+    written: list[str] = []
+
+    async def write() -> dict[str, int]:
+        written.append("begun")
+        await asyncio.sleep(0)
+        return {"account": len(written)}
+
+    recording = Recording(write)
+    await asyncio.sleep(0)
+    assert not written
+    hasty = asyncio.ensure_future(recording)
+    await asyncio.sleep(0)
+    hasty.cancel()
+    assert [await recording, await recording] == [{"account": 1}] * 2
+    assert written == ["begun"]
 
 
 async def test_an_entry_holds_what_was_chosen_and_what_it_rests_on() -> None:
