@@ -60,6 +60,11 @@ class Limits:
     failures: int | None = None
     minimum_balance: int = 0
 
+    @property
+    def look_back(self) -> bool:
+        """Whether any of them counts what was spent in the window."""
+        return any(most is not None for most in (self.loss, self.gas, self.account_value, self.asset_value))
+
 
 @dataclass(slots=True)
 class Usage:
@@ -105,7 +110,8 @@ class LimitGuard:
         note = await self._memory.last_halt()
         if note is not None and note.halted:
             return [f"halted by {note.source}: {note.reason}"] * len(charges)
-        spent = await self._memory.spent_since(head.timestamp - self._limits.window_s)
+        since = head.timestamp - self._limits.window_s
+        spent = await self._memory.spent_since(since) if self._limits.look_back else []
         price = self._native_price()
         if self._limits.loss is not None and price is None:
             return ["limits.loss_per_hour: the gas asset has no price to measure losses by"] * len(charges)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Final
 
 from bot.domain.engine import (
@@ -29,7 +30,7 @@ from bot.strategy.snapshot import Auction, Snapshot
 _MILLIS: Final = 1_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Case:
     """An account that deserves exact arithmetic.
 
@@ -139,7 +140,7 @@ class Case:
         marks = self.snapshot.marks.get(self.row, {})
         return sum(self.terms[asset_id].value_up(mark) for asset_id, mark in marks.items())
 
-    @property
+    @cached_property
     def collateral_ids(self) -> tuple[int, ...]:
         """Collaterals that are left once debt in the same asset is netted, by rising id."""
         return tuple(holding.asset_id for holding in netted(self.holdings) if holding.collateral)
@@ -176,21 +177,25 @@ class Case:
             if sold.collateral and owed.debt and sold.asset_id != owed.asset_id
         ]
 
-    @property
+    @cached_property
     def urgency(self) -> int:
         """U of this moment, 0 to 255."""
         snapshot = self.snapshot
         return snapshot.markets.urgency(self.holdings, self.terms, self.balance, snapshot.engine.penalty_bps)
 
-    @property
+    @cached_property
     def pace(self) -> Pace:
         """What the clocks of its legs share now."""
         clocks = self.auction.buy_clocks if self.auction else {}
         rules, now = self.snapshot.engine, self.snapshot.timestamp
         return pace_of(self.snapshot.markets, clocks, self.urgency, now, rules.penalty_bps)
 
-    def multipliers(self) -> dict[int, int]:
+    def multipliers(self) -> Mapping[int, int]:
         """Return the multiplier of every running leg now, WAD, by asset id."""
+        return self._running
+
+    @cached_property
+    def _running(self) -> Mapping[int, int]:
         return self._multipliers(self.pace)
 
     def _multipliers(self, pace: Pace) -> dict[int, int]:

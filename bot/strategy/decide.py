@@ -122,7 +122,8 @@ class _Chooser:
 
     def decide(self, case: Case) -> Decision:
         """Return the decision on one account."""
-        case = replace(case, snapshot=replace(case.snapshot, markets=self._markets))
+        if self._markets is not case.snapshot.markets:  # an earlier decision has drawn on the budgets
+            case = replace(case, snapshot=replace(case.snapshot, markets=self._markets))
         offers: list[Offer] = []
         rejected: list[Rejection] = []
         for found in self._considered(case):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from typing import Final, NamedTuple
 
 from bot.domain import engine
@@ -56,7 +57,7 @@ class Offer:
         return (self,)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pair:
     """One collateral and one debt of one account, along one route.
 
@@ -169,6 +170,10 @@ class Pair:
 
     def refused(self) -> Rejection | None:
         """Return why the engine would sell nothing along this route, or None if it would."""
+        return self._refused
+
+    @cached_property
+    def _refused(self) -> Rejection | None:
         if self.spot() < self.reserve.multiplier:
             return self._above_market(Kind.SWAP)
         return self._astray()
@@ -305,6 +310,10 @@ class Pair:
 
     def spot(self) -> int:
         """Return the best marginal price after fees over the oracle price, as the engine rounds it."""
+        return self._spot
+
+    @cached_property
+    def _spot(self) -> int:
         held = self.position.collateral
         return engine.multiplier_up(self.position, held, self.route.at_spot(held))
 

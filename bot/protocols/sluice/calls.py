@@ -5,7 +5,9 @@ from dataclasses import replace
 from typing import Any, Final, cast
 
 from eth_abi.abi import encode
+from eth_abi.encoding import TupleEncoder
 from eth_abi.exceptions import DecodingError
+from eth_abi.registry import registry
 from eth_typing import ABIElement
 from eth_utils.abi import collapse_if_tuple, function_abi_to_4byte_selector
 from eth_utils.address import to_checksum_address
@@ -42,17 +44,18 @@ class Function:
         Of the function; it must not be overloaded.
     """
 
-    __slots__ = ("_inputs", "_outputs", "_selector")
+    __slots__ = ("_encode", "_outputs", "_selector")
 
     def __init__(self, contract: str, name: str) -> None:
         (entry,) = (e for e in abi.load(contract) if e["type"] == "function" and e["name"] == name)
         self._selector: Final = _selector(entry)
-        self._inputs: Final = _types(entry["inputs"])
+        encoders = [registry.get_encoder(kind) for kind in _types(entry["inputs"])]
+        self._encode: Final = TupleEncoder(encoders=encoders)  # type: ignore[no-untyped-call]
         self._outputs: Final = _types(entry["outputs"])
 
     def data(self, *arguments: Any) -> bytes:
         """Return the calldata."""
-        return self._selector + encode(self._inputs, arguments)
+        return self._selector + self._encode(arguments)
 
     def result(self, returned: bytes) -> tuple[Any, ...]:
         """Return what a call gave back."""
