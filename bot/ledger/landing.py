@@ -21,8 +21,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.ledger import schema
 from bot.ledger.columns import Words
 from bot.ledger.database import Database
+from bot.ledger.direct import Question
 from bot.ledger.rows import reads
-from bot.ledger.schema import Identity, heads, metadata, transactions
+from bot.ledger.schema import Identity, heads, metadata, one_of, transactions
 from bot.ports import Address, HaltNote, Hash32, Outcome, Spent, Transaction
 
 halts = Table(
@@ -53,6 +54,8 @@ _COSTS = (
 
 _FAILURES_READ = 1_000
 """Settled transactions looked through for failures in a row: as many as a limit may allow."""
+_FEW = 32
+"""Those looked through first: seldom do so many fail in a row."""
 
 # Statements of every head are built once: building costs more than running them.
 # By order and not by maximum: the index then ends the search at the first head.
@@ -62,38 +65,38 @@ _BEFORE = (
     .order_by(heads.c.timestamp.desc())
     .limit(1)
 ).scalar_subquery()
-_SPENT = (
+_SPENT = Question(
     select(*(transactions.c[name] for name in _COSTS))
-    .where(transactions.c.outcome.in_(_PAID_FOR))
+    .where(one_of(transactions.c.outcome, _PAID_FOR))
     .where(transactions.c.block_number > func.coalesce(_BEFORE, -1))
     .order_by(transactions.c.block_number, transactions.c.id)
 )
 _RESUMED = select(func.max(halts.c.block_number)).where(halts.c.halted.is_(False)).scalar_subquery()
 _CANCELS = and_(transactions.c.call_to == transactions.c.signer, transactions.c.call_data == b"")
 """Of a row: it does nothing but use its nonce, so its success tells nothing."""
-_SETTLED_LAST = (
+_SETTLED_LAST = Question(
     select(transactions.c.outcome)
     .where(
         and_(
-            transactions.c.outcome.in_(_PAID_FOR),
+            one_of(transactions.c.outcome, _PAID_FOR),
             ~_CANCELS,
             transactions.c.block_number > func.coalesce(_RESUMED, -1),
         )
     )
     .order_by(transactions.c.block_number.desc(), transactions.c.nonce.desc())
-    .limit(_FAILURES_READ)
+    .limit(bindparam("most"))
 )
 _holder = transactions.alias("holder")
 _NONCE_HELD = exists().where(
     _holder.c.signer == transactions.c.signer,
     _holder.c.nonce == transactions.c.nonce,
-    _holder.c.outcome.in_([outcome.value for outcome in schema.OCCUPIES_NONCE]),
+    one_of(_holder.c.outcome, [outcome.value for outcome in schema.OCCUPIES_NONCE]),
 )
-_GIVEN_UP_ROWS = (
+_GIVEN_UP_ROWS = Question(
     select(transactions)
     .where(
         transactions.c.signer == bindparam("signer"),
-        transactions.c.outcome.in_(_GIVEN_UP),
+        one_of(transactions.c.outcome, _GIVEN_UP),
         transactions.c.raw.is_not(None),
         transactions.c.planned_block >= bindparam("since"),
         ~_NONCE_HELD,
@@ -105,10 +108,12 @@ _SETTLED_BLOCKS = (
     .where(transactions.c.outcome.in_(_PAID_FOR), transactions.c.block_number > bindparam("above"))
     .distinct()
 )
-_HIGHEST_NONCE = select(func.max(transactions.c.nonce)).where(
-    transactions.c.signer == bindparam("signer"), transactions.c.outcome.in_(_PAID_FOR)
+_HIGHEST_NONCE = Question(
+    select(func.max(transactions.c.nonce).label("highest")).where(
+        transactions.c.signer == bindparam("signer"), one_of(transactions.c.outcome, _PAID_FOR)
+    )
 )
-_LAST_HALT = select(halts).order_by(halts.c.id.desc()).limit(1)
+_LAST_HALT = Question(select(halts).order_by(halts.c.id.desc()).limit(1))
 
 
 class SqlLandingMemory:
@@ -134,9 +139,7 @@ class SqlLandingMemory:
 
     async def given_up(self, signer: Address, since: int) -> list[Transaction]:
         """See `bot.ports.LandingMemory.given_up`."""
-        values = {"signer": signer, "since": since}
-        async with self._database.transaction() as connection:
-            rows = (await connection.execute(_GIVEN_UP_ROWS, values)).mappings().all()
+        rows = await self._database.ask(_GIVEN_UP_ROWS, signer=signer, since=since)
         return [schema.transaction_of(row) for row in rows]
 
     async def settled_blocks(self, above: int) -> list[tuple[int, Hash32]]:
@@ -147,28 +150,28 @@ class SqlLandingMemory:
 
     async def next_nonce(self, signer: Address) -> int:
         """See `bot.ports.LandingMemory.next_nonce`."""
-        async with self._database.transaction() as connection:
-            highest = (await connection.execute(_HIGHEST_NONCE, {"signer": signer})).scalar()
-        return 0 if highest is None else highest + 1
+        (row,) = await self._database.ask(_HIGHEST_NONCE, signer=signer)
+        return 0 if row["highest"] is None else int(row["highest"]) + 1
 
     async def spent_since(self, timestamp: int) -> list[Spent]:
         """See `bot.ports.LandingMemory.spent_since`."""
-        async with self._database.transaction() as connection:
-            return [
-                _spent(row) for row in (await connection.execute(_SPENT, {"since": timestamp})).mappings()
-            ]
+        return [_spent(row) for row in await self._database.ask(_SPENT, since=timestamp)]
 
     async def failures_in_a_row(self) -> int:
         """See `bot.ports.LandingMemory.failures_in_a_row`."""
-        async with self._database.transaction() as connection:
-            outcomes = list((await connection.execute(_SETTLED_LAST)).scalars())
-        failed = (outcome == Outcome.REVERTED.value for outcome in outcomes)
-        return next((row for row, is_failed in enumerate(failed) if not is_failed), len(outcomes))
+        failed = 0
+        for most in (_FEW, _FAILURES_READ):
+            rows = await self._database.ask(_SETTLED_LAST, most=most)
+            outcomes = (row["outcome"] == Outcome.REVERTED.value for row in rows)
+            failed = next((row for row, is_failed in enumerate(outcomes) if not is_failed), len(rows))
+            if failed < most:
+                break
+        return failed
 
     async def last_halt(self) -> HaltNote | None:
         """See `bot.ports.LandingMemory.last_halt`."""
-        async with self._database.transaction() as connection:
-            return await _last(connection)
+        rows = await self._database.ask(_LAST_HALT)
+        return _note(rows[0]) if rows else None
 
     async def note_halt(self, *, halted: bool, source: str, reason: str) -> HaltNote:
         """See `bot.ports.LandingMemory.note_halt`."""
@@ -183,7 +186,7 @@ class SqlLandingMemory:
 
 
 async def _last(connection: AsyncConnection) -> HaltNote | None:
-    row = (await connection.execute(_LAST_HALT)).mappings().first()
+    row = (await connection.execute(_LAST_HALT.statement)).mappings().first()
     if row is None:
         return None
     return _note(row)
