@@ -13,12 +13,12 @@ from typing import Final, TypeVar
 import click
 from ape import accounts
 from ape.api import AccountAPI
-from ape.cli import ConnectedProviderCommand
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from scripts.deployment.address_book import AddressBook, AddressBookError
 from scripts.deployment.ape_deployer import ApeDeployer
+from scripts.deployment.command import NetworkCommand
 from scripts.deployment.config import DeploymentConfig, ProtectionConfig, operators_of
 from scripts.deployment.plan import deploy_everything
 from scripts.deployment.writing import check_writable, write_whole
@@ -67,7 +67,7 @@ def priced(config: DeploymentConfig, prices: tuple[str, ...]) -> DeploymentConfi
     return replace(config, assets=assets)
 
 
-@click.command(cls=ConnectedProviderCommand, short_help="Deploy Sluice and write a manifest")
+@click.command(cls=NetworkCommand, short_help="Deploy Sluice and write a manifest")
 @click.option(
     "--account", "alias", help="ape account that pays and administers [default: the first test account]"
 )

@@ -10,9 +10,9 @@ from pathlib import Path
 import click
 from ape import accounts
 from ape.api import AccountAPI
-from ape.cli import ConnectedProviderCommand
 from ape.exceptions import ContractLogicError
 from ape.utils import ManagerAccessMixin
+from eth_utils import to_hex
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -22,8 +22,11 @@ from bot.sim.book import Book, Terms
 from bot.sim.book_file import read_book
 from bot.sim.generator import generate_book
 from bot.sim.seeding import read_lending, seed_book
+from scripts.deployment.command import NetworkCommand
 
 WAD = 10**18
+_HINT = "was this seed used on this chain before? Try another --seed"
+
 GAS_MARGIN = 1.25
 """Over the estimate, which is made on the state before interest of the next block accrues."""
 
@@ -63,10 +66,15 @@ class ApeSender(ManagerAccessMixin):
         )
         try:
             transaction.gas_limit = int(self.provider.estimate_gas_cost(transaction) * GAS_MARGIN)
-            self._account.call(transaction)
         except ContractLogicError as error:
-            hint = "was this seed used on this chain before? Try another --seed"
-            raise SetupError(f"a transaction to {to} reverted ({error}); {hint}") from error
+            raise SetupError(f"a transaction to {to} would revert ({error}); {_HINT}") from error
+        signed = self._account.sign_transaction(self._account.prepare_transaction(transaction))
+        if signed is None:
+            raise SetupError("the account signs nothing; choose another with --account")
+        # Not by `account.call`, which has each transaction traced: gigabytes for one of these on Hardhat.
+        sent = self.provider.make_request("eth_sendRawTransaction", [to_hex(signed.serialize_transaction())])
+        if self.provider.get_receipt(sent, required_confirmations=0).failed:
+            raise SetupError(f"the transaction {sent} to {to} reverted; {_HINT}")
 
 
 def open_book(path: Path | None, count: int, seed: int, terms: Terms, smallest_borrow_wad: int) -> Book:
@@ -76,7 +84,7 @@ def open_book(path: Path | None, count: int, seed: int, terms: Terms, smallest_b
     return generate_book(count, seed, terms, smallest_borrow_wad)
 
 
-@click.command(cls=ConnectedProviderCommand, short_help="Open a book of accounts")
+@click.command(cls=NetworkCommand, short_help="Open a book of accounts")
 @click.option("--account", "alias", help="ape account that pays and lends [default: the first test account]")
 @click.option(
     "--manifest", type=click.Path(path_type=Path, dir_okay=False), help="[default: deployments/CHAIN_ID.json]"

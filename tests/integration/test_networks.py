@@ -207,6 +207,17 @@ def deploy_with_ape(network: str, manifest: Path, *flags: str, **environment: st
     assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-3000:]
 
 
+@pytest.mark.parametrize("script", ["deploy", "seed"])
+def test_a_node_that_is_not_there_is_told_in_one_line(tmp_path: Path, script: str) -> None:
+    command = [str(ROOT / "scripts" / "ape"), "run", script, "--network", "http://127.0.0.1:1"]
+    command += ["--manifest", str(tmp_path / "deployed.json")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: No (supported) node found on 'http://127.0.0.1:1'; start a node")
+    assert "Traceback" not in done.stdout + done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 def act_once(folder: Path, here: World) -> None:
     """Let the keeper act on one head, as its operator would start it."""
     settings = write_settings(folder, here)

@@ -143,7 +143,7 @@ async def test_a_bad_request_is_refused_with_a_reason(body: bytes, status: int, 
         (orjson.dumps(a_message(extra=1)), "extra must be left out, and is 1"),
         (orjson.dumps(a_message(account="nobody")), "account must be text of the pattern '^0x"),
         (orjson.dumps(a_message(filler="0x" + "00" * 20)), "filler must be an address other than zero"),
-        (orjson.dumps(a_message(filler="0x" + "aA" * 20)), "filler must be an address; in mixed case it must"),
+        (orjson.dumps(a_message(filler="0x" + "aA" * 20)), "filler must be an address; in mixed case"),
         (b"[]", "message must be a JSON object, and is []"),
     ],
 )
