@@ -23,7 +23,7 @@ from bot.ledger.columns import Words
 from bot.ledger.database import Database
 from bot.ledger.direct import Question
 from bot.ledger.rows import reads
-from bot.ledger.schema import Identity, heads, metadata, one_of, transactions
+from bot.ledger.schema import Identity, heads, metadata, one_of, transactions, unsearched
 from bot.ports import Address, HaltNote, Hash32, Outcome, Spent, Transaction
 
 halts = Table(
@@ -57,6 +57,8 @@ _FAILURES_READ = 1_000
 _FEW = 32
 """Those looked through first: seldom do so many fail in a row."""
 
+_IS_PAID_FOR = one_of(unsearched(transactions.c.outcome), _PAID_FOR)
+
 # Statements of every head are built once: building costs more than running them.
 # By order and not by maximum: the index then ends the search at the first head.
 _BEFORE = (
@@ -67,7 +69,7 @@ _BEFORE = (
 ).scalar_subquery()
 _SPENT = Question(
     select(*(transactions.c[name] for name in _COSTS))
-    .where(one_of(transactions.c.outcome, _PAID_FOR))
+    .where(_IS_PAID_FOR)
     .where(transactions.c.block_number > func.coalesce(_BEFORE, -1))
     .order_by(transactions.c.block_number, transactions.c.id)
 )
@@ -78,7 +80,7 @@ _SETTLED_LAST = Question(
     select(transactions.c.outcome)
     .where(
         and_(
-            one_of(transactions.c.outcome, _PAID_FOR),
+            _IS_PAID_FOR,
             ~_CANCELS,
             transactions.c.block_number > func.coalesce(_RESUMED, -1),
         )
@@ -90,28 +92,29 @@ _holder = transactions.alias("holder")
 _NONCE_HELD = exists().where(
     _holder.c.signer == transactions.c.signer,
     _holder.c.nonce == transactions.c.nonce,
-    one_of(_holder.c.outcome, [outcome.value for outcome in schema.OCCUPIES_NONCE]),
+    one_of(unsearched(_holder.c.outcome), [outcome.value for outcome in schema.OCCUPIES_NONCE]),
 )
 _GIVEN_UP_ROWS = Question(
     select(transactions)
     .where(
         transactions.c.signer == bindparam("signer"),
-        one_of(transactions.c.outcome, _GIVEN_UP),
+        one_of(unsearched(transactions.c.outcome), _GIVEN_UP),
         transactions.c.raw.is_not(None),
         transactions.c.planned_block >= bindparam("since"),
         ~_NONCE_HELD,
     )
-    .order_by(transactions.c.id)
+    .order_by(transactions.c.planned_block, transactions.c.id)
 )
 _SETTLED_BLOCKS = (
     select(transactions.c.block_number, transactions.c.block_hash)
-    .where(transactions.c.outcome.in_(_PAID_FOR), transactions.c.block_number > bindparam("above"))
+    .where(_IS_PAID_FOR, transactions.c.block_number > bindparam("above"))
     .distinct()
 )
 _HIGHEST_NONCE = Question(
-    select(func.max(transactions.c.nonce).label("highest")).where(
-        transactions.c.signer == bindparam("signer"), one_of(transactions.c.outcome, _PAID_FOR)
-    )
+    select(transactions.c.nonce)
+    .where(transactions.c.signer == bindparam("signer"), _IS_PAID_FOR)
+    .order_by(transactions.c.nonce.desc())
+    .limit(1)
 )
 _LAST_HALT = Question(select(halts).order_by(halts.c.id.desc()).limit(1))
 
@@ -129,7 +132,7 @@ class SqlLandingMemory:
             .where(
                 transactions.c.signer == signer,
                 transactions.c.nonce.in_(nonces),
-                transactions.c.outcome.not_in(_OPEN),
+                unsearched(transactions.c.outcome).not_in(_OPEN),
             )
             .order_by(transactions.c.id)
         )
@@ -150,8 +153,8 @@ class SqlLandingMemory:
 
     async def next_nonce(self, signer: Address) -> int:
         """See `bot.ports.LandingMemory.next_nonce`."""
-        (row,) = await self._database.ask(_HIGHEST_NONCE, signer=signer)
-        return 0 if row["highest"] is None else int(row["highest"]) + 1
+        rows = await self._database.ask(_HIGHEST_NONCE, signer=signer)
+        return next((int(row["nonce"]) + 1 for row in rows), 0)
 
     async def spent_since(self, timestamp: int) -> list[Spent]:
         """See `bot.ports.LandingMemory.spent_since`."""

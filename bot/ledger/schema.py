@@ -21,6 +21,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    literal_column,
     or_,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -95,7 +96,16 @@ decisions = Table(
 )
 
 
-def one_of(column: Column[str], values: Collection[str]) -> ColumnElement[bool]:
+def unsearched(column: Column[str]) -> ColumnElement[str]:
+    """Return a column so that its index is not taken: nearly all rows have the few values asked for.
+
+    Nothing tells SQLite so. It would read all history by the index of the outcomes where that of the heights,
+    or of the nonces, leads to a few rows.
+    """
+    return column.concat(literal_column("''"))
+
+
+def one_of(column: ColumnElement[str], values: Collection[str]) -> ColumnElement[bool]:
     """Return that a column holds one of some values that never change.
 
     An ``IN`` is written out anew for each execution, which takes longer than the statement.
@@ -107,7 +117,7 @@ transactions = Table(
     "transactions",
     metadata,
     Column("id", Identity, primary_key=True),
-    Column("key", String, nullable=False),
+    Column("key", String, nullable=False, index=True),
     Column("protocol", String, nullable=False),
     Column("account", String, nullable=False, index=True),
     Column("decision_id", Identity, ForeignKey("decisions.id"), index=True),
@@ -122,7 +132,7 @@ transactions = Table(
     Column("reason", Words, nullable=False),
     Column("raw", LargeBinary),
     Column("hash", String(66), index=True),
-    Column("nonce", BigInteger),
+    Column("nonce", BigInteger, index=True),
     Column("gas_limit", BigInteger),
     Column("max_fee_per_gas", ExactInt),
     Column("max_priority_fee_per_gas", ExactInt),

@@ -24,7 +24,7 @@ from bot.ledger.landing import SqlLandingMemory
 from bot.ledger.lease import SqlLease
 from bot.ledger.pruning import Pruner
 from bot.ledger.risk import SqlRiskMemory
-from bot.ledger.schema import decisions, heads, one_of, transactions
+from bot.ledger.schema import decisions, heads, one_of, transactions, unsearched
 from bot.ports import (
     Address,
     DecisionEntry,
@@ -52,7 +52,7 @@ _OPEN_ROWS_OF = Question(_OPEN_ROWS.statement.where(transactions.c.signer == bin
 _TAKEN_KEYS = Question(
     select(transactions.c.key).where(
         transactions.c.key.in_(bindparam("keys", expanding=True)),
-        one_of(transactions.c.outcome, [outcome.value for outcome in schema.OCCUPIES_KEY]),
+        one_of(unsearched(transactions.c.outcome), [outcome.value for outcome in schema.OCCUPIES_KEY]),
     )
 )
 _BY_IDS = select(transactions).where(transactions.c.id.in_(bindparam("ids", expanding=True)))

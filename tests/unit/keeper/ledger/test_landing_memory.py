@@ -1,5 +1,6 @@
 """What the ledger tells execution about the past: rivals, what was spent, failures, halts."""
 
+import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +9,9 @@ import pytest
 
 from bot.errors import LedgerUnavailableError
 from bot.execution.pressing import cancellation
+from bot.ledger import landing, store
 from bot.ledger.address import LedgerPlace
+from bot.ledger.direct import Question
 from bot.ledger.landing import SqlLandingMemory
 from bot.ledger.store import SqlLedger
 from bot.ports import Hash32, Lane, Moved, Outcome, Settlement, Signed, Terms, Verdict
@@ -214,3 +217,21 @@ async def test_a_ledger_that_is_not_there_is_not_made_by_an_operators_word(tmp_p
     with pytest.raises(LedgerUnavailableError, match="no such file"):
         await SqlLedger.open_to_amend(missing)
     assert not missing.exists()
+
+
+async def test_no_statement_of_a_head_reads_all_history(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    async with await SqlLedger.open(path, chain_id=31337, genesis_hash=GENESIS):
+        pass
+    values = {"signer": KEEPER, "since": 5, "most": 32, "keys": ["a"]}
+    asked = [value for module in (landing, store) for value in vars(module).values()]
+    questions = [value for value in asked if isinstance(value, Question)]
+    assert len(questions) > 5
+    with sqlite3.connect(path) as database:
+        for question in questions:
+            sql, given = question._written(values)
+            steps = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {sql}", given)]
+            assert "SCAN transactions" not in steps, sql
+            settled = "= 'included'" in sql or "included" in given
+            assert not (settled and any("ix_transactions_outcome" in step for step in steps)), (sql, steps)
+    database.close()

@@ -79,7 +79,7 @@ async def test_the_revisions_form_one_line() -> None:
     ]
 
 
-@pytest.mark.parametrize("revision", ["0001", "0002", "0004", "0007"])
+@pytest.mark.parametrize("revision", ["0001", "0002", "0004", "0007", "0008"])
 async def test_an_older_ledger_is_brought_up_and_keeps_what_it_holds(
     place: LedgerPlace, execute: Execute, backend: str, revision: str
 ) -> None:
