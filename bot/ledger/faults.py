@@ -9,6 +9,7 @@ from asyncpg import DataError as ClientDataError
 from asyncpg import InterfaceError, PostgresError
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
+from bot.chain.trouble import words_of
 from bot.errors import (
     DuplicateTransactionError,
     LedgerError,
@@ -50,10 +51,12 @@ def told(label: str) -> Iterator[None]:
         raise _typed(label, error) from error
     except sqlite3.Error as error:
         raise _typed(label, error) from error
-    except (SQLAlchemyError, PostgresError, InterfaceError, OSError) as error:
+    except (SQLAlchemyError, PostgresError, InterfaceError) as error:
         raise LedgerUnavailableError(label, _words(error)) from error
     except TimeoutError as error:
         raise LedgerUnavailableError(label, "no connection in time") from error
+    except OSError as error:
+        raise LedgerUnavailableError(label, words_of(error)) from error
 
 
 def _typed(label: str, error: DBAPIError | sqlite3.Error) -> LedgerError:
