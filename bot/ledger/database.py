@@ -1,5 +1,6 @@
 """Opening a ledger, and transactions on it: durable, and of the right chain and schema."""
 
+from asyncio import Lock
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Protocol, Self
@@ -37,6 +38,7 @@ class Database:
         self._writing = for_writing(engine)
         self._noting = for_notes(engine)
         self._reader: SqliteConnection | None = None
+        self._opening = Lock()
 
     @classmethod
     async def write(cls, place: LedgerPlace, *, chain_id: int, genesis_hash: str) -> Self:
@@ -149,8 +151,10 @@ class Database:
     async def _own_reader(self) -> SqliteConnection | None:
         """Return the connection that questions have to themselves in SQLite, whose readers never wait."""
         if self._reader is None and self.address.path is not None:
-            with told(self.address.label):
-                self._reader = await reader_of(self.address.path)
+            async with self._opening:
+                if self._reader is None:
+                    with told(self.address.label):
+                        self._reader = await reader_of(self.address.path)
         return self._reader
 
     @asynccontextmanager

@@ -7,7 +7,10 @@ from threading import Timer
 
 import pytest
 
+from bot.ledger import engines
 from bot.ledger.sqlite import SqliteConnection, connected
+from bot.ledger.store import SqlLedger
+from bot.ports import Hash32
 
 PRAGMAS = ("PRAGMA journal_mode=WAL", "PRAGMA busy_timeout=5000")
 BEGIN = "BEGIN IMMEDIATE"
@@ -49,3 +52,19 @@ async def test_who_gives_up_waiting_for_the_lock_does_not_keep_it_when_it_comes(
     rival.execute(BEGIN)
     rival.close()
     await connection.close()
+
+
+async def test_questions_that_come_together_share_one_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[SqliteConnection] = []
+
+    async def counted(path: Path) -> SqliteConnection:
+        made.append(await engines.reader_of(path))
+        return made[-1]
+
+    monkeypatch.setattr("bot.ledger.database.reader_of", counted)
+    place = tmp_path / "ledger.sqlite"
+    async with await SqlLedger.open(place, chain_id=1, genesis_hash=Hash32("0x" + "00" * 32)) as ledger:
+        await asyncio.gather(*(ledger.open_transactions() for _ in range(3)))
+    assert len(made) == 1
