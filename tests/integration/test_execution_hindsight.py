@@ -252,3 +252,17 @@ async def test_a_crash_at_any_step_of_the_recovery_itself_neither_loses_nor_doub
         assert not [row for row in rows if row.outcome.is_open]
         node.call("evm_revert", snapshot)
     assert point > 15
+
+
+async def test_what_another_signer_has_sent_is_settled_all_the_same(node: Client, ledger_path: Path) -> None:
+    counter = deploy(node, COUNTER)
+    async with running(port_of(node), ledger_path, accounts=[account(OTHER_KEY)]) as keeper:
+        await keeper.executor.execute([intent(counter, "a")], head_of(node))
+    async with running(port_of(node), ledger_path, accounts=[account(KEY)]) as keeper:
+        await keeper.executor.reconcile(head_of(node))
+        (refused,) = await keeper.executor.execute([intent(counter, "a", b"\1")], head_of(node))
+        assert refused.outcome is Outcome.IN_FLIGHT
+        (settled,) = await keeper.executor.track(mine(node))
+        assert (settled.outcome, settled.signer) == (Outcome.INCLUDED, account(OTHER_KEY).address)
+        (sent,) = await keeper.executor.execute([intent(counter, "a", b"\1")], head_of(node))
+        assert sent.outcome is Outcome.SUBMITTED
