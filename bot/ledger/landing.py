@@ -15,6 +15,7 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    union_all,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -116,6 +117,12 @@ _HIGHEST_NONCE = Question(
     .order_by(transactions.c.nonce.desc())
     .limit(1)
 )
+_KNOWN_HEIGHTS = union_all(
+    select(func.max(heads.c.number).label("number")).where(heads.c.canonical),
+    # A process may have ended before it recorded the head on which something settled.
+    select(func.max(transactions.c.block_number).label("number")).where(_IS_PAID_FOR),
+).subquery()
+_NEWEST = select(func.max(_KNOWN_HEIGHTS.c.number)).scalar_subquery()
 _LAST_HALT = Question(select(halts).order_by(halts.c.id.desc()).limit(1))
 
 
@@ -178,8 +185,7 @@ class SqlLandingMemory:
 
     async def note_halt(self, *, halted: bool, source: str, reason: str) -> HaltNote:
         """See `bot.ports.LandingMemory.note_halt`."""
-        newest = select(func.max(heads.c.number)).where(heads.c.canonical).scalar_subquery()
-        row = {"halted": halted, "source": source, "reason": reason, "block_number": newest}
+        row = {"halted": halted, "source": source, "reason": reason, "block_number": _NEWEST}
         async with self._database.writing(fenced=False) as connection:
             await connection.execute(insert(halts).values(row))
             noted = await _last(connection)

@@ -255,7 +255,7 @@ class HaltNote:
     reason : str
         Why, in words.
     block_number : int or None
-        Height of the last head acted on at that time; None before the first.
+        Height of the last head acted on, or on which anything settled, at that time; None before the first.
     """
 
     id: int

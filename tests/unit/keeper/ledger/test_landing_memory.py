@@ -164,6 +164,19 @@ async def test_failures_count_anew_from_a_resumption(ledger: SqlLedger, memory: 
     assert await memory.failures_in_a_row() == 1
 
 
+async def test_failures_on_heads_that_were_never_recorded_are_behind_a_resumption_too(
+    ledger: SqlLedger, memory: SqlLandingMemory
+) -> None:
+    await ledger.record_head(a_head(8))
+    await settled(ledger, 1, 10, succeeded=False)
+    await memory.note_halt(halted=True, source="operator", reason="look")
+    resumed = await memory.note_halt(halted=False, source="operator", reason="seen")
+    assert resumed.block_number == 10
+    assert await memory.failures_in_a_row() == 0
+    await settled(ledger, 2, 11, succeeded=False)
+    assert await memory.failures_in_a_row() == 1
+
+
 async def test_what_was_dropped_or_is_open_is_neither_failure_nor_success(
     ledger: SqlLedger, memory: SqlLandingMemory
 ) -> None:
