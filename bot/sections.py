@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, TypeAlias
 
 from eth_utils.address import to_checksum_address
-from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, ValidationError
 
 from bot.chain.endpoint import Endpoint
 from bot.errors import ConfigFileError
@@ -96,12 +96,32 @@ def refused(entry: Any, *, secret: Callable[[str], bool]) -> tuple[str, str, str
         of its settings may be meant; it is empty where the fault is the name's.
     """
     name, value, kind = ".".join(str(part) for part in entry["loc"]), entry["input"], entry["type"]
+    if kind == "union_tag_invalid":
+        tags = entry["ctx"]["expected_tags"].replace("'", "")
+        return f"{name}.kind", repr(entry["ctx"]["tag"]), f"must be one of {tags}"
     fault = str(entry["msg"]).removeprefix("Value error, ")
     fault = _FAULTS.get(kind) or re.sub("^Input should ", "must ", fault)
     if kind in _WITHOUT_VALUE:
         return name, "", fault
     whole = "." not in name and isinstance(value, str | Mapping | list) and kind == "model_type"
     return name, HIDDEN if whole or secret(name) else repr(value), fault
+
+
+def faults_of(error: ValidationError, *, secret: Callable[[str], bool]) -> list[tuple[str, str, str]]:
+    """Return name, value and fault of everything that pydantic refused.
+
+    A list whose only member is refused is called empty, too: that is left out.
+
+    Parameters
+    ----------
+    error : ValidationError
+        All of it.
+    secret : callable
+        As `refused` takes it.
+    """
+    faults = [refused(entry, secret=secret) for entry in error.errors()]
+    inner = [name for name, _, _ in faults]
+    return [fault for fault in faults if not any(name.startswith(f"{fault[0]}.") for name in inner)]
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import typer
 
 from bot.chain.endpoint import Endpoint
 from bot.cli.boundary import run
-from bot.errors import ConfigValueError
+from bot.errors import ConfigValueError, EndpointInvalidError
 from bot.ops.logs import configure_logs
 from bot.ops.signals import run_until_signalled
 from bot.sim.chaos.proxy import ChaosProxy
@@ -37,15 +37,23 @@ def chaos(
     Example: [bold]sluice chaos docs/chaos.toml --upstream http://127.0.0.1:8545[/bold], and
     [bold]chain.endpoint = "ws://127.0.0.1:8547"[/bold] in sluice.toml.
     """
-    configure_logs("console", "info", [upstream])
+    node = _node(upstream)
+    configure_logs("console", "info", [] if upstream.rstrip("/") == node.label else [upstream])
     host, port = _address(listen)
-    node = Endpoint.parse(upstream)
-    if node.transport == "ipc":
-        raise ConfigValueError([("--upstream", str(node), "must be http, https, ws or wss")])
     proxy = ChaosProxy(load_script(script), node, host, port)
     run(run_until_signalled(_serve(proxy)))
     for kind, times in proxy.struck.most_common():
         typer.echo(f"{kind:<16}{times:>8}")
+
+
+def _node(url: str) -> Endpoint:
+    try:
+        node = Endpoint.parse(url)
+    except EndpointInvalidError as error:
+        raise ConfigValueError([("--upstream", "", error.fault)]) from None
+    if node.transport == "ipc":
+        raise ConfigValueError([("--upstream", str(node), "must be http, https, ws or wss")])
+    return node
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -13,7 +13,7 @@ class EndpointInvalidError(ChainError, ValueError):
     def __init__(self, fault: str) -> None:
         super().__init__(
             f"the endpoint's URL is not usable: {fault}; "
-            "it must read like ws://127.0.0.1:8545 or https://node.example/KEY"
+            "it must read like ws://127.0.0.1:8545 or https://node.example"
         )
         self.fault = fault
 

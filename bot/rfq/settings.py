@@ -17,7 +17,7 @@ from bot.rfq.landing import LandingOptions
 from bot.rfq.pricing import PricingRules
 from bot.rfq.server import ServerOptions
 from bot.rfq.service import DealerOptions
-from bot.sections import AddressText, Section, read_toml, refused
+from bot.sections import AddressText, Section, faults_of, read_toml
 
 DEFAULT_FILE: Final = Path("dealer.toml")
 _GWEI: Final = 10**9
@@ -213,12 +213,7 @@ def load_dealer_settings(file: Path | None = None) -> DealerSettings:
         settings = DealerSettings.model_validate(given)
     except ValidationError as error:
         # The cause is cut off on purpose: pydantic quotes the input, which may be secret.
-        faults = [refused(entry, secret=_secret) for entry in error.errors()]
-        # A list whose only member is refused is called empty, too.
-        told = [
-            fault for fault in faults if not any(name.startswith(f"{fault[0]}.") for name, _, _ in faults)
-        ]
-        raise ConfigValueError(told) from None
+        raise ConfigValueError(faults_of(error, secret=_secret)) from None
     return _anchored(settings, path.parent)
 
 

@@ -19,12 +19,12 @@
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, ValidationError, model_validator
 
 from bot.errors import ConfigValueError
-from bot.sections import Section, read_toml
+from bot.sections import Section, faults_of, read_toml
 
 
 class _Fault(Section):
@@ -228,9 +228,4 @@ def load_script(path: Path) -> Script:
     try:
         return Script.model_validate(given)
     except ValidationError as error:
-        raise ConfigValueError([_problem(entry) for entry in error.errors()]) from None
-
-
-def _problem(entry: Any) -> tuple[str, str, str]:
-    name = ".".join(str(part) for part in entry["loc"])
-    return name, repr(entry["input"]), str(entry["msg"]).removeprefix("Value error, ")
+        raise ConfigValueError(faults_of(error, secret=lambda name: False)) from None
