@@ -175,7 +175,7 @@ def risk_rows(snapshot: Snapshot, most: int) -> Iterator[Row]:
         factor = balance.health_factor / WAD
         style = "red" if factor < 1.0 else "yellow" if factor < 1.05 else ""
         yield (
-            _short(snapshot.positions.accounts[row]),
+            _short(to_checksum_address(snapshot.positions.accounts[row])),
             Text(f"{factor:.4f}", style),
             f"{balance.collateral_value / WAD:,.0f}",
             f"{balance.debt_value / WAD:,.0f}",
@@ -192,7 +192,7 @@ def auction_rows(snapshot: Snapshot) -> Iterator[Row]:
     """Yield running auctions: the reserve of each leg as it is now, and the time that is left."""
     for row, auction in sorted(snapshot.auctions.items()):
         left = auction.kicked_at + snapshot.engine.tail - snapshot.timestamp
-        account = _short(snapshot.positions.accounts[row])
+        account = _short(to_checksum_address(snapshot.positions.accounts[row]))
         yield account, _reserves(snapshot, row), f"{left} s" if left > 0 else "lapsed"
 
 
@@ -223,12 +223,13 @@ def action_rows(transactions: Sequence[Transaction]) -> Iterator[Row]:
         profit = transaction.realised_profit
         yield (
             str(transaction.block_number or transaction.planned_block),
-            transaction.intent.account[:10],
+            _short(transaction.intent.account),
             transaction.intent.key.rpartition(":")[2],
             transaction.outcome.value,
             "" if profit is None else f"{profit / WAD:,.2f}",
         )
 
 
-def _short(account: bytes) -> str:
-    return to_checksum_address(account)[:10]
+def _short(account: str) -> str:
+    """Return both ends of an address: a book may hold many that begin alike."""
+    return f"{account[:6]}…{account[-4:]}"

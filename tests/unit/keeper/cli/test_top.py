@@ -55,7 +55,7 @@ async def test_the_view_shows_every_part_and_follows_the_chain() -> None:
         assert [row[1] for row in cells(view, "risk")] == ["0.9765", "1.0375", "1.6600"]
         assert cells(view, "auctions")[0][2] == "6600 s"
         assert cells(view, "routes") == [["WETH/USDC", "0.05 %", "202", "+100 bp"]]
-        assert cells(view, "actions") == [["100", "0xborrower", "take", "included", "5.00"]]
+        assert cells(view, "actions") == [["100", "0xborr…ower", "take", "included", "5.00"]]
         assert cells(view, "limits") == [["gas", "0.1", "1"]]
         assert "halted by operator" in str(view.query_one("#headline", Static).render())
         await pilot.press("r")
