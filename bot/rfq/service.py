@@ -11,9 +11,9 @@ from eth_utils.abi import function_signature_to_4byte_selector
 from eth_utils.address import to_checksum_address
 
 from bot.domain.wad import mul_div_down
-from bot.errors import ChainError, DealerLedgerError
+from bot.errors import ChainError, DealerLedgerError, ProtocolError
 from bot.execution.finish import finish
-from bot.ports import Address, Call, Head, HeadFeed, LiquidationProtocol, Reorg
+from bot.ports import Address, Call, Head, HeadFeed, LiquidationProtocol, NewHead, Reorg
 from bot.rfq.dealing import Dealer, DealerView
 from bot.rfq.hedging import Hedger
 from bot.rfq.landing import Job, Lane
@@ -106,6 +106,7 @@ class DealerService:
         self._wrap: Final = wrap
         self._options: Final = options or DealerOptions()
         self._head: Head | None = None
+        self._failures = 0
 
     async def run(self) -> None:
         """Run until cancelled.
@@ -115,26 +116,34 @@ class DealerService:
         SluiceError
             If it cannot go on.
         """
-        failures = 0
         try:
             async for event in self._feed:
                 if isinstance(event, Reorg):
                     await self._protocol.roll_back(event.ancestor)
-                    continue
-                try:
-                    await self._on_head(event.head, behind=event.behind)
-                    failures = 0
-                except ChainError as error:
-                    failures += 1
-                    await self._dealer.rest()  # what is not known is not quoted on
-                    _log.warning("dealer_head_skipped", block=event.head.number, reason=str(error))
-                    if failures >= self._options.failures:
-                        raise
-                except DealerLedgerError as error:
-                    await self._dealer.rest()  # what cannot be written is not promised
-                    _log.error("dealer_ledger_unusable", block=event.head.number, reason=str(error))
+                else:
+                    await self._survive(event)
         finally:
             await finish(self._stop())
+
+    async def _survive(self, event: NewHead) -> None:
+        """Handle a head; a failure costs that head alone, on which nothing is quoted."""
+        block = event.head.number
+        try:
+            await self._on_head(event.head, behind=event.behind)
+            self._failures = 0
+        except ChainError as error:
+            self._failures += 1
+            await self._dealer.rest()
+            _log.warning("dealer_head_skipped", block=block, reason=str(error))
+            if self._failures >= self._options.failures:
+                raise
+        except ProtocolError as error:
+            await self._dealer.rest()
+            await self._protocol.distrust()  # the next head reads it from the chain again
+            _log.error("dealer_book_diverged", block=block, reason=str(error))
+        except DealerLedgerError as error:
+            await self._dealer.rest()
+            _log.error("dealer_ledger_unusable", block=block, reason=str(error))
 
     async def _on_head(self, head: Head, *, behind: int) -> None:
         await self._protocol.sync(head)

@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from bot.errors import ChainError, DealerLedgerError, EndpointUnreachableError, MalformedAnswerError
+from bot.errors import (
+    BookDivergedError,
+    ChainError,
+    DealerLedgerError,
+    EndpointUnreachableError,
+    MalformedAnswerError,
+)
 from bot.ports import Head, Json, NewHead, RpcCall
 from bot.rfq.reading import Places, Reader, Reading
 from bot.rfq.records import IssuedQuote
@@ -19,6 +25,7 @@ PLACES = Places(b"\xe1" * 20, b"\xc1" * 20, b"\xf1" * 20, b"\xd1" * 20, {})
 MALFORMED = MalformedAnswerError("logs", "garbage", "a list")
 GONE = EndpointUnreachableError("node", "no answer")
 LOCKED = DealerLedgerError("dealer.sqlite", "database is locked")
+WRONG = BookDivergedError("account", 1, 2)
 
 
 class Stage:
@@ -27,6 +34,7 @@ class Stage:
     def __init__(self, failures: dict[int, Exception]) -> None:
         self.failures = failures
         self.stepped: list[int] = []
+        self.distrusted = 0
 
     async def __aiter__(self) -> AsyncIterator[NewHead]:
         for number in range(100, 106):
@@ -35,6 +43,9 @@ class Stage:
     async def sync(self, head: Head) -> None:
         if head.number in self.failures:
             raise self.failures[head.number]
+
+    async def distrust(self) -> None:
+        self.distrusted += 1
 
     def snapshot(self, head: Head) -> Any:
         return scene().shoot()
@@ -74,9 +85,15 @@ async def run(failures: dict[int, Exception], options: DealerOptions | None = No
     return stage
 
 
-@pytest.mark.parametrize("failure", [MALFORMED, GONE, LOCKED], ids=lambda failure: type(failure).__name__)
-async def test_a_failure_of_node_or_ledger_costs_its_head_and_not_the_process(failure: Exception) -> None:
-    assert (await run({101: failure, 103: failure})).stepped == [100, 102, 104, 105]
+@pytest.mark.parametrize(
+    "failure", [MALFORMED, GONE, LOCKED, WRONG], ids=lambda failure: type(failure).__name__
+)
+async def test_a_failure_of_node_book_or_ledger_costs_its_head_alone(
+    failure: Exception,
+) -> None:
+    stage = await run({101: failure, 103: failure})
+    assert stage.stepped == [100, 102, 104, 105]
+    assert stage.distrusted == (2 if failure is WRONG else 0)
 
 
 async def test_a_node_that_fails_head_after_head_ends_the_process_and_a_ledger_does_not() -> None:
