@@ -60,10 +60,11 @@ class HttpConnection:
             if len(calls) == 1:
                 single = await self._provider.make_request(RPCEndpoint(calls[0].method), calls[0].params)
                 return [mapping(single, f"answer to {calls[0].method}")]
+            first = next(self._provider.request_counter) + 1  # the requests are numbered before they are sent
             batch = await self._provider.make_batch_request(
                 [(RPCEndpoint(call.method), call.params) for call in calls]
             )
-            return _batch_answers(batch, len(calls))
+            return _batch_answers(batch, range(first, first + len(calls)))
         except (ClientError, OSError, TimeoutError) as error:
             self._failed = True
             # The cause is cut off on purpose: its text may hold the URL.
@@ -76,13 +77,14 @@ class HttpConnection:
         await self._session.close()
 
 
-def _batch_answers(batch: object, expected: int) -> list[Mapping[str, object]]:
-    if isinstance(batch, Mapping):  # one error for the batch as a whole
-        return [batch] * expected
+def _batch_answers(batch: object, asked: Sequence[int]) -> list[Mapping[str, object]]:
+    """Return the answers to requests, by the ids of these, in order."""
+    if isinstance(batch, Mapping) and batch.get("error") is not None:  # one for the batch as a whole
+        return [batch] * len(asked)
     answers = [mapping(answer, "batch answer") for answer in sequence(batch, "batch answer")]
-    ids = {answer.get("id") for answer in answers}
-    if len(ids) != expected or len(answers) != expected or None in ids:
-        raise MalformedAnswerError("batch answer", f"{len(answers)} answers", f"{expected} answers with ids")
+    ids = [answer.get("id") for answer in answers]
+    if ids != list(asked):
+        raise MalformedAnswerError("batch answer", f"answers to {ids}", f"one to each of {list(asked)}")
     return answers
 
 

@@ -45,7 +45,18 @@ async def test_an_answer_that_is_no_answer_is_a_typed_error(serve: Any, bad: str
 
 
 @NODES
-@pytest.mark.parametrize("bad", ["not json", "5", "[]", '[{"id": $ID, "result": "0x1"}]', '[5, {"id": 1}]'])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "not json",
+        "5",
+        "[]",
+        '[{"id": $ID, "result": "0x1"}]',
+        '[5, {"id": 1}]',
+        '{"id": $ID, "result": "0x1"}',  # one answer for all
+        '[{"id": 70001, "result": "0x1"}, {"id": 70002, "result": "0x2"}]',  # to questions of nobody
+    ],
+)
 async def test_a_batch_answered_in_part_is_a_typed_error(serve: Any, bad: str) -> None:
     async with serve(after_chain_id(bad)) as url, client_of(url) as client:
         with pytest.raises((MalformedAnswerError, EndpointUnreachableError)):
