@@ -1,7 +1,7 @@
 """Opens a book of accounts on a deployment: ``ape run seed --network http://127.0.0.1:8545``.
 
 The book is drawn from a seed, or read from a CSV file with ``--book``. Each account signs for itself; one
-ape account pays, and lends what the book borrows.
+ape account pays, lends what the book borrows, and provides the pools' liquidity as a replay does.
 """
 
 import sys
@@ -17,11 +17,13 @@ from eth_utils import to_hex
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bot.errors import SetupError, SluiceError
-from bot.protocols.sluice.manifest import load_manifest
+from bot.protocols.sluice.manifest import Manifest, load_manifest
 from bot.sim.book import Book, Terms
 from bot.sim.book_file import read_book
 from bot.sim.generator import generate_book
-from bot.sim.seeding import read_lending, seed_book
+from bot.sim.market import make_pool, open_pool
+from bot.sim.seeding import Lending, read_lending, seed_book
+from bot.sim.settings import POOL_DEPTH
 from scripts.deployment.command import NetworkCommand
 
 WAD = 10**18
@@ -84,6 +86,13 @@ def open_book(path: Path | None, count: int, seed: int, terms: Terms, smallest_b
     return generate_book(count, seed, terms, smallest_borrow_wad)
 
 
+def provide(sender: ApeSender, deployed: Manifest, lending: Lending, depth: float) -> None:
+    """Provide each pool's liquidity, so that selling over 2 % of its price brings ``depth`` quote units."""
+    for listed in deployed.pools if depth else ():
+        price = lending.terms[listed.base].price_wad / lending.terms[listed.quote].price_wad
+        open_pool(sender, make_pool(deployed, listed, sender.address, price, depth))
+
+
 @click.command(cls=NetworkCommand, short_help="Open a book of accounts")
 @click.option("--account", "alias", help="ape account that pays and lends [default: the first test account]")
 @click.option(
@@ -92,7 +101,16 @@ def open_book(path: Path | None, count: int, seed: int, terms: Terms, smallest_b
 @click.option("--book", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="accounts, as CSV")
 @click.option("--accounts", "count", default=200, show_default=True, help="how many to draw without --book")
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0))
-def cli(alias: str | None, manifest: Path | None, book: Path | None, count: int, seed: int) -> None:
+@click.option(
+    "--pool-depth",
+    default=POOL_DEPTH,
+    show_default=True,
+    type=click.FloatRange(min=0.0),
+    help="what selling over 2 % of a pool's price brings, over the book's debt; 0 provides none",
+)
+def cli(
+    alias: str | None, manifest: Path | None, book: Path | None, count: int, seed: int, pool_depth: float
+) -> None:
     """Open a book of accounts, drawn from a seed or read from a CSV file, on a deployment."""
     sender = ApeSender(accounts.test_accounts[0] if alias is None else accounts.load(alias))
     chain_id = int(sender.provider.chain_id)
@@ -101,6 +119,7 @@ def cli(alias: str | None, manifest: Path | None, book: Path | None, count: int,
         lending = read_lending(sender, deployed)
         wanted = open_book(book, count, seed, lending.terms, lending.smallest_borrow_wad)
         addresses = seed_book(sender, lending, wanted, seed)
+        provide(sender, deployed, lending, pool_depth * wanted.debt_value(lending.terms) / WAD)
     except SluiceError as error:
         raise click.ClickException(str(error)) from error
     debt = wanted.debt_value(lending.terms) / WAD

@@ -243,6 +243,24 @@ def test_the_same_deployment_and_keeper_on_development_nodes(
 
 
 @pytest.mark.slow
+def test_a_seeded_deployment_can_be_rehearsed_as_the_readme_says(tmp_path: Path) -> None:
+    with anvil("--hardfork", "prague") as node:
+        manifest = tmp_path / "deployed.json"
+        deploy_with_ape(node.url, manifest)
+        command = [str(ROOT / "scripts" / "ape"), "run", "seed", "--network", node.url, "--accounts", "20"]
+        command += ["--manifest", str(manifest)]
+        seeded = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert seeded.returncode == 0, seeded.stdout + seeded.stderr
+        assert "opened 20 accounts" in seeded.stdout
+        here = world_on(node, load_manifest(manifest))
+        here.advance(240)  # the engine sells through no pool that is younger
+        settings = write_settings(tmp_path, here)
+        played = sluice("keeper", "rehearse", "--config", settings, "--json", timeout=120)
+        verdicts = [entry["verdict"] for entry in json.loads(played.stdout)["accounts"]]
+        assert verdicts == ["settled"] * 20, played.stdout
+
+
+@pytest.mark.slow
 def test_the_same_deployment_and_keeper_on_a_fork(tmp_path: Path) -> None:
     with forked() as (upstream, fork, book):
         (tmp_path / "book.json").write_text(book.model_dump_json())
