@@ -32,6 +32,7 @@ from bot.ledger import migration
 from bot.ledger.database import Database
 from bot.ledger.direct import Question
 from bot.ledger.schema import insert_into, leases, one_of
+from bot.ledger.settings import LONGEST_LEASE_S
 
 _NOW_MS: Final = {
     "sqlite": "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)",
@@ -123,8 +124,12 @@ class SqlLease:
         async with self._database.writing(fenced=False) as connection:
             rows = await self._locked(connection)
             now: int = (await connection.execute(_clock(connection))).scalar_one()
+            # What ends later than any lease can was taken by a clock that has been set back since.
+            last = now + int(LONGEST_LEASE_S * 1_000)
             rivals = [
-                row for row in rows.values() if row["holder"] != self.holder and row["expires_at_ms"] > now
+                row
+                for row in rows.values()
+                if row["holder"] != self.holder and now < row["expires_at_ms"] <= last
             ]
             self.rival = rivals[0]["holder"] if rivals else None
             if rivals:

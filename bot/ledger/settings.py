@@ -10,6 +10,9 @@ from bot.sections import unmasked
 
 _LEAST_KEPT = 1_000
 
+LONGEST_LEASE_S = 300.0
+"""Longest lease that a keeper may ask for."""
+
 
 def _usable(value: SecretStr) -> SecretStr:
     LedgerAddress.parse(unmasked(value).get_secret_value())
@@ -44,7 +47,7 @@ class LedgerSettings(BaseModel):
     path: Path = Path("sluice.sqlite")
     url: Annotated[SecretStr, AfterValidator(_usable)] | None = None
     keep_blocks: Annotated[int, AfterValidator(_enough)] = 1_000_000
-    lease_s: float = Field(default=5.0, ge=1.0, le=300.0)
+    lease_s: float = Field(default=5.0, ge=1.0, le=LONGEST_LEASE_S)
 
     def place(self) -> LedgerPlace:
         """Return where the ledger is."""

@@ -90,6 +90,20 @@ async def test_a_lease_lasts_by_the_databases_clock(keepers: Keepers) -> None:
     assert await second.hold() == 2
 
 
+async def test_a_clock_that_was_set_back_keeps_nobody_waiting_longer_than_a_lease_may_last(
+    keepers: Keepers, execute: Execute
+) -> None:
+    _, first = await keepers.start()
+    _, second = await keepers.start()
+    await first.hold()
+    aside = "UPDATE leases SET expires_at_ms = expires_at_ms {}"  # as seen by a clock that was set
+    await asyncio.to_thread(execute, aside.format("- 1000"))
+    assert await second.hold() is None
+    await asyncio.to_thread(execute, aside.format("+ 3600000"))
+    assert await second.hold() == 2
+    assert await first.hold() is None
+
+
 async def test_a_lease_that_was_let_go_is_free_at_once(keepers: Keepers) -> None:
     _, first = await keepers.start()
     _, second = await keepers.start()
