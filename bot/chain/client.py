@@ -192,21 +192,13 @@ class RpcClient:
                 await self.close()
                 self._connection = await self._connect()
             elif self._is_doubted():
-                await self._ask_again(self._connection)
+                await self._check_chain(self._connection)
         return self._connection
 
     def _is_doubted(self) -> bool:
-        """Return whether the chain was named too long ago."""
+        """Return whether the chain was named too long ago; it stays so until it is named rightly."""
         age_s = asyncio.get_running_loop().time() - self._checked_at
         return self._endpoint.transport == "http" and age_s >= self._options.recheck_s
-
-    async def _ask_again(self, connection: _Connection) -> None:
-        """Check the chain once more; an endpoint of another one must name it before it is used again."""
-        try:
-            await self._check_chain(connection)
-        except ChainError:
-            await self.close()
-            raise
 
     async def _connect(self) -> _Connection:
         connection: _Connection
