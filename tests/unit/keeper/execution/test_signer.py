@@ -7,8 +7,6 @@ import pytest
 from eth_account import Account
 from eth_account.typed_transactions import TypedTransaction
 from hexbytes import HexBytes
-from hypothesis import given
-from hypothesis import strategies as st
 
 from bot.errors import KeystoreInvalidError, KeystorePasswordError
 from bot.execution.fees import Fees
@@ -102,33 +100,3 @@ def test_no_text_of_the_signer_holds_the_key(keystore: Path) -> None:
     signer = KeystoreSigner.unlock(keystore, PASSWORD)
     assert "4c4c" not in repr(signer) + str(signer)
     assert signer.address in repr(signer)
-
-
-NUMBERS = st.one_of(st.sampled_from([0, 1, 127, 128, 255, 256]), st.integers(0, 2**256 - 1))
-FEW = st.one_of(st.sampled_from([0, 1, 127, 128]), st.integers(0, 2**64 - 1))
-DATA = st.one_of(st.binary(max_size=3), st.binary(max_size=600), st.sampled_from([bytes(55), bytes(56)]))
-
-
-@given(
-    value=NUMBERS, data=DATA, nonce=FEW, gas=FEW, fees=st.tuples(NUMBERS, NUMBERS), key=st.integers(1, 2**200)
-)
-async def test_what_is_signed_is_what_the_library_of_others_signs(
-    value: int, data: bytes, nonce: int, gas: int, fees: tuple[int, int], key: int
-) -> None:
-    account = Account.from_key(key.to_bytes(32))
-    wanted = Unsigned(Call(ENGINE, data, value=value), 31337, nonce, gas, Fees(*fees))
-    signed = await KeystoreSigner(account).sign(wanted)
-    other = account.sign_transaction(
-        {
-            "type": 2,
-            "chainId": 31337,
-            "nonce": nonce,
-            "gas": gas,
-            "maxFeePerGas": fees[0],
-            "maxPriorityFeePerGas": fees[1],
-            "to": bytes.fromhex(ENGINE[2:]),
-            "value": value,
-            "data": data,
-        }
-    )
-    assert (signed.raw, signed.hash) == (bytes(other.raw_transaction), "0x" + bytes(other.hash).hex())
