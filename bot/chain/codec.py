@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from eth_utils.crypto import keccak
+from eth_utils.address import to_checksum_address
 
 from bot.errors import MalformedAnswerError
 from bot.ports import Address, Hash32, Head, Json, Log, Receipt
@@ -50,10 +50,7 @@ def address(value: object, what: str) -> Address:
 @lru_cache(maxsize=4096)
 def checksummed(account: bytes) -> Address:
     """Return an address of 20 bytes with its checksum (EIP-55)."""
-    digits = account.hex()
-    proof = keccak(digits.encode()).hex()[: len(digits)]
-    cased = (digit.upper() if nibble >= "8" else digit for digit, nibble in zip(digits, proof, strict=True))
-    return Address("0x" + "".join(cased))
+    return Address(to_checksum_address(account))
 
 
 def mapping(value: object, what: str) -> Mapping[str, object]:
