@@ -152,6 +152,8 @@ async def rehearse(
 
     Raises
     ------
+    EndpointUnreachableError, WrongChainError
+        If the first endpoint cannot be forked.
     LocalNodeError
         If the fork cannot be started.
     RehearsalError
@@ -162,6 +164,8 @@ async def rehearse(
     manifest = load_manifest(settings.manifest, settings.chain.chain_id)
     require_gas_asset(settings, manifest)
     sender = main_account(settings, None)
+    async with settings.chain.clients()[0]:
+        pass  # one that is away, or of another chain, is told by its setting, and not in the fork's words
     upstream = settings.chain.endpoint.get_secret_value()
     options = AnvilOptions(
         arguments=("--fork-url", upstream, "--accounts", "0"), chain_id=settings.chain.chain_id

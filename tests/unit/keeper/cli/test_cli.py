@@ -338,6 +338,15 @@ def test_a_node_that_is_down_is_told_at_the_start(capsys: pytest.CaptureFixture[
     assert not (tmp_path / "sluice.sqlite").exists()
 
 
+def test_a_rehearsal_of_a_node_that_is_down_names_the_setting(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = settings_file(tmp_path, chain={"endpoint": "ws://127.0.0.1:1"})
+    status, _, err = run(capsys, "keeper", "rehearse", "--config", file)
+    assert status == 1
+    assert_one_line(err.lstrip("\n"), "cannot reach ws://127.0.0.1:1: connection refused", "chain.endpoint")
+
+
 def test_a_remote_signer_that_is_away_is_told_at_the_start(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
