@@ -44,7 +44,7 @@ test: test-contracts test-bot ## every test that runs in minutes
 
 test-contracts: setup ## contracts: forge fuzz and invariants, flows in ape
 	@forge test
-	@ape test tests/contracts -c tests/contracts/pytest.ini --network ethereum:local:foundry -q
+	@APE_FOUNDRY_HOST=auto ape test tests/contracts -c tests/contracts/pytest.ini --network ethereum:local:foundry -q
 
 test-bot: setup ## keeper, laboratory and mathematics: pytest
 	@python -m pytest -q
