@@ -2,8 +2,9 @@
 
 ``make fuzz``. A round runs every invariant suite once for each processor, side by side, each time with
 another seed; what is done stands in ``.build/fuzz/state.json``, so an interrupted campaign goes on where it
-stopped, and a finished one does nothing. Failing call sequences are kept beside it by forge, which plays them
-again first.
+stopped, and a finished one does nothing. It is of one code: where the bytecode of contracts or suites has
+changed since, the old state is put aside and the campaign begins anew. Failing call sequences are kept
+beside it by forge, which plays them again first.
 
 The handlers' outcomes are added up: a campaign in which the rare is too rare proves little, and fails.
 """
@@ -11,6 +12,7 @@ The handlers' outcomes are added up: a campaign in which the rare is too rare pr
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import re
@@ -29,6 +31,9 @@ SUITES = {
     "ClearingHouseInvariants.t.sol": "house",
     "ProtectionProperties.t.sol": "protection",
 }
+ARTIFACTS = ROOT / ".build" / "forge" / "out"
+# What the suites deploy. Their libraries are in the bytecode of whoever uses them; comments are in none.
+DEPLOYED = ("core", "mocks", "oracle", "periphery", "venues")
 REPORTED = re.compile(r"runs: (\d+), calls: (\d+), reverts: (\d+)")
 # Books that are wrong stay wrong, so that a later look finds it too; settlements are checked at each call.
 CHECKED_EVERY = 8
@@ -70,6 +75,8 @@ class State:
 
     Attributes
     ----------
+    code : str
+        Digest of the bytecode that is played.
     rounds : int
         Seeds that were played to their end; also the next one.
     calls : dict of str to int
@@ -78,14 +85,23 @@ class State:
         What the handlers counted, per suite.
     """
 
+    code: str = ""
     rounds: int = 0
     calls: dict[str, int] = field(default_factory=dict)
     outcomes: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, path: Path) -> State:
-        """Read the state, or begin anew where there is none."""
-        return cls(**json.loads(path.read_text())) if path.exists() else cls()
+    def load(cls, path: Path, code: str) -> State:
+        """Read the state; begin anew where there is none, or one of other code, which is put aside."""
+        if not path.exists():
+            return cls(code)
+        state = cls(**json.loads(path.read_text()))
+        if state.code == code:
+            return state
+        aside = path.with_suffix(f".{state.code[:12] or 'unknown'}.json")
+        path.replace(aside)
+        sys.stdout.write(f"the code has changed since the last campaign, which is kept in {aside.name}\n")
+        return cls(code)
 
     def save(self, path: Path) -> None:
         """Write the state whole or not at all."""
@@ -99,6 +115,17 @@ class State:
         self.calls = dict(Counter(self.calls) + Counter(calls))
         for suite, counts in outcomes.items():
             self.outcomes[suite] = dict(Counter(self.outcomes.get(suite, {})) + counts)
+
+
+def code_of(artifacts: Path) -> str:
+    """Return the digest of all bytecode that the suites play, their own included."""
+    names = [path.name for part in DEPLOYED for path in (ROOT / "contracts" / part).rglob("*.sol")]
+    digest = hashlib.sha256()
+    for name in sorted([*names, *SUITES]):
+        for path in sorted((artifacts / name).glob("*.json")):
+            artifact = json.loads(path.read_text())
+            digest.update(f"{name} {path.name} {artifact['deployedBytecode']['object']}\n".encode())
+    return digest.hexdigest()
 
 
 def counted(folder: Path) -> dict[str, Counter[str]]:
@@ -199,7 +226,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # through `finally`: no forge is left
     folder = options.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    state = State.load(folder / "state.json")
+    state = State.load(folder / "state.json", code_of(ARTIFACTS))
     while sum(state.calls.values()) < options.calls:
         begun, before = time.monotonic(), sum(state.calls.values())
         for path in play(state.rounds, options.jobs, options.runs, options.depth, folder):
