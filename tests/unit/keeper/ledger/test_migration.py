@@ -1,5 +1,6 @@
 """A ledger's tables: built by revisions, brought up from an earlier one, refused where that cannot be."""
 
+import errno
 import importlib
 import pkgutil
 from collections.abc import Iterator
@@ -176,11 +177,11 @@ async def test_a_revision_that_fails_leaves_the_older_ledger_whole(
 
     def fail_at_the_end(*arguments: object) -> None:
         upgrade(*arguments)  # type: ignore[arg-type]
-        raise OSError("the power fails")
+        raise OSError(errno.EIO, "the power fails")
 
     upgrade = command.upgrade
     monkeypatch.setattr(command, "upgrade", fail_at_the_end)
-    with pytest.raises(LedgerUnavailableError, match="power"):
+    with pytest.raises(LedgerUnavailableError, match="input/output error"):
         await opened(place)
     assert execute("SELECT version_num FROM alembic_version") == ["0001"]
     monkeypatch.undo()
