@@ -119,7 +119,10 @@ contract LiquidationEngineInterruptionsTest is EngineFixture {
         assertGt(engine.auction(borrower).kickedAt, 0);
     }
 
+    /// @dev Where six readings of 90,000 run short at the last, the sixty-fourth part that is kept back would do for
+    /// the rest of a lapse.
     function test_nor_feeds_as_dear_as_may_be(uint256 gas_) external {
+        _deposit(borrower, WBTC, 1e4);
         for (uint8 assetId = 0; assetId < 3; ++assetId) {
             address token = address(tokens[assetId]);
             address first = address(new DearFeed(feeds[assetId]));
@@ -128,7 +131,7 @@ contract LiquidationEngineInterruptionsTest is EngineFixture {
             oracle.setSecondary(token, IPriceOracle.Feed(second, 1 days, 1, 1e16), 100);
         }
         assertGt(house.healthFactor(borrower), 0, "dear, but good");
-        gas_ = bound(gas_, 400_000, 1_000_000);
+        gas_ = bound(gas_, 400_000, 900_000);
         (bool success,) = address(engine).call{gas: gas_}(abi.encodeCall(engine.lapse, (borrower)));
         assertFalse(success);
     }
