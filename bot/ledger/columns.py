@@ -4,6 +4,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.types import Text, TypeDecorator
 
 from bot.errors import LedgerCorruptError
+from bot.ops.logs import without_secrets
 
 
 class ExactInt(TypeDecorator[int]):
@@ -30,16 +31,25 @@ class ExactInt(TypeDecorator[int]):
 
 
 class Words(TypeDecorator[str]):
-    """Text that a stranger may have written, such as a node's reason: what a database refuses is replaced."""
+    """Text that a stranger may have written, such as a node's reason.
+
+    A provider that turns its customer away may repeat the URL, or the key in it. A ledger is backed up and
+    shown, so what the log hides is hidden here too.
+    """
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """Replace NUL, which PostgreSQL does not take, and halves of characters, which are no UTF-8."""
+        """Hide secrets; replace NUL, which PostgreSQL does not take, and halves of characters, no UTF-8."""
         if value is None:
             return None
-        return value.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+        return (
+            without_secrets(value)
+            .replace("\0", "\N{REPLACEMENT CHARACTER}")
+            .encode("utf-8", "replace")
+            .decode()
+        )
 
     @property
     def python_type(self) -> type[str]:

@@ -14,6 +14,9 @@ from bot.ops.redaction import Redactor
 LogFormat = Literal["json", "console"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
+_UNTOLD: Final = Redactor()
+"""Knows no secret, and what an URL looks like."""
+
 
 def configure_logs(
     form: LogFormat, level: LogLevel, secrets: Iterable[str] = (), stream: TextIO | None = None
@@ -52,11 +55,14 @@ def configure_logs(
 
 
 def without_secrets(text: str) -> str:
-    """Return what may be shown of a text outside the log, by the secrets that the log was told last."""
+    """Return what may be shown or kept of a text outside the log, by the secrets that the log was told last.
+
+    Where no log was set up, as in a tool, URLs are cut to scheme, host and port all the same.
+    """
     for processor in structlog.get_config()["processors"]:
         if isinstance(processor, Redactor):
-            text = processor.text(text)
-    return text
+            return processor.text(text)
+    return _UNTOLD.text(text)
 
 
 class _Unfailing:
