@@ -83,6 +83,10 @@ class Sweep:
 class Approval:
     """What a spender may take of a token: exactly this.
 
+    Some tokens (USDT) change an allowance to nothing and from nothing alone, and a spender that sees a change
+    coming may take the old amount and the new one. So what is not nothing is revoked first, and the amount is
+    approved once the chain shows that nothing is left.
+
     Parameters
     ----------
     symbol : str
@@ -101,6 +105,10 @@ class Approval:
     def __post_init__(self) -> None:
         if not 0 <= self.amount <= LARGEST_APPROVAL:
             raise InvalidInputError("amount", self.amount, f"at most {LARGEST_APPROVAL}, never unlimited")
+
+    def is_revoked_first(self, found: int) -> bool:
+        """Whether an allowance has to go before the amount can come."""
+        return found not in (0, self.amount) and self.amount != 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +151,7 @@ class InventoryRules:
     sweeps, approvals, credits : tuple
         What leaves, what spenders may take of the main account, and what is collected.
     interval : int
-        Heads between two looks.
+        Heads between two looks; after a revocation that makes room for an amount there are none between.
     """
 
     main: Address
@@ -187,7 +195,9 @@ class Inventory:
         if head.number < self._due:
             return []
         holdings = await self._look(head)
-        self._due = head.number + self._rules.interval
+        allowed = zip(self._rules.approvals, holdings.allowances, strict=True)
+        halfway = any(approval.is_revoked_first(found) for approval, found in allowed)
+        self._due = head.number + (1 if halfway else self._rules.interval)
         _log.info("inventory", block=head.number, **holdings._asdict())
         return wanted(holdings, self._rules, head)
 
@@ -223,9 +233,9 @@ def wanted(holdings: Holdings, rules: InventoryRules, head: Head) -> list[Intent
     intents, left = _fillings(holdings, rules, head)
     for approval, found in zip(rules.approvals, holdings.allowances, strict=True):
         if found != approval.amount:
-            intents.append(
-                _intent(f"approve {approval.symbol} {approval.spender}", _approve(approval), rules, head)
-            )
+            amount = 0 if approval.is_revoked_first(found) else approval.amount
+            what = f"approve {approval.symbol} {approval.spender}"
+            intents.append(_intent(what, _approve(approval, amount), rules, head))
     if rules.cold is None:
         return intents
     tokens = iter(holdings.tokens)
@@ -266,11 +276,8 @@ def _intent(
     return Intent(f"{PROTOCOL}:{what}:{head.hash}", PROTOCOL, what, call, expected_profit=0, terms=terms)
 
 
-def _approve(approval: Approval) -> Call:
-    return Call(
-        approval.token,
-        _APPROVE + encode(["address", "uint256"], [approval.spender, approval.amount]),
-    )
+def _approve(approval: Approval, amount: int) -> Call:
+    return Call(approval.token, _APPROVE + encode(["address", "uint256"], [approval.spender, amount]))
 
 
 def _transfer(token: Address | None, receiver: Address, amount: int) -> Call:

@@ -15,7 +15,7 @@ from bot.chain.endpoint import Endpoint
 from bot.errors import EndpointUnreachableError, RpcError
 from bot.execution.broadcast import PublicRoute
 from bot.execution.guard import Charge, Unlimited
-from bot.execution.inventory import GasMoney, Inventory, InventoryRules, Sweep
+from bot.execution.inventory import Approval, GasMoney, Inventory, InventoryRules, Sweep
 from bot.execution.relay import PrivateRoute, RelayOptions, Style
 from bot.execution.remote import RemoteSigner
 from bot.execution.writer import Account as SendingAccount
@@ -348,6 +348,37 @@ async def test_gas_money_is_filled_up_and_a_surplus_leaves(node: Client, ledger_
     assert int(node.call("eth_getBalance", SECOND, "latest"), 16) == 10**18
     assert abs(int(node.call("eth_getBalance", KEEPER, "latest"), 16) - 2 * 10**18) < 10**15
     assert int(node.call("eth_getBalance", cold, "latest"), 16) == 10 * 10**18 - 99 * 10**16 - 2 * 10**18
+
+
+STUBBORN = bytes.fromhex(
+    "5f3560e01c63095ea7b314601657"  # anything but approve(address,uint256)
+    "5f545f5260205ff3"  # is told the one allowance there is, slot 0
+    "5b602435156027575f5415602757"  # an approval of something, where something is left,
+    "5f5ffd"  # reverts
+    "5b6024355f5560015f5260205ff3"
+)
+"""A token that changes an allowance to nothing and from nothing alone, as USDT does."""
+
+
+async def test_an_allowance_of_a_token_that_refuses_a_change_becomes_exact(
+    node: Client, ledger_path: Path
+) -> None:
+    token = deploy(node, STUBBORN)
+    rules = InventoryRules(main=KEEPER, approvals=(Approval("USDT", token, SECOND, 42),), interval=25)
+    async with (
+        RpcClient(Endpoint.parse(f"ws://127.0.0.1:{port_of(node)}"), CHAIN_ID) as rpc,
+        running(port_of(node), ledger_path) as keeper,
+    ):
+        inventory = Inventory(rpc, rules)
+        node.call("anvil_setStorageAt", token, "0x0", f"0x{7:064x}")
+        mine(node)
+        seen = []
+        for _ in range(2):
+            assert outcomes(await _kept(keeper, inventory, node)) == [Outcome.SUBMITTED]
+            await keeper.executor.track(mine(node))
+            seen.append(count(node, token))
+        assert await inventory.wants(head_of(node)) == []
+    assert seen == [0, 42]
 
 
 async def _kept(keeper: Keeper, inventory: Inventory, node: Client) -> list[Execution]:

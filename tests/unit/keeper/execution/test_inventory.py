@@ -74,12 +74,25 @@ def test_a_sweep_takes_what_the_fillings_leave() -> None:
     assert [value for _, _, value in moves(wanted(holdings(241, (0, 0)), rules, HEAD))] == [45, 45, 31]
 
 
-@pytest.mark.parametrize("found", [0, 41, 43, 2**256 - 1])
-def test_an_approval_is_made_exact_from_either_side(found: int) -> None:
-    rules = replace(NOTHING, approvals=(Approval("WETH", TOKEN, ENGINE, 42),))
-    (intent,) = wanted(holdings(allowances=[found]), rules, HEAD)
-    assert intent.call == Call(TOKEN, bytes.fromhex("095ea7b3" + "00" * 31 + "e1") + (42).to_bytes(32, "big"))
-    assert wanted(holdings(allowances=[42]), rules, HEAD) == []
+def approved(amount: int, found: int) -> list[int]:
+    """Return what is approved where ``amount`` belongs and ``found`` is."""
+    rules = replace(NOTHING, approvals=(Approval("WETH", TOKEN, ENGINE, amount),))
+    intents = wanted(holdings(allowances=[found]), rules, HEAD)
+    head = bytes.fromhex("095ea7b3" + "00" * 31 + "e1")
+    assert all(intent.call.to == TOKEN and intent.call.data.startswith(head) for intent in intents)
+    return [int.from_bytes(intent.call.data[len(head) :]) for intent in intents]
+
+
+def test_an_approval_is_made_exact_and_left_alone_when_it_is() -> None:
+    assert approved(42, found=0) == [42]
+    assert approved(42, found=42) == []
+    assert approved(0, found=0) == []
+
+
+@pytest.mark.parametrize("found", [1, 41, 43, 2**256 - 1])
+def test_an_allowance_is_never_changed_into_another_but_revoked_first(found: int) -> None:
+    assert approved(42, found) == [0]
+    assert approved(0, found) == [0]
 
 
 def test_credits_are_collected_above_their_threshold() -> None:
@@ -165,6 +178,16 @@ async def test_a_view_that_answers_nothing_is_an_error_and_never_zero(answer: Js
     node = Node(["0x64", "0xa", "0xa", answer, hex_word(1), hex_word(6)])
     with pytest.raises(MalformedAnswerError):
         await Inventory(node, FULL).wants(HEAD)
+
+
+async def test_a_revocation_that_makes_room_is_followed_up_on_the_next_head() -> None:
+    node = Node(["0x64", "0xa", "0xa", hex_word(0), hex_word(7), hex_word(0)])
+    inventory = Inventory(node, FULL)
+    assert len(await inventory.wants(HEAD)) == 1
+    node.answers[4] = hex_word(0)
+    assert len(await inventory.wants(a_head(101))) == 1
+    assert await inventory.wants(a_head(102)) == []
+    assert len(node.asked) == 12
 
 
 async def test_a_failed_look_is_taken_again_on_the_next_head() -> None:
