@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -222,3 +223,18 @@ async def test_a_lost_socket_fails_every_request_that_waits() -> None:
     for result in results:
         assert isinstance(result, EndpointUnreachableError)
         assert result.detail == "the connection was lost"  # at once, not after a time-out
+
+
+@NODES
+async def test_each_endpoint_keeps_to_its_own_budget(serve: Any) -> None:
+    async with serve(chain(eth_gasPrice="0x1")) as url:
+        at = Endpoint.parse(url)
+        busy = RpcClient(at, 31337, replace(QUICK, requests_per_second=3))
+        idle = RpcClient(at, 31337, replace(QUICK, requests_per_second=500))
+        async with busy, idle:
+            started = time.monotonic()
+            waiting = asyncio.ensure_future(busy.batch([RpcCall("eth_gasPrice")] * 4))
+            await idle.batch([RpcCall("eth_gasPrice")] * 100)
+            assert not waiting.done()
+            assert len(await waiting) == 4  # waiting for the budget is no silence of the node
+            assert time.monotonic() - started > 0.9

@@ -96,6 +96,7 @@ async def test_a_transaction_is_never_raced() -> None:
     slow, quick = Node("slow", delay_s=0.2), Node("quick")
     async with pool_of(slow, quick) as pool:
         assert await pool.request("eth_sendRawTransaction") == "slow"
+        assert await pool.batch([RpcCall("x"), RpcCall("eth_sendRawTransaction")]) == ["slow", "slow"]
     assert not quick.asked
 
 

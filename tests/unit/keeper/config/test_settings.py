@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.chain.feed import ROTATE_AFTER_BLOCKS
 from bot.config import Settings, load_settings, read_password, render
 from bot.errors import ConfigFileError, ConfigValueError, UnknownSettingError
 
@@ -48,6 +49,25 @@ def test_the_file_is_named_by_the_environment_or_lies_in_the_folder(
     assert load_settings().chain.chain_id == 2
     monkeypatch.setenv("SLUICE_CONFIG", str(written(tmp_path, "[chain]\nchain_id = 3\n", "other.toml")))
     assert load_settings().chain.chain_id == 3
+
+
+def test_each_endpoint_has_the_budget_that_it_names_or_the_common_one(tmp_path: Path) -> None:
+    text = """[chain]
+requests_per_second = 7
+[[chain.endpoints]]
+url = "https://one.example"
+requests_per_second = 25
+[[chain.endpoints]]
+url = "https://two.example"
+"""
+    clients = load_settings(written(tmp_path, text)).chain.clients()
+    assert [client._options.requests_per_second for client in clients] == [7, 25, 7]
+
+
+def test_silence_and_standstill_are_measured_in_block_times(tmp_path: Path) -> None:
+    chain = load_settings(written(tmp_path, "[chain]\nblock_time_s = 8\n")).chain
+    assert chain.client_options().silence_s == 2.5 * 8
+    assert ROTATE_AFTER_BLOCKS * chain.feed_options().block_time_s == 5 * 8
 
 
 def test_relative_paths_start_at_the_file(tmp_path: Path) -> None:
