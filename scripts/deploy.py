@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from scripts.deployment.address_book import AddressBook, AddressBookError
 from scripts.deployment.ape_deployer import ApeDeployer
 from scripts.deployment.command import NetworkCommand
-from scripts.deployment.config import DeploymentConfig, ProtectionConfig, operators_of
+from scripts.deployment.config import DeploymentConfig, ProtectionConfig, SecondSourceConfig, operators_of
 from scripts.deployment.plan import deploy_everything
 from scripts.deployment.writing import check_writable, write_whole
 
@@ -79,6 +79,13 @@ def priced(config: DeploymentConfig, prices: tuple[str, ...]) -> DeploymentConfi
     metavar="ADDRESS",
     help="keeper that may use the flash taker",
 )
+@click.option("--second-sources", is_flag=True, help="a second feed must confirm each price, within 2 %")
+@click.option(
+    "--sequencer-grace",
+    type=click.IntRange(0, 86_400),
+    metavar="SECONDS",
+    help="the chain has a sequencer: give no price for so long after its outages [usual: 3600]",
+)
 @click.option("--protection", is_flag=True, help="deploy early deleveraging for owners who ask for it, too")
 @click.option(
     "--address-book",
@@ -93,6 +100,8 @@ def cli(
     alias: str | None,
     prices: tuple[str, ...],
     operators: tuple[str, ...],
+    second_sources: bool,
+    sequencer_grace: int | None,
     protection: bool,
     address_book: Path | None,
     manifest: Path | None,
@@ -101,6 +110,8 @@ def cli(
     config = replace(
         priced(DeploymentConfig(), prices),
         taker_operators=usable("--taker-operator", lambda: operators_of(operators)),
+        second_sources=SecondSourceConfig() if second_sources else None,
+        sequencer_grace=sequencer_grace,
         protection=ProtectionConfig() if protection else None,
     )
     usable("--manifest", lambda: check_writable(manifest or DEFAULT_FOLDER / "new.json"))

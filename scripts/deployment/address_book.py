@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from eth_utils.address import to_checksum_address
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from scripts.deployment.artifacts import Artifacts
 from scripts.deployment.config import DeploymentConfig, PoolConfig
@@ -49,12 +49,18 @@ class AddressBook(_Part):
     ----------
     tokens, feeds : mapping of str to address
         By symbol, the same symbols in both; feeds answer in US dollars.
+    second_feeds : mapping of str to address
+        By symbol, of feeds that must confirm the first; all that are listed, or none.
+    sequencer : address or None
+        The uptime feed of the chain's sequencer.
     uniswap_v3 : UniswapAddresses
         Where the pools are.
     """
 
     tokens: dict[str, AddressText]
     feeds: dict[str, AddressText]
+    second_feeds: dict[str, AddressText] = Field(default_factory=dict)
+    sequencer: AddressText | None = None
     uniswap_v3: UniswapAddresses
 
     @model_validator(mode="after")
@@ -85,15 +91,16 @@ class AddressBook(_Part):
 def check_contracts(
     deployer: Deployer, artifacts: Artifacts, config: DeploymentConfig, book: AddressBook
 ) -> None:
-    """Make sure that each asset's token and feed are there and count as the configuration does.
+    """Make sure that each asset's token and feeds are there and count as the configuration does.
 
     Raises
     ------
     AddressBookError
         With the first that is not.
     """
-    if config.second_sources is not None:
-        raise AddressBookError("an address book names no second sources; deploy without them")
+    _check_choices(config, book)
+    if book.sequencer is not None:
+        _check_code(deployer, "the sequencer's uptime feed", book.sequencer)
     token, feed = artifacts.own("FaucetToken"), artifacts.own("MockAggregator")
     for asset in config.assets:
         if asset.symbol not in book.tokens:
@@ -102,13 +109,34 @@ def check_contracts(
             ("token", book.tokens[asset.symbol], token, asset.decimals),
             ("feed", book.feeds[asset.symbol], feed, config.feed_decimals),
         )
+        if asset.symbol in book.second_feeds:
+            _check_code(deployer, f"the second feed of {asset.symbol}", book.second_feeds[asset.symbol])
         for kind, address, artifact, decimals in wanted:
-            if not deployer.code(address):
-                raise AddressBookError(f"the {kind} of {asset.symbol}, {address}, is no contract here")
+            _check_code(deployer, f"the {kind} of {asset.symbol}", address)
             found = int(deployer.call(address, artifact, "decimals"))
             if found != decimals:
                 problem = f"has {found} decimals, the configuration says {decimals}"
                 raise AddressBookError(f"the {kind} of {asset.symbol}, {address}, {problem}")
+
+
+def _check_choices(config: DeploymentConfig, book: AddressBook) -> None:
+    """Hold what the book names beside the pairs of token and feed against what was asked for."""
+    missing = [asset.symbol for asset in config.assets if asset.symbol not in book.second_feeds]
+    if config.second_sources is not None and missing:
+        raise AddressBookError(f"{missing[0]} has no second feed; add it to second_feeds")
+    if config.second_sources is None and book.second_feeds:
+        raise AddressBookError(
+            "second_feeds are named and not asked for; ask for second sources, or take them out"
+        )
+    if config.sequencer_grace is not None and book.sequencer is None:
+        raise AddressBookError("the sequencer's uptime feed is not named; add it as sequencer")
+    if config.sequencer_grace is None and book.sequencer is not None:
+        raise AddressBookError("a sequencer is named and no grace given; give one, or take the sequencer out")
+
+
+def _check_code(deployer: Deployer, what: str, address: str) -> None:
+    if not deployer.code(address):
+        raise AddressBookError(f"{what}, {address}, is no contract here")
 
 
 def find_pool(

@@ -113,7 +113,7 @@ class SecondSourceConfig:
     max_deviation_bps : int
         How far it may be from the first.
     decimals : int
-        Of its answers.
+        Of its answers, where it is deployed.
     """
 
     max_deviation_bps: int = 200
@@ -150,6 +150,8 @@ class DeploymentConfig:
         Parameters of its release budgets.
     second_sources : SecondSourceConfig or None
         Second price feeds; none if None, since whoever publishes prices must then publish both.
+    sequencer_grace : int or None
+        Seconds after a restart of the chain's sequencer in which no price is given; None where there is none.
     protection : ProtectionConfig or None
         Protection beside the core; none if None.
     feed_decimals : int
@@ -171,6 +173,7 @@ class DeploymentConfig:
     engine: EngineConfig = field(default_factory=EngineConfig)
     speed: SpeedConfig = field(default_factory=SpeedConfig)
     second_sources: SecondSourceConfig | None = None
+    sequencer_grace: int | None = None
     protection: ProtectionConfig | None = None
     feed_decimals: int = 8
     max_age: int = 4_200

@@ -58,6 +58,7 @@ class _Plan:
         self.tokens: dict[str, str] = {}
         self.feeds: dict[str, str] = {}
         self.second_feeds: dict[str, str] = {}
+        self.sequencer: str | None = None
         self.insurance_funds: dict[str, str] = {}
         self.supply_vaults: dict[str, str] = {}
 
@@ -77,6 +78,7 @@ class _Plan:
         if self.book is not None:
             check_contracts(self.deployer, self.artifacts, self.config, self.book)
             self.tokens, self.feeds = dict(self.book.tokens), dict(self.book.feeds)
+            self.second_feeds, self.sequencer = dict(self.book.second_feeds), self.book.sequencer
             return
         token = self.artifacts.own("FaucetToken")
         second = self.config.second_sources
@@ -85,18 +87,26 @@ class _Plan:
             self.feeds[asset.symbol] = self.feed(asset, self.config.feed_decimals)
             if second is not None:
                 self.second_feeds[asset.symbol] = self.feed(asset, second.decimals)
+        grace = self.config.sequencer_grace
+        if grace is not None:
+            since = self.deployer.head()[1] - grace
+            self.sequencer = self.published(0, "L2 sequencer uptime", 0, since)
 
     def feed(self, asset: AssetConfig, decimals: int) -> str:
         """Deploy a feed that has published the asset's first price; return its address."""
-        feed = self.artifacts.own("MockAggregator")
-        address = self.deployer.deploy(feed, decimals, f"{asset.symbol} / USD", self.deployer.sender)
         answer = round(Fraction(asset.price) * 10**decimals)
-        self.deployer.send(address, feed, "publish", answer, self.deployer.head()[1])
+        return self.published(decimals, f"{asset.symbol} / USD", answer, self.deployer.head()[1])
+
+    def published(self, decimals: int, description: str, answer: int, updated_at: int) -> str:
+        """Deploy a feed that has published a first answer; return its address."""
+        feed = self.artifacts.own("MockAggregator")
+        address = self.deployer.deploy(feed, decimals, description, self.deployer.sender)
+        self.deployer.send(address, feed, "publish", answer, updated_at)
         return address
 
     def core(self) -> None:
         manager = self.deploy("access_manager", self.artifacts.npm(ACCESS_MANAGER), self.deployer.sender)
-        oracle = self.deploy("price_oracle", self.artifacts.own("PriceOracle"), manager)
+        oracle = self.oracle(manager)
         house = self.deploy("clearing_house", self.artifacts.own("ClearingHouse"), manager)
         modules = [
             self.deploy(name, self.artifacts.own(contract), house) for name, contract in ENGINE_MODULES
@@ -107,6 +117,14 @@ class _Plan:
         self.send("clearing_house", "setOracle", oracle)
         self.send("clearing_house", "setEngine", engine)
         self.send("clearing_house", "setSmallestBorrow", self.config.smallest_borrow * WAD)
+
+    def oracle(self, manager: str) -> str:
+        """Deploy the price oracle, which on a chain with a sequencer asks whether that is up."""
+        grace = self.config.sequencer_grace
+        if grace is None:
+            return self.deploy("price_oracle", self.artifacts.own("PriceOracle"), manager)
+        sequenced = self.artifacts.own("SequencedPriceOracle")
+        return self.deploy("price_oracle", sequenced, manager, self.sequencer, grace)
 
     def listings(self) -> None:
         self.send("liquidation_engine", "setParameters", astuple(self.config.engine))
@@ -123,8 +141,9 @@ class _Plan:
 
     def confirm(self, asset: AssetConfig, second: SecondSourceConfig) -> None:
         """Let the asset's second feed confirm the first."""
-        feed = self.source(self.second_feeds[asset.symbol], second.decimals)
-        token = self.tokens[asset.symbol]
+        token, address = self.tokens[asset.symbol], self.second_feeds[asset.symbol]
+        decimals = self.deployer.call(address, self.artifacts.own("MockAggregator"), "decimals")
+        feed = self.source(address, int(decimals))
         self.send("price_oracle", "setSecondary", token, feed, second.max_deviation_bps)
 
     def source(self, feed: str, decimals: int) -> tuple[str, int, int, int]:
@@ -231,6 +250,11 @@ class _Plan:
             for asset_id, asset in enumerate(self.config.assets)
         ]
 
+    def uptime(self) -> dict[str, Any] | None:
+        """Return the sequencer's feed and grace; None without one."""
+        grace = self.config.sequencer_grace
+        return None if grace is None else {"feed": self.sequencer, "grace": grace}
+
     def code_hashes(self) -> dict[str, str]:
         return {
             name: "0x" + keccak(self.deployer.code(address)).hex()
@@ -318,6 +342,7 @@ def deploy_everything(
         "insurance_funds": plan.insurance_funds,
         "supply_vaults": plan.supply_vaults,
         "uniswap_v3": uniswap,
+        "sequencer": plan.uptime(),
         "assets": plan.assets(),
         "pools": pools,
         "code_hashes": plan.code_hashes(),

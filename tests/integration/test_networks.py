@@ -9,6 +9,7 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from bot.ports import NewHead
 from bot.protocols.sluice.adapter import SluiceProtocol
 from bot.protocols.sluice.manifest import Manifest, load_manifest
 from scripts.deployment.address_book import AddressBook, AddressBookError
-from scripts.deployment.config import DeploymentConfig
+from scripts.deployment.config import DeploymentConfig, SecondSourceConfig
 from scripts.deployment.plan import deploy_everything
 from tests.support.anvil import Client, anvil
 from tests.support.daemon import sluice, write_settings
@@ -175,6 +176,39 @@ def test_an_address_book_that_does_not_fit_the_chain_is_refused() -> None:
         ):
             with pytest.raises(AddressBookError, match=said):
                 deploy_everything(deployer, CONFIG, book=book.model_copy(update=changed))
+
+
+def test_second_feeds_and_a_sequencer_come_from_the_address_book_where_asked_for() -> None:
+    confirmed, sequenced = (
+        replace(CONFIG, second_sources=SecondSourceConfig()),
+        replace(CONFIG, sequencer_grace=60),
+    )
+    with forked() as (_, fork, book):
+        deployer, nowhere = Web3Deployer(fork.url), "0x" + "99" * 20
+        for config, changed, said in (
+            (confirmed, {}, "WETH has no second feed; add it to second_feeds"),
+            (CONFIG, {"second_feeds": book.feeds}, "second_feeds are named and not asked for"),
+            (
+                confirmed,
+                {"second_feeds": book.feeds | {"WBTC": nowhere}},
+                "second feed of WBTC, 0x99.* no contract",
+            ),
+            (sequenced, {}, "uptime feed is not named"),
+            (CONFIG, {"sequencer": nowhere}, "no grace given"),
+            (sequenced, {"sequencer": nowhere}, "uptime feed, 0x99.* no contract"),
+        ):
+            with pytest.raises(AddressBookError, match=said):
+                deploy_everything(deployer, config, book=book.model_copy(update=changed))
+        turned = dict(zip(book.feeds, [*list(book.feeds.values())[1:], book.feeds["WETH"]], strict=True))
+        named = book.model_copy(update={"second_feeds": turned, "sequencer": book.feeds["WETH"]})
+        both = replace(confirmed, sequencer_grace=60)
+        manifest = Manifest.model_validate(deploy_everything(deployer, both, book=named))
+        assert [asset.second_feed for asset in manifest.assets] == list(turned.values())
+        assert manifest.sequencer is not None
+        assert (manifest.sequencer.feed, manifest.sequencer.grace) == (book.feeds["WETH"], 60)
+        here = world_on(fork, manifest)
+        feed, deviation = here.read("price_oracle", "secondary", manifest.asset("WBTC").token)
+        assert (to_checksum_address(feed[0]), deviation) == (turned["WBTC"], 200)
 
 
 def test_a_pool_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -117,15 +117,18 @@ class World:
     def publish(self, symbol: str, price: float) -> None:
         """Let an asset's feed answer with a price."""
         asset = self.manifest.asset(symbol)
-        answer = round(price * 10**asset.feed_decimals)
-        self.send(self.owner, asset.feed, plain_call("publish(int256,uint256)", answer, self.timestamp))
+        self.answer(asset.feed, round(price * 10**asset.feed_decimals), self.timestamp)
 
     def refresh(self) -> None:
-        """Let every feed repeat its answer, dated now."""
+        """Let every feed of a price repeat its answer, dated now."""
         for asset in self.manifest.assets:
-            round_ = self.view(asset.feed, plain_call("latestRoundData()"))
-            answer = int.from_bytes(round_[32:64])
-            self.send(self.owner, asset.feed, plain_call("publish(int256,uint256)", answer, self.timestamp))
+            for feed in filter(None, (asset.feed, asset.second_feed)):
+                answer = int.from_bytes(self.view(feed, plain_call("latestRoundData()"))[32:64])
+                self.answer(feed, answer, self.timestamp)
+
+    def answer(self, feed: str, answer: int, updated_at: int) -> None:
+        """Let a feed answer, in raw units, as of a time."""
+        self.send(self.owner, feed, plain_call("publish(int256,uint256)", answer, updated_at))
 
     def mint(self, symbol: str, to: str, amount: int, spender: str) -> None:
         """Give tokens to an address that lets ``spender`` have them."""

@@ -12,7 +12,7 @@ from bot.errors import BookDivergedError
 from bot.ports import Log
 from bot.protocols.events import Event
 from bot.protocols.sluice.markets import AssetBook, settled, sold
-from bot.protocols.sluice.prices import Answer, Feed
+from bot.protocols.sluice.prices import Answer, Feed, SecondSource
 from bot.protocols.sluice.state import HOUSE_EVENTS, Breaker, State, raw
 from bot.protocols.uniswap_v3 import POOL_EVENTS
 from bot.strategy.snapshot import INTERRUPTED, Auction
@@ -277,14 +277,20 @@ def _poked(state: State, event: Event, place: _Place) -> None:
 
 
 def _feed_set(state: State, event: Event, place: _Place) -> None:
+    state.feeds[event.fields["token"]] = _feed(event.fields)
+
+
+def _secondary_set(state: State, event: Event, place: _Place) -> None:
     fields = event.fields
-    state.feeds[fields["token"]] = Feed(
-        fields["aggregator"],
-        fields["maxAge"],
-        fields["minAnswer"],
-        fields["maxAnswer"],
-        fields["feedDecimals"],
-    )
+    if fields["maxDeviationBps"]:
+        state.seconds[fields["token"]] = SecondSource(_feed(fields), fields["maxDeviationBps"])
+    else:
+        state.seconds.pop(fields["token"], None)
+
+
+def _feed(fields: Mapping[str, Any]) -> Feed:
+    bounds = fields["minAnswer"], fields["maxAnswer"]
+    return Feed(fields["aggregator"], fields["maxAge"], *bounds, fields["feedDecimals"])
 
 
 def _answered(state: State, event: Event, place: _Place) -> None:
@@ -330,6 +336,7 @@ _HANDLERS: Final[Mapping[str, _Handler]] = {
     "Poked": _poked,
     "QuoteFilled": _quote_filled,
     "FeedSet": _feed_set,
+    "SecondarySet": _secondary_set,
     "AnswerUpdated": _answered,
     "OperatorSet": _operator_set,
 }

@@ -197,7 +197,7 @@ class ChainLoader:
 
         Chainlink puts a proxy, which emits nothing, before an aggregator that it can replace.
         """
-        feeds = [asset.feed for asset in self._manifest.assets]
+        feeds = self._manifest.feeds
         call = codec.hex_data(_AGGREGATOR)
         calls = [RpcCall("eth_call", ({"to": feed, "data": call}, codec.at(head))) for feed in feeds]
         found = {}
@@ -212,8 +212,12 @@ class ChainLoader:
         return found
 
     async def _answers(self, head: Head) -> dict[bytes, Answer]:
-        """Return the last answer of each feed; a feed that refuses has none, which the oracle refuses too."""
-        feeds = [asset.feed for asset in self._manifest.assets]
+        """Return the last answer of each feed; a feed that refuses has none, which the oracle refuses too.
+
+        Of the sequencer's feed it counts since when it answers so.
+        """
+        feeds = self._manifest.feeds
+        uptime = self._manifest.sequencer.feed if self._manifest.sequencer else None
         calls = [self._call(feed, _LATEST_ROUND, head) for feed in feeds]
         answers = {}
         for feed, answer in zip(feeds, await self._rpc.batch(calls), strict=True):
@@ -221,8 +225,8 @@ class ChainLoader:
                 if not _is_execution(answer):
                     raise answer
                 continue
-            _, value, _, updated_at, _ = returned(_LATEST_ROUND, answer, "answer of a feed")
-            answers[raw(feed)] = Answer(value, updated_at)
+            _, value, started_at, updated_at, _ = returned(_LATEST_ROUND, answer, "answer of a feed")
+            answers[raw(feed)] = Answer(value, started_at if feed == uptime else updated_at)
         return answers
 
     async def fresh_pools(self, head: Head) -> dict[bytes, PoolBook]:

@@ -44,6 +44,13 @@ class AssetManifest(_Part):
     second_feed: AddressText | None = None
 
 
+class SequencerManifest(_Part):
+    """A chain's sequencer: its uptime feed, and for how long after a restart no price is given."""
+
+    feed: AddressText
+    grace: int = Field(ge=0)
+
+
 class PoolManifest(_Part):
     """A Uniswap V3 pool of two listed assets, by symbol."""
 
@@ -72,6 +79,8 @@ class Manifest(_Part):
         Code that the liquidation engine forwards to, by name.
     insurance_funds, supply_vaults : dict of str to str
         By symbol of the asset.
+    sequencer : SequencerManifest or None
+        What the price oracle asks whether the chain is up; None on a chain without a sequencer.
     """
 
     version: Literal[1]
@@ -92,9 +101,17 @@ class Manifest(_Part):
     insurance_funds: dict[str, AddressText] = Field(default_factory=dict)
     supply_vaults: dict[str, AddressText] = Field(default_factory=dict)
     uniswap_v3: UniswapManifest
+    sequencer: SequencerManifest | None = None
     assets: tuple[AssetManifest, ...] = Field(min_length=1)
     pools: tuple[PoolManifest, ...]
     code_hashes: dict[str, str]
+
+    @property
+    def feeds(self) -> tuple[str, ...]:
+        """Every feed that the price oracle reads: first sources, second ones, and the sequencer's."""
+        seconds = [asset.second_feed for asset in self.assets if asset.second_feed is not None]
+        uptime = [self.sequencer.feed] if self.sequencer else []
+        return (*(asset.feed for asset in self.assets), *seconds, *uptime)
 
     def asset(self, symbol: str) -> AssetManifest:
         """Return the asset of a symbol.

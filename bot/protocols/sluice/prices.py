@@ -1,7 +1,9 @@
-"""Which answer of a feed the price oracle believes, as its contract decides."""
+"""Which answer of a feed the price oracle believes, as its contracts decide."""
 
 from dataclasses import dataclass
 from typing import Final
+
+from bot.domain.wad import BPS
 
 _PRICE_DECIMALS: Final = 18
 
@@ -37,6 +39,27 @@ class Answer:
     updated_at: int
 
 
+@dataclass(frozen=True, slots=True)
+class SecondSource:
+    """A feed that must confirm the first, as in ``IPriceOracle.secondary``.
+
+    Parameters
+    ----------
+    feed : Feed
+        The second.
+    max_deviation_bps : int
+        How far its price may be from the first one's, basis points of that.
+    """
+
+    feed: Feed
+    max_deviation_bps: int
+
+    def confirms(self, price: int, answer: Answer | None, timestamp: int) -> bool:
+        """Return whether the second feed's answer is a price, and near enough to ``price``."""
+        second = price_of(self.feed, answer, timestamp)
+        return second is not None and abs(price - second) * BPS <= price * self.max_deviation_bps
+
+
 def price_of(feed: Feed | None, answer: Answer | None, timestamp: int) -> int | None:
     """Return the price, WAD quote units per whole token, rounded down; None where the oracle would refuse.
 
@@ -51,3 +74,37 @@ def price_of(feed: Feed | None, answer: Answer | None, timestamp: int) -> int | 
         return None
     scale: int = 10 ** (_PRICE_DECIMALS - feed.decimals)
     return answer.value * scale
+
+
+@dataclass(frozen=True, slots=True)
+class Uptime:
+    """What is known of a chain's sequencer: its uptime feed answers 0 while it is up.
+
+    Parameters
+    ----------
+    change : Answer or None
+        What the feed says, and since when; None where it says nothing.
+    grace : int
+        Seconds after a restart in which no price is given.
+    """
+
+    change: Answer | None
+    grace: int
+
+    def prices_at(self, timestamp: int) -> bool:
+        """Return whether the oracle gives prices in a block of that time."""
+        return self._up_by(timestamp) and timestamp - self._since >= self.grace
+
+    def resumed_at(self, timestamp: int) -> int:
+        """Return the time before which the last outage interrupted whatever ran, unix seconds.
+
+        While an outage lasts that is ``timestamp``: what runs then will have lapsed when it is over.
+        """
+        return self._since if self._up_by(timestamp) else timestamp
+
+    @property
+    def _since(self) -> int:
+        return self.change.updated_at if self.change else 0
+
+    def _up_by(self, timestamp: int) -> bool:
+        return self.change is not None and self.change.value == 0 and 0 < self._since <= timestamp

@@ -214,7 +214,7 @@ def _rule_makers(manifest: Manifest) -> list[str]:
         manifest.liquidation_engine,
         manifest.price_oracle,
         manifest.flash_taker,
-        *(asset.feed for asset in manifest.assets),
+        *manifest.feeds,
     ]
 
 

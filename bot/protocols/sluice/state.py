@@ -16,7 +16,7 @@ from bot.protocols.events import EventDecoder
 from bot.protocols.sluice.book import Book
 from bot.protocols.sluice.manifest import Manifest
 from bot.protocols.sluice.markets import AssetBook
-from bot.protocols.sluice.prices import Answer, Feed, price_of
+from bot.protocols.sluice.prices import Answer, Feed, SecondSource, Uptime, price_of
 from bot.protocols.uniswap_v3 import PoolBook
 from bot.strategy.snapshot import NO_SETTLEMENT, TWAP_WINDOW, Asset, Auction, PoolView, Snapshot
 
@@ -62,7 +62,7 @@ ENGINE_EVENTS: Final = EventDecoder(
         "QuoteFilled",
     ],
 )
-ORACLE_EVENTS: Final = EventDecoder(abi.load("price_oracle"), ["FeedSet"])
+ORACLE_EVENTS: Final = EventDecoder(abi.load("price_oracle"), ["FeedSet", "SecondarySet"])
 FEED_EVENTS: Final = EventDecoder(abi.load("aggregator"), ["AnswerUpdated"])
 TAKER_EVENTS: Final = EventDecoder(abi.load("flash_taker"), ["OperatorSet"])
 
@@ -80,7 +80,7 @@ def decoders_of(manifest: Manifest) -> dict[bytes, EventDecoder]:
         raw(manifest.price_oracle): ORACLE_EVENTS,
         raw(manifest.flash_taker): TAKER_EVENTS,
     }
-    return decoders | {raw(asset.feed): FEED_EVENTS for asset in manifest.assets}
+    return decoders | {raw(feed): FEED_EVENTS for feed in manifest.feeds}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +132,8 @@ class State:
         By asset id.
     feeds : dict of bytes to Feed
         What the oracle accepts, by token.
+    seconds : dict of bytes to SecondSource
+        What must confirm a price, by token.
     answers : dict of bytes to Answer
         The last answer, by the feed that gave it.
     auctions : dict of int to Auction
@@ -168,6 +170,7 @@ class State:
     book: Book = field(default_factory=Book)
     assets: list[AssetBook] = field(default_factory=list)
     feeds: dict[bytes, Feed] = field(default_factory=dict)
+    seconds: dict[bytes, SecondSource] = field(default_factory=dict)
     answers: dict[bytes, Answer] = field(default_factory=dict)
     auctions: dict[int, Auction] = field(default_factory=dict)
     engine: EngineParameters | None = None
@@ -192,6 +195,7 @@ class State:
             book=self.book.copy(),
             assets=list(self.assets),
             feeds=dict(self.feeds),
+            seconds=dict(self.seconds),
             answers=dict(self.answers),
             auctions=dict(self.auctions),
             buckets=dict(self.buckets),
@@ -226,7 +230,7 @@ class State:
             keeper=signer,
             markets=self.markets,
             breaker_level=self.breaker.level_at(head.timestamp),
-            resumed_at=self.breaker.resumed_at(head.timestamp),
+            resumed_at=self._resumed_at(head.timestamp),
             swap_open=raw(self.manifest.uniswap_v3_venue) in self.venues,
             take_open=signer is None or signer in self.operators,
             pools=tuple(
@@ -315,7 +319,27 @@ class State:
         )
 
     def price(self, asset_id: int, timestamp: int) -> int | None:
-        """Return an asset's price as the oracle gives it in a block of that time, or None if it refuses."""
-        feed = self.feeds.get(self.assets[asset_id].token)
-        answer = self.answers.get(raw(self.manifest.assets[asset_id].feed))
-        return price_of(feed, answer, timestamp)
+        """Return an asset's price as the oracle gives it in a block of that time, or None if it refuses.
+
+        A second source that the manifest does not name is not heard, and counts as one that confirms.
+        """
+        uptime = self._uptime
+        if uptime is not None and not uptime.prices_at(timestamp):
+            return None
+        token, entry = self.assets[asset_id].token, self.manifest.assets[asset_id]
+        price = price_of(self.feeds.get(token), self.answers.get(raw(entry.feed)), timestamp)
+        second = self.seconds.get(token)
+        if price is None or second is None or second.feed.aggregator not in self.decoders:
+            return price
+        answer = self.answers.get(second.feed.aggregator)
+        return price if second.confirms(price, answer, timestamp) else None
+
+    @property
+    def _uptime(self) -> Uptime | None:
+        sequencer = self.manifest.sequencer
+        return None if sequencer is None else Uptime(self.answers.get(raw(sequencer.feed)), sequencer.grace)
+
+    def _resumed_at(self, timestamp: int) -> int:
+        """Return when settlements were last possible again, after a halt or an outage of the sequencer."""
+        halted, uptime = self.breaker.resumed_at(timestamp), self._uptime
+        return halted if uptime is None else max(halted, uptime.resumed_at(timestamp))
