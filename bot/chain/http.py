@@ -1,23 +1,52 @@
 """JSON-RPC over HTTP, through web3.py's provider without its middleware.
 
 Used raw, because web3's method layer asks for the chain id before and after each call. Retries are
-switched off: whoever asks decides whether to ask again.
+switched off: whoever asks decides whether to ask again. Bodies are bounded, and decoded as messages of a
+socket are: nested without end, they are no JSON, where web3's decoder ends the process.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Self
+from typing import Self, cast
 
-from aiohttp import ClientError, ClientResponseError, ClientSession, ClientTimeout, TCPConnector
+import orjson
+from aiohttp import (
+    ClientError,
+    ClientResponse,
+    ClientResponseError,
+    ClientSession,
+    ClientTimeout,
+    TCPConnector,
+)
 from web3 import AsyncHTTPProvider
-from web3.types import RPCEndpoint
+from web3.types import RPCEndpoint, RPCResponse
 
 from bot.chain.codec import mapping, sequence
 from bot.chain.endpoint import Endpoint
+from bot.chain.stream import MAX_MESSAGE_BYTES
 from bot.chain.trouble import words_of
 from bot.errors import EndpointUnreachableError, MalformedAnswerError
 from bot.ports import RpcCall
 
 _HINTS = {429: "too many requests; lower chain.requests_per_second"}
+
+
+class _Response(ClientResponse):
+    """An answer whose body is read as far as a message may be long."""
+
+    async def read(self) -> bytes:
+        body = bytearray()
+        async for chunk in self.content.iter_any():
+            body += chunk
+            if len(body) > MAX_MESSAGE_BYTES:
+                self.close()
+                raise MalformedAnswerError("answer", "a longer one", f"at most {MAX_MESSAGE_BYTES} bytes")
+        return bytes(body)
+
+
+class _Provider(AsyncHTTPProvider):
+    @staticmethod
+    def decode_rpc_response(raw_response: bytes) -> RPCResponse:
+        return cast("RPCResponse", orjson.loads(raw_response))
 
 
 class HttpConnection:
@@ -32,8 +61,9 @@ class HttpConnection:
     @classmethod
     async def open(cls, endpoint: Endpoint, *, request_timeout_s: float) -> Self:
         """Prepare a session; the first request connects."""
-        session = ClientSession(connector=TCPConnector(limit=32), raise_for_status=True)
-        provider = AsyncHTTPProvider(
+        connector = TCPConnector(limit=32)
+        session = ClientSession(connector=connector, raise_for_status=True, response_class=_Response)
+        provider = _Provider(
             endpoint.url,
             request_kwargs={"timeout": ClientTimeout(total=request_timeout_s)},
             exception_retry_configuration=None,

@@ -37,12 +37,31 @@ def client_of(url: str) -> RpcClient:
         '{"jsonrpc": "2.0", "id": $ID, "error": "words"}',
         '{"jsonrpc": "2.0", "id": $ID, "error": {"code": "x", "message": "y"}}',
         '{"jsonrpc": "2.0", "id": $ID, "error": {"code": 1}}',
+        '{"jsonrpc": "2.0", "id": $ID, "result": "\\ud800"}',
+        pytest.param("[" * 100_000, id="nested without end"),
+        pytest.param(
+            '{"jsonrpc": "2.0", "id": $ID, "result": ' + "[" * 5_000 + "]" * 5_000 + "}", id="nested"
+        ),
     ],
 )
 async def test_an_answer_that_is_no_answer_is_a_typed_error(serve: Any, bad: str) -> None:
     async with serve(after_chain_id(bad)) as url, client_of(url) as client:
         with pytest.raises((MalformedAnswerError, EndpointUnreachableError)):
             await client.request("eth_blockNumber")
+
+
+async def test_an_answer_over_http_is_read_as_far_as_a_message_may_be_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("bot.chain.http.MAX_MESSAGE_BYTES", 100_000)
+    async with (
+        http_node(chain(short="x" * 99_000, long="x" * 100_000)) as url,
+        client_of(url) as client,
+    ):
+        assert await client.request("short") == "x" * 99_000
+        with pytest.raises(MalformedAnswerError, match="at most 100000 bytes"):
+            await client.request("long")
+        assert await client.request("short") == "x" * 99_000
 
 
 @NODES
