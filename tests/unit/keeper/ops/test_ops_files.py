@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from bot.ops.alerts import WORTH_TELLING
 from bot.ops.metrics import WATCHED, Metrics
 
 ROOT = Path(__file__).parents[4]
@@ -78,6 +79,22 @@ def test_every_alert_says_what_it_is_and_has_its_section_in_the_run_book(rule: d
 def test_the_run_book_has_no_section_without_an_alert() -> None:
     guide = (ROOT / "docs" / "operating.md").read_text()
     assert re.findall(r"^### (\w+)", guide, re.MULTILINE) == [rule["alert"] for rule in rules()]
+
+
+def test_every_event_that_an_operator_is_told_of_is_explained() -> None:
+    sources = "\n".join(path.read_text() for path in (ROOT / "bot").rglob("*.py"))
+    told = set(re.findall(r'_log\.(?:error|critical|exception)\(\s*"(\w+)"', sources)) | WORTH_TELLING
+    guides = (ROOT / "docs" / "operating.md").read_text().partition("## Messages")[2]
+    guides += (ROOT / "docs" / "rfq.md").read_text().partition("**When it complains.**")[2]
+    assert len(told) > 20
+    assert {event for event in told if f"`{event}`" not in guides} == set()
+
+
+def test_the_messages_point_to_sections_that_there_are() -> None:
+    guide, _, messages = (ROOT / "docs" / "operating.md").read_text().partition("## Messages")
+    assert set(re.findall(r"\bSluice[A-Z]\w+", messages)) <= set(
+        re.findall(r"^### (\w+)", guide, re.MULTILINE)
+    )
 
 
 def test_the_dashboard_has_panels_that_do_not_overlap() -> None:
