@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, Validatio
 
 from bot.chain.endpoint import Endpoint
 from bot.errors import ConfigFileError
-from bot.ops.redaction import HIDDEN
+from bot.ops.redaction import HIDDEN, Redactor
 
 
 class Section(BaseModel):
@@ -77,6 +77,8 @@ _FAULTS: Final = {
 """What is said of a fault in place of pydantic's words, which name classes."""
 _WITHOUT_VALUE: Final = ("extra_forbidden", "missing")
 """Faults of a name: the value beside it may be a secret that was put in the wrong place."""
+_MISPLACED: Final = Redactor()
+"""Cuts an URL, which may have been put where something else belongs, to what may be shown of it."""
 
 
 def refused(entry: Any, *, secret: Callable[[str], bool]) -> tuple[str, str, str]:
@@ -93,18 +95,19 @@ def refused(entry: Any, *, secret: Callable[[str], bool]) -> tuple[str, str, str
     -------
     tuple of (str, str, str)
         The value is masked if it is secret, and if it is a text or table where a section should be, since any
-        of its settings may be meant; it is empty where the fault is the name's.
+        of its settings may be meant; it is empty where the fault is the name's. Of an URL anywhere else
+        scheme, host and port are left.
     """
     name, value, kind = ".".join(str(part) for part in entry["loc"]), entry["input"], entry["type"]
     if kind == "union_tag_invalid":
         tags = entry["ctx"]["expected_tags"].replace("'", "")
-        return f"{name}.kind", repr(entry["ctx"]["tag"]), f"must be one of {tags}"
+        return f"{name}.kind", _MISPLACED.text(repr(entry["ctx"]["tag"])), f"must be one of {tags}"
     fault = str(entry["msg"]).removeprefix("Value error, ")
     fault = _FAULTS.get(kind) or re.sub("^Input should ", "must ", fault)
     if kind in _WITHOUT_VALUE:
         return name, "", fault
     whole = "." not in name and isinstance(value, str | Mapping | list) and kind == "model_type"
-    return name, HIDDEN if whole or secret(name) else repr(value), fault
+    return name, HIDDEN if whole or secret(name) else _MISPLACED.text(repr(value)), fault
 
 
 def faults_of(error: ValidationError, *, secret: Callable[[str], bool]) -> list[tuple[str, str, str]]:

@@ -82,6 +82,8 @@ class AddressBook(_Part):
             return cls.model_validate_json(path.read_text())
         except OSError as error:
             raise AddressBookError(f"{path} cannot be read: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise AddressBookError(f"{path} is not text: it must be a JSON file") from None
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(map(str, first["loc"])) or "the file"

@@ -148,6 +148,8 @@ def load_manifest(path: Path, chain_id: int | None = None) -> Manifest:
     except OSError as error:
         problem = f"cannot be read ({error.strerror})"
         raise ManifestError(path, problem, "correct the path or its rights") from None
+    except UnicodeDecodeError:
+        raise ManifestError(path, "it is not text", "deploy again to write it anew") from None
     except ValidationError as error:
         raise ManifestError(path, _first_problem(error), "deploy again to write it anew") from None
     if chain_id is not None and manifest.chain_id != chain_id:
