@@ -7,13 +7,15 @@ from eth_utils.crypto import keccak
 
 from bot.chain import codec
 from bot.chain.head_chain import HEADS_REMEMBERED
-from bot.errors import RpcError
+from bot.errors import MalformedAnswerError, RpcError
 from bot.ports import Head, Json, Rpc, RpcCall
 from bot.rfq import views
 from bot.rfq.dealing import Funds
 from bot.rfq.records import IssuedQuote
 
 _FILLED: Final = "0x" + keccak(b"QuoteFilled(bytes32,address,uint256,bool)").hex()
+_WORD: Final = 32
+"""Bytes of the amount, which comes first in the data of a fill."""
 
 
 class Places(NamedTuple):
@@ -112,7 +114,9 @@ def _filled(answer: Json | RpcError, open_quotes: Sequence[IssuedQuote]) -> dict
         raise answer
     filled = {issued.digest: 0 for issued in open_quotes}
     for log in codec.logs(answer, "fills"):
+        if len(log.topics) < 2 or len(log.data) < _WORD:
+            raise MalformedAnswerError("fill", log.topics, "one with its quote and amount")
         digest = bytes.fromhex(log.topics[1][2:])
         if digest in filled:
-            filled[digest] += int.from_bytes(log.data[:32])
+            filled[digest] += int.from_bytes(log.data[:_WORD])
     return filled

@@ -152,12 +152,19 @@ class LogReader:
 
     def _read(self, answer: object) -> tuple[Log, ...]:
         logs = codec.logs(answer)
+        for log in logs:
+            if not log.topics:
+                raise MalformedAnswerError("log", log.data, "one with the event's topic, as asked for")
         if not self._speakers:
             return logs
         return tuple(replace(log, address=self._speakers.get(log.address, log.address)) for log in logs)
 
     async def _stretch(self, wanted: Mapping[str, Any], first: int, head: Head) -> Stretch:
         logs = _in_order(self._read(await self._window(wanted, first, head.number)))
+        for log in logs:
+            if not first <= log.block_number <= head.number:
+                wanted_blocks = f"from {first} to {head.number}, as asked for"
+                raise MalformedAnswerError("block of a log", log.block_number, wanted_blocks)
         timed = {log.block_number for log in logs if log.topics[0] in _TIMED}
         times = await self._times(sorted(timed | {head.number}), head)
         return Stretch(logs, times)
