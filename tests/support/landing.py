@@ -2,6 +2,8 @@
 
 import asyncio
 import dataclasses
+import os
+import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -236,9 +238,30 @@ class Refusing(Wrapper):
         return not passes
 
 
+def crash() -> None:
+    """End by an error, as a cancelled task does: what is open is closed."""
+    raise Crash
+
+
+def kill() -> None:
+    """End as by power failure: nothing is closed, released or written any more."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 class CrashAt(Wrapper):
-    def __init__(self, point: int) -> None:
+    """Ends at one of the steps: before and after every call to ledger and endpoint.
+
+    Parameters
+    ----------
+    point : int
+        Which, from 1.
+    end : callable
+        How.
+    """
+
+    def __init__(self, point: int, end: Callable[[], None] = crash) -> None:
         self._left = point
+        self._end = end
 
     async def before(self, name: str, arguments: Any) -> None:
         self._step()
@@ -249,7 +272,19 @@ class CrashAt(Wrapper):
     def _step(self) -> None:
         self._left -= 1
         if self._left == 0:
-            raise Crash
+            self._end()
+
+
+def act_until_killed(port: int, path: Path, accounts: Sequence[str], counter: Address, point: int) -> None:
+    """Act for accounts and look at what became of it; be killed at a point, if it comes that far."""
+
+    async def act() -> None:
+        node = Client(port)
+        async with running(port, path, wrap=CrashAt(point, kill).wrap) as keeper:
+            await keeper.executor.execute([intent(counter, name) for name in accounts], head_of(node))
+            await keeper.executor.track(mine(node))
+
+    asyncio.run(act())
 
 
 class Cutter(Wrapper):
