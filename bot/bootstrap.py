@@ -34,6 +34,7 @@ from bot.ports import (
     PredictionRecord,
     Transaction,
 )
+from bot.ports.rfq import DealerScore
 from bot.protocols.sluice.adapter import SluiceProtocol
 from bot.protocols.sluice.manifest import Manifest, load_manifest
 from bot.rfq.desk import open_desk
@@ -306,6 +307,8 @@ class Status:
         Likewise.
     halted : str or None
         Who halted the keeper, and why.
+    dealers : tuple of DealerScore
+        Every dealer that was asked, by address.
     """
 
     head: Head
@@ -313,6 +316,7 @@ class Status:
     transactions: tuple[Transaction, ...]
     decisions: tuple[DecisionRecord, ...]
     halted: str | None = None
+    dealers: tuple[DealerScore, ...] = ()
 
 
 async def read_snapshot(settings: Settings) -> tuple[Head, Snapshot]:
@@ -347,7 +351,9 @@ async def read_status(settings: Settings, last: int) -> Status:
         transactions = await ledger.recent_transactions(last)
         decisions = await ledger.recent_decisions(last)
         halted = await forbidden(ledger.landing)
-    return Status(head, snapshot, tuple(transactions), tuple(decisions), halted)
+        scores = await ledger.dealers.load()
+    dealers = tuple(scores[dealer] for dealer in sorted(scores))
+    return Status(head, snapshot, tuple(transactions), tuple(decisions), halted, dealers)
 
 
 async def read_decision(file: LedgerPlace, account: str, block: int | None) -> ExplainedDecision:

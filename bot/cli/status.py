@@ -19,6 +19,7 @@ from bot.config import load_settings
 from bot.domain.engine import UNBOUNDED
 from bot.domain.wad import WAD
 from bot.ports import Transaction
+from bot.ports.rfq import DealerScore
 from bot.strategy.case import Case
 from bot.strategy.protected import Protections
 from bot.strategy.protection import assessment_of
@@ -36,7 +37,8 @@ def status(
 ) -> None:
     """Show the accounts nearest to liquidation, open auctions, and the keeper's last actions.
 
-    Where the deployment has protection, also the accounts that asked for it, the lowest health first.
+    Where the deployment has protection, also the accounts that asked for it, the lowest health first; where
+    dealers were asked, how each of them behaved.
 
     Reads the chain and the ledger, changes nothing, and may run beside the keeper.
     """
@@ -48,6 +50,8 @@ def status(
     tables = [_at_risk(found.snapshot, accounts), _auctions(found.snapshot)]
     if found.snapshot.protections is not None:
         tables.append(_protected(found.snapshot, found.snapshot.protections, accounts))
+    if found.dealers:
+        tables.append(_dealers(found.dealers, found.head.number))
     for table in (*tables, _transactions(found.transactions)):
         console.print("", table if table.rows else f"{table.title}: none", sep="\n")
 
@@ -117,6 +121,22 @@ def _protected(snapshot: Snapshot, view: Protections, count: int) -> Table:
             "unbounded" if near.distance == UNBOUNDED else f"{near.distance / WAD:.2f}",
             f"{known.terms.min_distance / WAD:.2f}",
             f"{near.fee / WAD:.2%}" if near.shortfall else "",
+        )
+    return table
+
+
+def _dealers(scores: Iterable[DealerScore], block: int) -> Table:
+    """Return how dealers behaved: timely answers, good fills, and what they pay over the later mid."""
+    table = table_of("Dealers", "dealer", "asked", "timely", "fills", "over mid", "until")
+    for score in scores:
+        tried = score.fills + score.failed_fills
+        table.add_row(
+            score.dealer,
+            str(score.asked),
+            f"{score.response_bps / 100:.0f}%",
+            f"{score.fills}/{tried}",
+            f"{score.edge_bps / 100:+.2f}%" if score.answered else "",
+            str(score.benched_until) if score.benched_until > block else "",
         )
     return table
 

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-WHOLE = frozenset({"account"})
+WHOLE = frozenset({"account", "dealer"})
 """Columns that keep to one line: what is in them is to be copied."""
 
 
