@@ -23,6 +23,7 @@ from bot.domain.uint128 import UInt128Array
 from bot.domain.wad import WAD
 from bot.errors import RehearsalError
 from bot.execution.simulation import Simulator, Trial
+from bot.ops.logs import without_secrets
 from bot.ports import Address, Call, Head, SimulationResult
 from bot.protocols.sluice.adapter import SluiceProtocol
 from bot.protocols.sluice.calls import Function
@@ -290,7 +291,8 @@ class _Stage:
         if not trial.succeeded and chosen.further:  # as the keeper does on the same head
             kind, call, trial = await self._tried(chosen.alone, head)
         if not trial.succeeded:
-            return f"{kind}: {self._protocol.explain(trial.data) if trial.data else trial.reason}"
+            said = self._protocol.explain(trial.data) if trial.data else without_secrets(trial.reason)
+            return f"{kind}: {said}"
         receipt = self._send(self._sender, call.to, call.data, hex(2 * trial.gas_used))
         landed = codec.receipt(receipt)
         if not landed.succeeded:
