@@ -48,7 +48,7 @@ from bot.ledger.settings import LedgerSettings
 from bot.ops.redaction import HIDDEN
 from bot.ops.settings import AlertSettings, OpsSettings
 from bot.rfq.desk import DeskSettings
-from bot.sections import Section, read_toml, refused, unmasked
+from bot.sections import Section, located, read_toml, refused, unmasked
 
 PREFIX = "SLUICE_"
 FILE_VARIABLE = "SLUICE_CONFIG"
@@ -397,7 +397,7 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
 
     def anchored(section: BaseModel) -> dict[str, object]:
         return {
-            name: folder / value
+            name: located(folder, value)
             for name in type(section).model_fields
             if isinstance(value := getattr(section, name), Path)
         }

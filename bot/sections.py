@@ -1,5 +1,6 @@
 """What settings are made of: strict sections, addresses, URLs, and TOML that is read or refused."""
 
+import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -125,6 +126,11 @@ def faults_of(error: ValidationError, *, secret: Callable[[str], bool]) -> list[
     faults = [refused(entry, secret=secret) for entry in error.errors()]
     inner = [name for name, _, _ in faults]
     return [fault for fault in faults if not any(name.startswith(f"{fault[0]}.") for name in inner)]
+
+
+def located(folder: Path, path: Path) -> Path:
+    """Return where a path leads: it starts at the folder of the settings, or with ``~`` at the user's home."""
+    return folder / os.path.expanduser(path)
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from bot.execution.inventory import LARGEST_APPROVAL, Approval, GasMoney, Sweep
 from bot.execution.relay import RelayOptions
 from bot.ops.limits import Limits
 from bot.ports import Address, Lane
-from bot.sections import AddressText, HttpUrl, Section
+from bot.sections import AddressText, HttpUrl, Section, located
 
 _GWEI = 10**9
 _WAD = 10**18
@@ -298,7 +298,7 @@ def lanes(keys: tuple[KeySettings, ...]) -> tuple[frozenset[Lane], list[frozense
 
 def _anchored(section: BaseModel, folder: Path) -> dict[str, object]:
     return {
-        name: folder / value
+        name: located(folder, value)
         for name in type(section).model_fields
         if isinstance(value := getattr(section, name), Path)
     }

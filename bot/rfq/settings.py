@@ -17,7 +17,7 @@ from bot.rfq.landing import LandingOptions
 from bot.rfq.pricing import PricingRules
 from bot.rfq.server import ServerOptions
 from bot.rfq.service import DealerOptions
-from bot.sections import AddressText, Section, faults_of, read_toml
+from bot.sections import AddressText, Section, faults_of, located, read_toml
 
 DEFAULT_FILE: Final = Path("dealer.toml")
 _GWEI: Final = 10**9
@@ -225,12 +225,14 @@ def _secret(name: str) -> bool:
 def _anchored(settings: DealerSettings, folder: Path) -> DealerSettings:
     signer = settings.signer
     files = {
-        name: folder / value for name in ("keystore", "password_file") if (value := getattr(signer, name))
+        name: located(folder, value)
+        for name in ("keystore", "password_file")
+        if (value := getattr(signer, name))
     }
     return settings.model_copy(
         update={
-            "manifest": folder / settings.manifest,
-            "ledger": folder / settings.ledger,
+            "manifest": located(folder, settings.manifest),
+            "ledger": located(folder, settings.ledger),
             "signer": signer.model_copy(update=files),
         }
     )

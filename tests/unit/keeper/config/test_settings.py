@@ -70,6 +70,14 @@ def test_silence_and_standstill_are_measured_in_block_times(tmp_path: Path) -> N
     assert ROTATE_AFTER_BLOCKS * chain.feed_options().block_time_s == 5 * 8
 
 
+def test_a_path_may_start_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/keeper")
+    text = '[signer]\nkeystore = "~/.ape/accounts/keeper.json"\npassword_file = "~nobody-at-all/password"\n'
+    signer = load_settings(written(tmp_path, text)).signer
+    assert signer.keystore == Path("/home/keeper/.ape/accounts/keeper.json")
+    assert signer.password_file == tmp_path / "~nobody-at-all/password"
+
+
 def test_relative_paths_start_at_the_file(tmp_path: Path) -> None:
     folder = tmp_path / "etc"
     folder.mkdir()

@@ -1,6 +1,9 @@
 """The key: opened by its password alone, and in no text."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,6 +36,22 @@ def unsigned(nonce: int = 5) -> Unsigned:
 
 def test_the_password_opens_the_keystore(keystore: Path) -> None:
     assert KeystoreSigner.unlock(keystore, PASSWORD).address == Account.from_key(KEY).address
+
+
+OF_APE = f"""
+from ape_accounts.accounts import import_account_from_private_key
+import_account_from_private_key("keeper", "{PASSWORD}", "{KEY}")
+"""
+
+
+def test_an_account_of_ape_is_a_keystore(tmp_path: Path) -> None:
+    environment = os.environ | {"APE_DATA_FOLDER": str(tmp_path)}
+    subprocess.run(
+        [sys.executable, "-c", OF_APE], env=environment, cwd=tmp_path, check=True, capture_output=True
+    )
+    path = tmp_path / "accounts" / "keeper.json"
+    assert keystore_address(path) == Account.from_key(KEY).address
+    assert KeystoreSigner.unlock(path, PASSWORD).address == Account.from_key(KEY).address
 
 
 def test_a_wrong_password_is_told_without_showing_it(keystore: Path) -> None:
