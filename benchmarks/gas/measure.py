@@ -88,7 +88,7 @@ def measure_sluice(sluice: Sluice, progress: Callable[[str], None]) -> dict[str,
         gas["borrow"] = sluice.borrow(borrower, 500)
     gas["repay"] = sluice.repay(second, 10)
     sluice.borrow(second, 10)
-    many = {count: _with_collaterals(sluice, FIRST_BORROWER + 1 + count, count) for count in (3, OTHERS)}
+    many = {count: _with_collaterals(sluice, FIRST_BORROWER + 1 + count, count) for count in (3, OTHERS + 1)}
     progress("letting the price fall")
     sluice.fall(FALLEN)
     _warm(sluice, first)

@@ -39,7 +39,8 @@ OPERATIONS = {
 
 def rows(page: Path) -> dict[str, list[str]]:
     """Return the lines of the first table of a page, by their first cell."""
-    lines = [line for line in page.read_text().split("\n## ")[0].splitlines() if line.startswith("|")]
+    first = next(part for part in page.read_text().split("\n\n") if part.startswith("|"))
+    lines = first.splitlines()
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     return {row[0]: row[1:] for row in cells}
 
