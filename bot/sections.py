@@ -129,7 +129,7 @@ def faults_of(error: ValidationError, *, secret: Callable[[str], bool]) -> list[
 
 
 def located(folder: Path, path: Path) -> Path:
-    """Return where a path leads: it starts at the folder of the settings, or with ``~`` at the user's home."""
+    """Return where a path leads: it starts at the folder of the settings, or with ``~`` at home."""
     return folder / os.path.expanduser(path)
 
 

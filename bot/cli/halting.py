@@ -5,8 +5,7 @@ from typing import Annotated
 import typer
 
 from bot.cli.boundary import run
-from bot.cli.options import ConfigFile
-from bot.config import load_settings
+from bot.cli.options import ConfigFile, questioned
 from bot.errors import ConfigValueError
 from bot.sending import halt_keeper, resume_keeper
 
@@ -26,7 +25,7 @@ def halt(config: ConfigFile = None, reason: _Reason = "no reason given") -> None
     that runs cancels what it can with its next block; it goes on following the chain, and sends nothing else
     until [bold]sluice keeper resume[/bold].
     """
-    settings = load_settings(config)
+    settings = questioned(config)
     pending = run(halt_keeper(settings.ledger.place(), reason))
     typer.echo(f"halted: {reason}")
     typer.echo(f"{pending} pending, to be cancelled with the next block" if pending else "nothing is pending")
@@ -39,5 +38,5 @@ def resume(config: ConfigFile = None, *, reason: _Reason) -> None:
     """
     if not reason.strip():
         raise ConfigValueError([("--reason", repr(reason), "must say why it is safe to go on")])
-    ended = run(resume_keeper(load_settings(config).ledger.place(), reason))
+    ended = run(resume_keeper(questioned(config).ledger.place(), reason))
     typer.echo(f"resumed: {reason} (it was halted by {ended.source}: {ended.reason})")

@@ -12,8 +12,7 @@ from rich.table import Table
 
 from bot.bootstrap import read_snapshot
 from bot.cli.boundary import run
-from bot.cli.options import ConfigFile
-from bot.config import load_settings
+from bot.cli.options import ConfigFile, questioned
 from bot.errors import ConfigFileError, InvalidInputError
 from bot.strategy.ladder import FloatArray, Ladder, ladder_of
 from bot.strategy.shock import parse_change, priced_asset
@@ -50,7 +49,7 @@ def ladder(
         raise InvalidInputError("--from", from_, f"below --to, {to}")
     if out.suffix.lower() not in FORMATS:
         raise InvalidInputError("--out", str(out), f"a file that ends in one of {', '.join(FORMATS)}")
-    head, snapshot = run(read_snapshot(load_settings(config)))
+    head, snapshot = run(read_snapshot(questioned(config)))
     found = ladder_of(snapshot, priced_asset(asset, snapshot.assets, "--asset", asset))
     factors = (float(low), float(high))
     console = Console(highlight=False)

@@ -6,7 +6,9 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from bot.config import Settings, load_settings
 from bot.errors import PasswordNotAskedError
+from bot.ops.logs import configure_logs
 
 ConfigFile: TypeAlias = Annotated[
     Path | None,
@@ -18,6 +20,19 @@ ConfigFile: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
+
+
+def questioned(config: Path | None) -> Settings:
+    """Load the settings of a command that asks; whatever it says from now on holds none of their secrets.
+
+    Raises
+    ------
+    ConfigFileError, UnknownSettingError, ConfigValueError
+        As `bot.config.load_settings`.
+    """
+    settings = load_settings(config)
+    configure_logs("console", "warning", settings.secrets())
+    return settings
 
 
 def ask_password(path: Path) -> str:

@@ -16,8 +16,7 @@ from rich.table import Table
 
 from bot.bootstrap import read_predictions
 from bot.cli.boundary import run
-from bot.cli.options import ConfigFile
-from bot.config import load_settings
+from bot.cli.options import ConfigFile, questioned
 from bot.domain import scoring
 from bot.domain._validation import FloatArray
 from bot.ports import PredictionRecord
@@ -94,7 +93,7 @@ def report(
     and expected calibration error (ECE), overall and by health. Predictions on accounts that were changed
     meanwhile have no answer and count nowhere.
     """
-    file = ledger or load_settings(config).ledger.place()
+    file = ledger or questioned(config).ledger.place()
     records = run(read_predictions(file, last))
     console = Console(highlight=False)
     found = [

@@ -13,11 +13,11 @@ from rich.text import Text
 
 from bot.bootstrap import Status, read_status
 from bot.cli.boundary import run
-from bot.cli.options import ConfigFile
+from bot.cli.options import ConfigFile, questioned
 from bot.cli.tables import table_of
-from bot.config import load_settings
 from bot.domain.engine import UNBOUNDED
 from bot.domain.wad import WAD
+from bot.ops.logs import without_secrets
 from bot.ports import Transaction
 from bot.ports.rfq import DealerScore
 from bot.strategy.case import Case
@@ -42,7 +42,7 @@ def status(
 
     Reads the chain and the ledger, changes nothing, and may run beside the keeper.
     """
-    found = run(read_status(load_settings(config), last))
+    found = run(read_status(questioned(config), last))
     console = Console(highlight=False)
     console.print(_headline(found))
     if found.halted is not None:
@@ -145,12 +145,12 @@ def _transactions(transactions: Iterable[Transaction]) -> Table:
     columns = ("block", "account", "action", "outcome", "profit")
     table = table_of("Last actions", *columns, left={"action", "outcome"})
     for transaction in transactions:
-        profit = transaction.realised_profit
+        profit, reason = transaction.realised_profit, transaction.reason
         table.add_row(
             str(transaction.block_number or transaction.planned_block),
             transaction.intent.account,
             transaction.intent.key.rpartition(":")[2],
-            transaction.outcome.value + (f" ({transaction.reason})" if transaction.reason else ""),
+            transaction.outcome.value + (f" ({without_secrets(reason)})" if reason else ""),
             "" if profit is None else f"{profit / WAD:,.2f}",
         )
     return table

@@ -10,9 +10,8 @@ from rich.table import Table
 
 from bot.bootstrap import read_snapshot
 from bot.cli.boundary import run
-from bot.cli.options import ConfigFile
+from bot.cli.options import ConfigFile, questioned
 from bot.cli.tables import table_of
-from bot.config import load_settings
 from bot.domain.wad import BPS, WAD
 from bot.ports import Head
 from bot.strategy.shock import parse_shocks
@@ -37,7 +36,7 @@ def what_if(
     Reads the chain, changes nothing. Pools move with the prices and keep their positions; each fallen account
     is sized to its target health at the oracle price, and all of it is sold through the pools at once.
     """
-    settings = load_settings(config)
+    settings = questioned(config)
     head, snapshot = run(read_snapshot(settings))
     slippage = settings.strategy.max_slippage_bps / BPS
     report = stress(snapshot, parse_shocks(shock, snapshot.assets), slippage)

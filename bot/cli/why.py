@@ -9,11 +9,11 @@ from rich.table import Table
 
 from bot.bootstrap import asset_names, read_decision
 from bot.cli.boundary import run
-from bot.cli.options import ConfigFile
+from bot.cli.options import ConfigFile, questioned
 from bot.cli.tables import table_of
-from bot.config import load_settings
 from bot.domain.wad import WAD
 from bot.errors import InvalidInputError
+from bot.ops.logs import without_secrets
 from bot.ports import DecisionEntry, ExplainedDecision, Transaction
 from bot.sections import checked_address
 from bot.strategy.explain import AssetName, Line, Option, Teller, money
@@ -41,7 +41,7 @@ def why(
     choice and why each other candidate lost, and what became of the transaction. Symbols come from the
     manifest of the settings; without it, assets are shown by their ids.
     """
-    settings = load_settings(config)
+    settings = questioned(config)
     found = run(read_decision(ledger or settings.ledger.place(), checksummed(account), block))
     show(Console(highlight=False), found, asset_names(settings), settings.strategy.gas_asset)
 
@@ -148,7 +148,7 @@ def outcome(transaction: Transaction, gas_asset_price: int | None, gas_asset: st
     """
     lines = [Line("outcome", transaction.outcome.value)]
     if transaction.reason:
-        lines.append(Line("reason", transaction.reason))
+        lines.append(Line("reason", without_secrets(transaction.reason)))
     if transaction.signed is not None:
         lines.append(Line("transaction", f"{transaction.signed.hash}, nonce {transaction.signed.nonce}"))
     if transaction.block_number is not None:

@@ -138,6 +138,32 @@ def test_an_error_shows_no_secret_that_a_node_has_said(capsys: pytest.CaptureFix
     assert key not in said
 
 
+@pytest.mark.parametrize(
+    ("asks", "arguments"),
+    [
+        ("status.read_status", ["status"]),
+        ("what_if.read_snapshot", ["what-if", "--shock", "ETH=-20%"]),
+        ("ladder.read_snapshot", ["ladder"]),
+        ("why.read_decision", ["why", ADDRESS]),
+        ("risk.read_predictions", ["risk", "report"]),
+        ("halting.halt_keeper", ["keeper", "halt"]),
+        ("halting.resume_keeper", ["keeper", "resume", "--reason", "a look"]),
+    ],
+)
+def test_a_question_shows_no_key_of_the_settings_that_a_node_repeats(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, asks: str, arguments: list[str]
+) -> None:
+    async def refuse(*_: object) -> None:
+        raise RpcError("eth_call", -32000, "invalid key 0123456789abcdef")
+
+    monkeypatch.setenv("SLUICE_CHAIN__ENDPOINT", "https://node.example/v2/0123456789abcdef")
+    monkeypatch.setattr(f"bot.cli.{asks}", refuse)
+    status, _, error = run(capsys, *arguments)
+    assert status == 1
+    assert_one_line(error, "invalid key")
+    assert "0123456789abcdef" not in error
+
+
 def test_debug_shows_the_traceback() -> None:
     broken = Application()
     broken.debug = True
