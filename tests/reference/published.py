@@ -111,6 +111,29 @@ def aave_v4_repayment(terms: AaveV4Terms, debt_value: int, health: int, collater
     return -(-debt_value * (terms.target_health - health) // (terms.target_health - penalty))
 
 
+AAVE_V4_DUST = 1_000 * WAD
+"""What must at least be left of a side where neither is liquidated whole, as value."""
+
+
+def aave_v4_size(
+    terms: AaveV4Terms, debt_value: int, collateral_value: int, health: int, collateral_factor_bps: int
+) -> tuple[int, int]:
+    """Debt repaid and collateral taken, as values, of an account with one of each, by whoever covers all.
+
+    Up to the target; all of the debt where less than the dust would remain of it; all of the collateral,
+    and the debt that it pays for, where it does not reach or less than the dust would remain of it.
+    """
+    bonus = aave_v4_bonus_bps(terms, health)
+    repaid = min(debt_value, aave_v4_repayment(terms, debt_value, health, collateral_factor_bps))
+    if debt_value - repaid < AAVE_V4_DUST:
+        repaid = debt_value
+    taken = repaid * bonus // BPS
+    dusty = 0 < collateral_value - taken < AAVE_V4_DUST and repaid < debt_value
+    if taken > collateral_value or dusty:
+        return -(-collateral_value * BPS // bonus), collateral_value
+    return repaid, taken
+
+
 # ----------------------------------------------------------------------------------------- Morpho Blue
 
 MORPHO_CURSOR = 3 * WAD // 10

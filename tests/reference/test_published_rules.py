@@ -8,6 +8,7 @@ from bot.domain.engine import AssetTerms, Holding, Leg, Position, Sale, largest_
 from bot.domain.wad import div_up
 from tests.reference.published import (
     AAVE_LEFTOVER,
+    AAVE_V4_DUST,
     BASE,
     BPS,
     RAY,
@@ -17,6 +18,7 @@ from tests.reference.published import (
     aave_v3_leaves_dust,
     aave_v4_bonus_bps,
     aave_v4_repayment,
+    aave_v4_size,
     euler_discount_factor,
     euler_largest_liquidation,
     maker_exponential,
@@ -41,10 +43,10 @@ DOLLAR = AssetTerms(10**18, WAD, 9 * WAD // 10, WAD)
 HELD = 1_000
 
 
-def position(health: float, multiplier: int) -> Position:
-    """Return a thousand ether against the dollars that bring the account to ``health``."""
-    debt = int(HELD * 2_000 * 0.83 / health * 1e9) * 10**9
-    holdings = (Holding(0, HELD * WAD, 0), Holding(2, 0, debt))
+def position(health: float, multiplier: int, ether: float = HELD) -> Position:
+    """Return so much ether against the dollars that bring the account to ``health``."""
+    debt = int(ether * 2_000 * 0.83 / health * 1e9) * 10**9
+    holdings = (Holding(0, int(ether * WAD), 0), Holding(2, 0, debt))
     return position_of(holdings, {0: ETHER, 2: DOLLAR}, {0: multiplier}, 0, 2, DUST)
 
 
@@ -181,6 +183,36 @@ def test_at_the_same_factor_sluices_size_is_aave_v4s(health: float) -> None:
     sale = largest_take(here, terms_at(here, multiplier, PENALTY), TARGET, DUST)
     theirs = aave_v4_repayment(terms, here.balance.debt_value, here.balance.health_factor, 8_300)
     assert sale.repaid == pytest.approx(theirs, rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("ether", "health", "whole"),
+    [
+        (0.5, 0.97, "debt"),  # 856 dollars owed: less than the dust as it is
+        (1.0, 0.97, "debt"),  # 1,711 dollars, of which the target would leave 984
+        (1.8, 0.97, ""),  # 3,080 dollars: enough is left of both
+        (1.2, 0.9, "debt"),  # 2,213 dollars: the target would leave 354
+        (1_000.0, 0.97, ""),
+    ],
+)
+def test_aave_v4_and_sluice_take_all_of_a_side_rather_than_leave_dust(
+    ether: float, health: float, whole: str
+) -> None:
+    """With the same dust and the same factor the two close the same sides, and for the same value.
+
+    Where the collateral would not reach they differ: Aave's bonus stays, Sluice's factor ends at V / D.
+    """
+    terms = AaveV4Terms(10_500, 10_000, 0, TARGET)
+    multiplier = div_up(WAD + PENALTY, 105 * WAD // 100)
+    here = position(health, multiplier, ether)
+    sale = largest_take(here, terms_at(here, multiplier, PENALTY), TARGET, AAVE_V4_DUST)
+    balance = here.balance
+    theirs, taken = aave_v4_size(
+        terms, balance.debt_value, balance.collateral_value, balance.health_factor, 8_300
+    )
+    assert sale.repaid == pytest.approx(theirs, rel=1e-12)
+    assert sale.seized * 2_000 == pytest.approx(taken, rel=1e-12)
+    assert (sale.repaid == here.debt) == (whole == "debt")
 
 
 @pytest.mark.parametrize("health", [0.999, 0.97, 0.95])
