@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Final, Protocol, Self
 
 import structlog
 
@@ -20,6 +20,9 @@ from bot.errors import ChainError, EndpointUnreachableError, MalformedAnswerErro
 from bot.ports import Head, Json, RpcCall
 
 _log = structlog.get_logger(__name__)
+
+_LONGEST_WORDS: Final = 2_000
+"""Characters of a node's words that are kept: they go to logs, messages and the ledger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,4 +264,4 @@ def _error(method: str, error: object) -> RpcError:
     code, message = details.get("code"), details.get("message")
     if not isinstance(code, int) or not isinstance(message, str):
         raise MalformedAnswerError(f"error of {method}", error, "a code and a message")
-    return RpcError(method, code, message, details.get("data"))
+    return RpcError(method, code, message[:_LONGEST_WORDS], details.get("data"))

@@ -33,6 +33,8 @@ _LEAST_GAS: Final = 21_000
 """What any transaction costs (EIP-2028)."""
 _MOST_GAS: Final = 2**63 - 1
 """Beyond it no chain has blocks."""
+_LONGEST_WORDS: Final = 2_000
+"""Characters that are kept of why a call would revert."""
 
 
 class Trial(NamedTuple):
@@ -159,9 +161,8 @@ def _simulated(value: object, reserve: int, *, is_first: bool) -> SimulationResu
     data = error.get("data")
     if not returned and isinstance(data, str):
         returned = codec.data(data, "revert data")
-    return SimulationResult(
-        succeeded=False, gas_used=0, data=returned, reason=f"it would revert: {error.get('message')}"
-    )
+    words = str(error.get("message"))[:_LONGEST_WORDS]
+    return SimulationResult(succeeded=False, gas_used=0, data=returned, reason=f"it would revert: {words}")
 
 
 def _sufficient_gas(call: Mapping[str, object]) -> int:

@@ -209,6 +209,16 @@ async def test_an_error_of_the_node_carries_code_message_and_data(serve: Any) ->
     )
 
 
+@NODES
+async def test_a_node_that_will_not_stop_talking_is_cut_short(serve: Any) -> None:
+    error = {"code": -32000, "message": "nonce too low: " + "x" * 1_000_000}
+    bad = json.dumps({"jsonrpc": "2.0", "id": "$ID", "error": error}).replace('"$ID"', "$ID")
+    async with serve(after_chain_id(bad)) as url, client_of(url) as client:
+        with pytest.raises(RpcError, match="nonce too low") as caught:
+            await client.request("eth_sendRawTransaction")
+    assert len(caught.value.message) == 2_000
+
+
 async def test_an_empty_batch_asks_nothing() -> None:
     async with websocket_node(chain()) as url, client_of(url) as client:
         assert await client.batch([]) == []

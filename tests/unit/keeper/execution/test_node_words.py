@@ -209,6 +209,14 @@ async def test_a_simulated_revert_is_a_verdict(call: dict[str, Json], data: byte
     assert words in trial.reason
 
 
+async def test_of_endless_words_for_a_revert_the_beginning_is_kept() -> None:
+    endless = {"code": 3, "message": "no, and " + "x" * 1_000_000}
+    node = Node(block({"status": "0x0", "gasUsed": "0x1", "returnData": "0x", "error": endless}))
+    (trial,) = await Simulator(node).run([TRIAL], a_head(9))
+    assert trial.reason.startswith("it would revert: no, and")
+    assert len(trial.reason) < 2_100
+
+
 @pytest.mark.parametrize(
     "answer",
     [
