@@ -105,8 +105,9 @@ class ChainSettings(Section):
     request_timeout_s, connect_timeout_s, poll_interval_s
         See `bot.chain.client.ClientOptions`.
     block_time_s : float
-        Seconds between two blocks, as a rule. Without a new head for 2.5 of them the newest is asked for, for
-        5 another endpoint is turned to, and if none has one, nothing that adds risk is started.
+        Seconds between two blocks, as a rule. Calls are tried in a block so much later than the head. Without
+        a new head for 2.5 of them the newest is asked for, for 5 another endpoint is turned to, and if none
+        has one, nothing that adds risk is started.
     hedge_after_s : float
         Seconds after which a read that has no answer is asked of a second endpoint too.
     wrong_chain_rest_s : float
@@ -252,6 +253,8 @@ class Settings(BaseSettings):
         return ExecutorOptions(
             chain_id=self.chain.chain_id,
             fees=self.fees.policy(),
+            # Down, so that nothing is tried later than it lands; no block shares its parent's second.
+            block_time_s=max(int(self.chain.block_time_s), 1),
             **self.execution.model_dump(),
         )
 

@@ -191,7 +191,7 @@ class _Stage:
         self._sender: Final = sender
         self._limits: Final = limits
         self._protocol: Final = SluiceProtocol(rpc, manifest, sender)
-        self._simulator: Final = Simulator(rpc)
+        self._simulator: Final = Simulator(rpc, block_time_s=1)  # the stage mines at once
 
     async def play(self, most: int | None, progress: Callable[[int, int], None] | None) -> Programme:
         await self._protocol.check(self._manifest.clearing_house)

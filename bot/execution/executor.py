@@ -83,7 +83,7 @@ class TransactionExecutor:
         self._memory = memory
         self._options = options
         self._guard = guard or Unlimited()
-        self._simulator = Simulator(rpc)
+        self._simulator = Simulator(rpc, options.block_time_s)
         self._here = Surroundings(rpc, ledger, memory, self._simulator, appraise, self._guard, options)
         self._writers = [Writer(account, self._here) for account in accounts]
         self._strangers: list[Writer] = []

@@ -28,6 +28,8 @@ class ExecutorOptions:
         Heads after which one is cancelled: what it rests on is too old.
     housekeeping_in_flight : int
         Most open transactions of the housekeeping lane for each account that sends.
+    block_time_s : int
+        Seconds from a head to the block after it, in which calls are tried.
     """
 
     chain_id: int
@@ -37,6 +39,7 @@ class ExecutorOptions:
     bump_after_heads: int = 2
     cancel_after_heads: int = 25
     housekeeping_in_flight: int = 8
+    block_time_s: int = 12
 
     def gas_limit(self, call: Call, trial: SimulationResult) -> int:
         """Return the call's own limit, or the estimate and the margin."""

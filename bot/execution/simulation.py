@@ -7,6 +7,7 @@ import structlog
 
 from bot.chain import codec
 from bot.errors import MalformedAnswerError, RpcError
+from bot.execution.next_block import next_block, refuses_overrides
 from bot.ports import Address, Call, Head, Json, Rpc, RpcCall, SimulationResult
 
 _log = structlog.get_logger(__name__)
@@ -16,6 +17,9 @@ _REVERT_CODE: Final = 3
 
 _EXECUTION_FAULTS: Final = ("revert", "out of gas", "opcode", "evm error", "gas required exceeds")
 """Words of the others. An error with none of them says nothing about the call, and is raised."""
+
+_SINGLY: Final = ("eth_call", "eth_estimateGas")
+"""What a call is asked of, where all cannot be tried together."""
 
 _NO_METHOD_CODES: Final = (-32601, -32004)
 _NO_METHOD_WORDS: Final = ("not found", "not supported", "does not exist", "not available", "unsupported")
@@ -45,21 +49,29 @@ class Trial(NamedTuple):
 
 
 class Simulator:
-    """Runs calls on the state of a head, pinned to its hash.
+    """Runs calls on the state of a head, pinned to its hash, in the block that is expected next.
 
-    Where the node has ``eth_simulateV1``, all calls run in one block on top of the head, in order, so that
-    each sees what the ones before it change. Where it has not, each is tried alone by ``eth_call`` and
-    ``eth_estimateGas``. Which of the two is found out once for each endpoint.
+    Where the node has ``eth_simulateV1``, all calls run in that block, in order, so that each sees what the
+    ones before it change. Where it has not, each is tried alone by ``eth_call`` and ``eth_estimateGas``,
+    with the same block as overrides; where the node refuses those, in the head's own block. Which of these
+    is found out once for each endpoint.
+
+    No state is overridden: nothing of the sender but its balance decides what a call does, and a balance
+    that is not there must be missed. No price of gas is named, so that gas is not asked of it.
 
     Parameters
     ----------
     rpc : Rpc
         The node.
+    block_time_s : int
+        Seconds from a head to the block after it, at least 1.
     """
 
-    def __init__(self, rpc: Rpc) -> None:
+    def __init__(self, rpc: Rpc, block_time_s: int = 12) -> None:
         self._rpc = rpc
+        self._block_time_s = block_time_s
         self._able: dict[str, bool] = {}
+        self._plain: set[tuple[str, str]] = set()
 
     async def run(
         self, trials: Sequence[Trial], head: Head, *, after: Sequence[Trial] = ()
@@ -92,7 +104,10 @@ class Simulator:
     async def _together(self, trials: Sequence[Trial], head: Head) -> list[SimulationResult] | None:
         """Run the calls as one block; None if the node cannot."""
         label = self._rpc.label
-        block: Json = {"calls": [_transaction(trial) for trial in trials]}
+        block: Json = {
+            "blockOverrides": next_block(head, self._block_time_s),
+            "calls": [_transaction(trial) for trial in trials],
+        }
         options: Json = {"blockStateCalls": [block], "validation": False}
         try:
             answer = await self._rpc.request("eth_simulateV1", [options, codec.at(head)])
@@ -116,13 +131,44 @@ class Simulator:
         ]
 
     async def _singly(self, trials: Sequence[Trial], head: Head) -> list[SimulationResult]:
-        requests: list[RpcCall] = []
-        for trial in trials:
-            transaction = _transaction(trial)
-            requests.append(RpcCall("eth_call", [transaction, codec.at(head)]))
-            requests.append(RpcCall("eth_estimateGas", [transaction, codec.at(head)]))
-        answers = await self._rpc.batch(requests)
+        """Try each call by itself: what one changes, the next does not see."""
+        plain = [
+            RpcCall(method, [_transaction(trial), codec.at(head)]) for trial in trials for method in _SINGLY
+        ]
+        answers = await self._in_next_block(plain, head)
         return [_result(answers[2 * i], answers[2 * i + 1]) for i in range(len(trials))]
+
+    async def _in_next_block(self, plain: Sequence[RpcCall], head: Head) -> list[Json | RpcError]:
+        """Ask with block overrides, and without them what the node refuses to take with them."""
+        label = self._rpc.label
+        block = next_block(head, self._block_time_s)
+        requests = [
+            call if (label, call.method) in self._plain else RpcCall(call.method, [*call.params, {}, block])
+            for call in plain
+        ]
+        answers = await self._rpc.batch(requests)
+        refused = [
+            position
+            for position, (asked, answer) in enumerate(zip(requests, answers, strict=True))
+            if asked is not plain[position] and _is_refusal(answer)
+        ]
+        if refused:
+            again = await self._rpc.batch([plain[position] for position in refused])
+            for position, answer in zip(refused, again, strict=True):
+                if not _is_refusal(answer):
+                    self._note_plain(label, plain[position].method)
+                answers[position] = answer
+        return answers
+
+    def _note_plain(self, label: str, method: str) -> None:
+        """Remember that an endpoint takes no overrides; a refusal of the call itself proves nothing."""
+        if (label, method) not in self._plain:
+            self._plain.add((label, method))
+            _log.info("simulation_without_overrides", endpoint=label, method=method)
+
+
+def _is_refusal(answer: Json | RpcError) -> bool:
+    return isinstance(answer, RpcError) and not _is_verdict(answer) and refuses_overrides(answer)
 
 
 def _transaction(trial: Trial) -> Json:
@@ -195,8 +241,13 @@ def _result(returned: Json | RpcError, estimated: Json | RpcError) -> Simulation
 
 
 def _reverted(error: RpcError) -> SimulationResult:
-    words = error.message.lower()
-    if error.code != _REVERT_CODE and not any(fault in words for fault in _EXECUTION_FAULTS):
+    if not _is_verdict(error):
         raise error
     data = codec.data(error.data, "revert data") if isinstance(error.data, str) else b""
     return SimulationResult(succeeded=False, gas_used=0, data=data, reason=error.message)
+
+
+def _is_verdict(error: RpcError) -> bool:
+    """Whether an error is what became of the call, and not a failure of the node."""
+    words = error.message.lower()
+    return error.code == _REVERT_CODE or any(fault in words for fault in _EXECUTION_FAULTS)

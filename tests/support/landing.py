@@ -128,6 +128,7 @@ async def running(
     *,
     signs: bool = True,
     policy: FeePolicy = POLICY,
+    options: ExecutorOptions = OPTIONS,
     wrap: Callable[[Any], Any] = lambda x: x,
     accounts: Sequence[SendingAccount] = (),
     guard: Callable[[LandingMemory], Guard] | None = None,
@@ -144,7 +145,7 @@ async def running(
             wrap(ledger.landing),
             accounts=accounts or [account(KEY, signs=signs)],
             appraise=appraise,
-            options=replace(OPTIONS, fees=policy),
+            options=replace(options, fees=policy),
             guard=guard(ledger.landing) if guard else None,
         )
         yield Keeper(executor, ledger)

@@ -42,6 +42,14 @@ def test_execution_settings_reach_the_executor(tmp_path: Path) -> None:
     assert (options.cancel_after_heads, options.fees.bid_bps, options.fees.bump_bps) == (7, 5, 2_000)
 
 
+@pytest.mark.parametrize(("written_s", "used_s"), [(12, 12), (2.9, 2), (0.25, 1)])
+def test_calls_are_tried_as_many_whole_seconds_later_as_a_block_takes(
+    tmp_path: Path, written_s: float, used_s: int
+) -> None:
+    settings = load_settings(written(tmp_path, f"[chain]\nblock_time_s = {written_s}\n"))
+    assert settings.executor_options().block_time_s == used_s
+
+
 MORE = """
 [signer]
 keystore = "main.json"

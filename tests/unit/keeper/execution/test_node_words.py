@@ -159,6 +159,11 @@ CALL = Call(ENGINE, b"\x01", value=3)
 TRIAL = Trial(KEEPER, CALL)
 TRANSACTION = {"from": KEEPER, "to": ENGINE, "data": "0x01", "value": "0x3"}
 PINNED = {"blockHash": a_head(9).hash}
+NEXT = {
+    "number": "0xa",
+    "time": hex(a_head(9).timestamp + 12),
+    "baseFeePerGas": hex(a_head(9).base_fee_per_gas),
+}
 NO_SUCH = RpcError("eth_simulateV1", -32601, "the method eth_simulateV1 does not exist/is not available")
 
 
@@ -179,7 +184,8 @@ async def test_calls_are_tried_together_in_order_on_the_very_head() -> None:
     (asked,) = node.asked
     calls = [TRANSACTION, {"from": ENGINE, "to": KEEPER, "data": "0x", "value": "0x0", "gas": "0xff"}]
     assert asked == RpcCall(
-        "eth_simulateV1", [{"blockStateCalls": [{"calls": calls}], "validation": False}, PINNED]
+        "eth_simulateV1",
+        [{"blockStateCalls": [{"blockOverrides": NEXT, "calls": calls}], "validation": False}, PINNED],
     )
 
 
@@ -256,9 +262,67 @@ async def test_a_node_that_cannot_is_asked_once_and_then_call_by_call(refusal: R
     for _ in range(2):
         (trial,) = await simulator.run([TRIAL], a_head(9), after=[TRIAL])
         assert (trial.succeeded, trial.gas_used, trial.data, trial.reason) == (True, 21_000, b"\x2a", "")
-    alone = [RpcCall("eth_call", [TRANSACTION, PINNED]), RpcCall("eth_estimateGas", [TRANSACTION, PINNED])]
+    alone = [RpcCall(method, [TRANSACTION, PINNED, {}, NEXT]) for method in ("eth_call", "eth_estimateGas")]
     assert [asked.method for asked in node.asked[:1]] == ["eth_simulateV1"]
     assert node.asked[1:] == alone * 2
+
+
+ALONE = [RpcCall("eth_call", [TRANSACTION, PINNED]), RpcCall("eth_estimateGas", [TRANSACTION, PINNED])]
+OVERRIDDEN = [RpcCall(call.method, [*call.params, {}, NEXT]) for call in ALONE]
+REFUSALS = [
+    RpcError("eth_call", -32602, "too many arguments, want at most 3"),
+    RpcError("eth_call", -32602, "trailing characters at line 1 column 248"),
+    RpcError("eth_call", -32000, "Incorrect parameters count, expected: 3, actual: 4"),
+    RpcError("eth_call", -32000, "block overrides are not supported"),
+]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+async def test_a_node_that_refuses_overrides_is_asked_without_and_not_offered_them_again(
+    refusal: RpcError,
+) -> None:
+    simulator = Simulator(node := Node(NO_SUCH))
+    node.batches = [[refusal, refusal], ["0x2a", "0x5208"], ["0x2b", "0x5208"]]
+    (first,) = await simulator.run([TRIAL], a_head(9))
+    (second,) = await simulator.run([TRIAL], a_head(9))
+    assert (first.data, second.data) == (b"\x2a", b"\x2b")
+    assert node.asked[1:] == [*OVERRIDDEN, *ALONE, *ALONE]
+
+
+async def test_of_two_questions_the_one_that_takes_overrides_goes_on_with_them() -> None:
+    simulator = Simulator(node := Node(NO_SUCH))
+    node.batches = [["0x2a", REFUSALS[0]], ["0x5208"], ["0x2b", "0x5209"]]
+    (first,) = await simulator.run([TRIAL], a_head(9))
+    assert (first.data, first.gas_used) == (b"\x2a", 21_000)
+    await simulator.run([TRIAL], a_head(9))
+    assert node.asked[1:] == [*OVERRIDDEN, ALONE[1], OVERRIDDEN[0], ALONE[1]]
+
+
+async def test_what_is_refused_with_and_without_overrides_says_nothing_about_them() -> None:
+    simulator = Simulator(node := Node(NO_SUCH))
+    unknown = RpcError("eth_call", -32602, "unknown block")
+    node.batches = [[unknown, unknown], [unknown, unknown], ["0x2a", "0x5208"]]
+    with pytest.raises(RpcError, match="unknown block"):
+        await simulator.run([TRIAL], a_head(9))
+    assert (await simulator.run([TRIAL], a_head(9)))[0].succeeded
+    assert node.asked[-2:] == OVERRIDDEN
+
+
+async def test_a_revert_that_speaks_of_arguments_is_a_verdict_and_no_refusal() -> None:
+    reverted = RpcError("eth_call", 3, "execution reverted: too many arguments", "0x07")
+    node, simulator = singly(reverted, reverted)
+    (trial,) = await simulator.run([TRIAL], a_head(9))
+    assert (trial.succeeded, trial.data) == (False, b"\7")
+    assert node.asked[1:] == OVERRIDDEN
+
+
+async def test_another_endpoint_is_offered_overrides_anew() -> None:
+    simulator = Simulator(node := Node(NO_SUCH, NO_SUCH))
+    node.batches = [[REFUSALS[0]] * 2, ["0x2a", "0x5208"], ["0x2a", "0x5208"]]
+    await simulator.run([TRIAL], a_head(9))
+    node.label = "ws://other"
+    await simulator.run([TRIAL], a_head(9))
+    assert node.asked[-2:] == OVERRIDDEN
 
 
 async def test_another_endpoint_is_asked_anew() -> None:
