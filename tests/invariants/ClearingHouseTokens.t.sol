@@ -12,6 +12,7 @@ import {FaucetToken} from "../../contracts/mocks/FaucetToken.sol";
 import {MockAggregator} from "../../contracts/mocks/MockAggregator.sol";
 import {TakerDouble, VenueDouble} from "./support/HouseDoubles.sol";
 import {HouseFixture} from "./support/HouseFixture.sol";
+import {Meddler} from "./support/Meddler.sol";
 import {CallingToken, FeeToken, RefusingToken, ShrinkingToken, SilentToken} from "./support/OddTokens.sol";
 
 /// @title Tokens that misbehave
@@ -183,6 +184,29 @@ contract ClearingHouseTokensTest is HouseFixture {
             venue.aim(address(house), calls[i]);
             vm.expectRevert(ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector);
             double.sellAndSettle(settlementOf(WETH, USDC, 1e18, 1_900e6), 0, address(venue), "");
+        }
+    }
+
+    function test_no_entry_point_opens_in_a_fund() external {
+        deposit(borrower, WETH, 10e18);
+        borrow(borrower, USDC, 15_000e6);
+        Meddler fund = new Meddler(address(house), tokens[USDC], 0);
+        vm.prank(governor);
+        house.setFund(USDC, address(fund));
+        uint256 state = vm.snapshotState();
+        bytes[] memory calls = _entries();
+        for (uint256 i = 0; i < calls.length; ++i) {
+            fund.aim(address(house), calls[i]);
+            asEngine.writeOff(borrower);
+            assertTrue(fund.called(), vm.toString(i));
+            assertFalse(fund.succeeded(), vm.toString(i));
+            assertEq(
+                bytes32(fund.reason()),
+                bytes32(ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector),
+                vm.toString(i)
+            );
+            vm.revertToState(state);
+            state = vm.snapshotState();
         }
     }
 

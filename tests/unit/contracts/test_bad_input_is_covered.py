@@ -18,24 +18,24 @@ INHERITED = {"setAuthority", "transferOwnership", "acceptOwnership", "renounceOw
 
 ELSEWHERE = {
     "flash_taker": {
-        "takeAndSell": "test_a_pair_without_pool_is_refused",
+        "takeAndSell": "test_a_flash_take_refuses_what_the_engine_refuses",
         "onTake": "test_callbacks_of_strangers_are_refused",
         "uniswapV3SwapCallback": "test_callbacks_of_strangers_are_refused",
         "setOperator": "test_only_the_owner_withdraws_and_appoints",
-        "withdraw": "test_only_the_owner_withdraws_and_appoints",
+        "withdraw": "test_a_flash_take_refuses_what_the_engine_refuses",
     },
     "protection": {
         "protect": "test_terms_out_of_bounds_are_refused_by_name",
         "unprotect": "test_an_account_without_terms_is_refused",
         "becomeOperator": "test_a_signature_of_another_is_refused",
-        "deleverage": "test_legs_that_are_not_there_are_refused",
+        "deleverage": "test_a_sale_refuses_nothing_the_most_and_what_is_not_there",
         "setParameters": "test_parameters_have_bounds",
         "addScenario": "test_a_scenario_that_is_none_is_refused",
         "setPaused": "test_governance_alone_governs",
         "multicall": "test_nothing_else_moves_an_account",
     },
     "flash_protector": {
-        "deleverageAndSell": "test_a_pair_without_pool_is_refused",
+        "deleverageAndSell": "test_a_sale_refuses_nothing_the_most_and_what_is_not_there",
         "uniswapV3SwapCallback": "test_callbacks_of_strangers_are_refused",
     },
     "market_depth": {
@@ -62,12 +62,12 @@ ELSEWHERE = {
         "redeem": "test_redemptions_of_nothing_a_share_and_the_most",
     },
     "ISupplyVault": {
-        "wrap": "test_nobody_wraps_or_unwraps_what_is_not_theirs",
-        "unwrap": "test_nobody_wraps_or_unwraps_what_is_not_theirs",
-        "deposit": "test_nothing_comes_in_or_goes_out_as_nothing",
-        "mint": "test_nothing_comes_in_or_goes_out_as_nothing",
-        "withdraw": "test_nothing_comes_in_or_goes_out_as_nothing",
-        "redeem": "test_nothing_comes_in_or_goes_out_as_nothing",
+        "wrap": "test_a_vault_refuses_nothing_the_most_and_what_is_anothers",
+        "unwrap": "test_a_vault_refuses_nothing_the_most_and_what_is_anothers",
+        "deposit": "test_a_vault_refuses_nothing_the_most_and_what_is_anothers",
+        "mint": "test_a_vault_refuses_nothing_the_most_and_what_is_anothers",
+        "withdraw": "test_a_vault_refuses_nothing_the_most_and_what_is_anothers",
+        "redeem": "test_a_vault_refuses_nothing_the_most_and_what_is_anothers",
     },
 }
 
