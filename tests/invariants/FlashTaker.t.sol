@@ -3,6 +3,8 @@ pragma solidity ^0.8.28;
 
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 
+import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
+
 import {IFlashTaker} from "../../contracts/interfaces/IFlashTaker.sol";
 import {ILiquidationEngine} from "../../contracts/interfaces/ILiquidationEngine.sol";
 import {FlashTaker} from "../../contracts/periphery/FlashTaker.sol";
@@ -74,7 +76,7 @@ contract FlashTakerTest is EngineFixture {
     function test_a_take_without_enough_proceeds_reverts() external {
         pools.moveTo(tokens[WETH], tokens[USDC], FEE_PIPS, 1_700e18);
         vm.prank(_owner);
-        vm.expectRevert();
+        vm.expectRevert(SafeTransferLib.TransferFromFailed.selector);
         _flash.takeAndSell(borrower, WETH, USDC, NO_LIMIT, NO_LIMIT, FEE_PIPS, 0);
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {IERC20Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.sol";
 import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
 import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
 import {ERC4626} from "@openzeppelin/contracts/token/ERC20/extensions/ERC4626.sol";
@@ -175,16 +176,16 @@ contract InsuranceFundDepositTest is InsuranceFundFixture {
         vm.expectRevert(abi.encodeWithSelector(IInsuranceFund.ZeroShares.selector));
         vm.prank(alice);
         fund.cancelRequest(0);
-        vm.expectRevert();
+        vm.expectPartialRevert(IERC20Errors.ERC20InsufficientBalance.selector);
         _request(alice, shares + 1);
-        vm.expectRevert();
+        vm.expectPartialRevert(IERC20Errors.ERC20InsufficientBalance.selector);
         _request(bob, 1);
     }
 
     function test_others_redeem_only_with_an_allowance() external {
         uint256 shares = _deposit(alice, 1_000 * ONE);
         _cooled(alice, shares);
-        vm.expectRevert();
+        vm.expectPartialRevert(IERC20Errors.ERC20InsufficientAllowance.selector);
         vm.prank(bob);
         fund.redeem(shares, bob, alice);
         vm.prank(alice);

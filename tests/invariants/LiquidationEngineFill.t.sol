@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
+
 import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 
@@ -257,7 +259,7 @@ contract LiquidationEngineFillTest is EngineFixture {
         tokens[USDC].approve(address(house), 0);
         ILiquidationEngine.Quote memory quote = _quote();
         bytes memory signature = _sign(quote);
-        vm.expectRevert();
+        vm.expectRevert(SafeTransferLib.TransferFromFailed.selector);
         engine.fill(quote, signature, NO_LIMIT);
         assertEq(engine.filled(engine.quoteHash(quote)), 0);
     }

@@ -146,7 +146,8 @@ contract LiquidationEngineGuardsTest is EngineFixture {
         engine.trip(WETH);
         _publish(WETH, 500e8);
         skip(1);
-        vm.expectRevert(); // observed in the second of the resumption: still what governance saw
+        vm.expectPartialRevert(ILiquidationEngine.TripRefused.selector); // observed in the second of the resumption:
+        // still what governance saw
         engine.trip(WETH);
         _publish(WETH, 250e8);
         engine.trip(WETH);

@@ -5,6 +5,7 @@ import {IClearingHouse} from "../../contracts/interfaces/IClearingHouse.sol";
 import {ILiquidationEngine} from "../../contracts/interfaces/ILiquidationEngine.sol";
 import {ITakeCallback} from "../../contracts/interfaces/ITakeCallback.sol";
 import {Parameters} from "../../contracts/libraries/Parameters.sol";
+import {IPriceOracle} from "../../contracts/interfaces/IPriceOracle.sol";
 import {EngineFixture} from "../support/forge/EngineFixture.sol";
 
 /// @title What a take gives and costs
@@ -269,7 +270,7 @@ contract LiquidationEngineTakeTest is EngineFixture {
     function test_a_stale_price_stops_a_take() external {
         _kickLong(1_900e8);
         vm.warp(vm.getBlockTimestamp() + 2 days);
-        vm.expectRevert();
+        vm.expectPartialRevert(IPriceOracle.PriceStale.selector);
         _take(WETH, USDC, NO_LIMIT);
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 
 import {IClearingHouse} from "../../contracts/interfaces/IClearingHouse.sol";
@@ -93,7 +94,7 @@ contract ProtectionGuardsTest is ProtectionFixture {
     function test_a_gift_pays_for_nothing() external {
         tokens[USDC].mint(address(protection), 1_000_000 * ONE_USDC);
         vm.prank(stranger);
-        vm.expectRevert();
+        vm.expectRevert(SafeTransferLib.TransferFromFailed.selector);
         protection.deleverage(borrower, WETH, USDC, NO_LIMIT, 0, stranger, "");
         (uint256 repaid,) = _deleverage(NO_LIMIT);
         assertEq(1e30 - tokens[USDC].balanceOf(executor), repaid);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {IERC20Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.sol";
 import {ERC4626} from "@openzeppelin/contracts/token/ERC20/extensions/ERC4626.sol";
 
 import {IClearingHouse} from "../../contracts/interfaces/IClearingHouse.sol";
@@ -110,7 +111,7 @@ contract SupplyVaultTest is HouseFixture {
 
     function test_others_take_out_only_with_an_allowance() external {
         uint256 shares = _deposit(_alice, 1_000 * ONE);
-        vm.expectRevert();
+        vm.expectPartialRevert(IERC20Errors.ERC20InsufficientAllowance.selector);
         vm.prank(_bob);
         _vault.redeem(shares, _bob, _alice);
         vm.prank(_alice);
@@ -159,9 +160,9 @@ contract SupplyVaultTest is HouseFixture {
     }
 
     function test_nothing_comes_in_or_goes_out_as_nothing() external {
-        vm.expectRevert();
+        vm.expectRevert(IClearingHouse.ZeroAmount.selector);
         _vault.deposit(0, _alice);
-        vm.expectRevert();
+        vm.expectRevert(IClearingHouse.ZeroAmount.selector);
         _vault.redeem(0, _alice, _alice);
         vm.expectRevert(abi.encodeWithSelector(ISupplyVault.ZeroShares.selector));
         _vault.wrap(0, _alice);
@@ -224,7 +225,7 @@ contract SupplyVaultTest is HouseFixture {
         vm.startPrank(_bob);
         vm.expectPartialRevert(IClearingHouse.OperatorUnauthorised.selector);
         _vault.wrap(1, _bob);
-        vm.expectRevert();
+        vm.expectPartialRevert(IERC20Errors.ERC20InsufficientBalance.selector);
         _vault.unwrap(1, _bob);
         vm.stopPrank();
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
+
 import {IUniswapV3Pool} from "@uniswap/v3-core/contracts/interfaces/IUniswapV3Pool.sol";
 import {IUniswapV3SwapCallback} from "@uniswap/v3-core/contracts/interfaces/callback/IUniswapV3SwapCallback.sol";
 
@@ -95,7 +97,7 @@ contract UniswapV3VenueTest is Test {
     }
 
     function test_a_sale_without_funds_reverts() external {
-        vm.expectRevert();
+        vm.expectRevert(SafeTransferLib.TransferFailed.selector);
         _venue.swap(address(_weth), address(_usdc), 1e18, 0, _seller, _direct(_weth, _usdc));
     }
 
