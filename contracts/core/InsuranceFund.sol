@@ -6,6 +6,7 @@ import {IERC20Metadata} from "@openzeppelin/contracts/interfaces/IERC20Metadata.
 import {IERC4626} from "@openzeppelin/contracts/interfaces/IERC4626.sol";
 import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
 import {ERC4626} from "@openzeppelin/contracts/token/ERC20/extensions/ERC4626.sol";
+import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
 import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
@@ -21,7 +22,9 @@ import {WadMath} from "../libraries/WadMath.sol";
 /// left of them after pending deficits. OpenZeppelin's conversions tell the two apart by their rounding, which for the
 /// same reason is always in favour of the fund. Six virtual decimals protect the first depositors: an inflated share
 /// costs whoever inflates it a million times what it can cost those who come after.
-contract InsuranceFund is IInsuranceFund, ERC4626, AccessManaged {
+/// What depositors do holds one transient lock, since a deposit arrives before its shares are minted: until then each
+/// share seems to be worth more. `cover` holds none, so that nobody can keep the fund from paying by being inside it.
+contract InsuranceFund is IInsuranceFund, ERC4626, AccessManaged, ReentrancyGuardTransient {
     using WadMath for uint256;
 
     /// @dev Shares that cool down in the fund for one owner.
@@ -84,7 +87,7 @@ contract InsuranceFund is IInsuranceFund, ERC4626, AccessManaged {
     // ------------------------------------------------------------------ depositors
 
     /// @inheritdoc IInsuranceFund
-    function requestRedeem(uint256 shares) external {
+    function requestRedeem(uint256 shares) external nonReentrant {
         if (shares == 0) revert ZeroShares();
         Request storage request = _requests[msg.sender];
         uint256 cooling = uint256(request.shares) + SafeCastLib.toUint208(shares);
@@ -95,7 +98,7 @@ contract InsuranceFund is IInsuranceFund, ERC4626, AccessManaged {
     }
 
     /// @inheritdoc IInsuranceFund
-    function cancelRequest(uint256 shares) external {
+    function cancelRequest(uint256 shares) external nonReentrant {
         if (shares == 0) revert ZeroShares();
         _takeRequested(msg.sender, shares);
         emit RequestCancelled(msg.sender, shares);
@@ -171,10 +174,16 @@ contract InsuranceFund is IInsuranceFund, ERC4626, AccessManaged {
         return Math.mulDiv(shares, backing + 1, totalSupply() + 10 ** VIRTUAL_DECIMALS, rounding);
     }
 
+    /// @dev Under the lock from before the tokens move until the shares are there.
+    function _deposit(address caller, address receiver, uint256 assets, uint256 shares) internal override nonReentrant {
+        super._deposit(caller, receiver, assets, shares);
+    }
+
     /// @dev Shares that are redeemed lie in the fund; the allowance is still the owner's to give.
     function _withdraw(address caller, address receiver, address owner, uint256 assets, uint256 shares)
         internal
         override
+        nonReentrant
     {
         if (caller != owner) _spendAllowance(owner, caller, shares);
         _takeRequested(owner, shares);
