@@ -23,7 +23,7 @@ from bot.domain.engine import (
     released,
 )
 from bot.domain.lending import assets_up, burnt
-from bot.domain.release import URGENT
+from bot.domain.release import URGENT, Side
 from bot.domain.wad import WAD, mul_down
 from bot.strategy.snapshot import Auction, Snapshot
 
@@ -107,22 +107,47 @@ class Case:
     def asked_last(self) -> int | None:
         """The highest reserve over the oracle's price at which the auction lapsed, WAD, if it may be ended.
 
-        That is where it lapsed at its tail, not by an interruption, where all that is worth dust was for
-        sale, and where the collateral covers less than the debt, at the reserve and at the oracle's price.
+        That is where it began with less collateral than debt and lapsed at its tail, not by an interruption,
+        where all that is worth dust was offered for long enough, and where the collateral covers less than
+        the debt, at the reserve and at the oracle's price.
         """
         auction, snapshot = self.auction, self.snapshot
-        if auction is None or not self.lapsed or snapshot.interrupted(auction):
+        if auction is None or not self.lapsed or snapshot.interrupted(auction) or not auction.insolvent:
             return None
         overrun = (snapshot.timestamp - auction.kicked_at - snapshot.engine.tail) * _MILLIS
-        highest = self._highest(replace(self.pace, urgency=0, overrun=overrun))
+        pace = replace(self.pace, urgency=0, overrun=overrun)
+        highest = self._highest(pace)
         covered = mul_down(self.balance.collateral_value, max(highest, WAD))
-        return highest if covered < self.balance.debt_value and not self.missing_legs else None
+        ends = covered < self.balance.debt_value and self._were_offered(auction, pace)
+        return highest if ends else None
+
+    def _were_offered(self, auction: Auction, pace: Pace) -> bool:
+        """Return whether each collateral worth dust came to the floor, or was for sale half of the tail."""
+        rules = self.snapshot.engine
+        for asset_id, collateral, _ in self.holdings:
+            if self.terms[asset_id].value_down(collateral) < rules.dust:
+                continue
+            leg = auction.legs.get(asset_id)
+            if leg is None:
+                return False
+            at_floor = pace.multiplier(asset_id, leg, rules.floor) <= rules.floor
+            if not at_floor and pace.elapsed(asset_id, leg).active < rules.tail * _MILLIS // 2:
+                return False
+        return True
 
     @property
     def feared(self) -> int:
-        """Value of debt that the collateral does not cover at the highest of its reserves."""
-        debt, highest = self.balance.debt_value, self._highest(self.pace)
-        return max(debt - mul_down(self.balance.collateral_value, highest), 0)
+        """Value of debt that what is asked for the collateral does not cover.
+
+        Each collateral counts at its own reserve, at the oracle's price at most; so it counts where its leg
+        does not run, where it is worth less than dust, and where nobody may buy.
+        """
+        asked, dust = 0, self.snapshot.engine.dust
+        multipliers = {} if self.lapsed else self.multipliers()
+        for asset_id, collateral, _ in self.holdings:
+            value = self.terms[asset_id].value_down(collateral)
+            asked += mul_down(value, min(multipliers.get(asset_id, WAD), WAD)) if value >= dust else value
+        return max(self.balance.debt_value - asked, 0)
 
     def _highest(self, pace: Pace) -> int:
         """Return M at a pace: what does not run counts 1, what is worth less than dust nothing."""
@@ -216,8 +241,11 @@ class Case:
         return position_of(self.holdings, self.terms, self.multipliers(), collateral_id, debt_id, dust)
 
     def rivals(self, collateral_id: int) -> list[Rival]:
-        """Return the other collaterals that bind the choice of one: worth more than dust, above the floor."""
-        rules = self.snapshot.engine
+        """Return the other collaterals that bind the choice of one.
+
+        They are worth more than dust, above the floor, and their market can take some now.
+        """
+        rules, budgeted = self.snapshot.engine, self.snapshot.markets.budgeted
         worth = {
             h.asset_id for h in self.holdings if self.terms[h.asset_id].value_down(h.collateral) >= rules.dust
         }
@@ -225,7 +253,14 @@ class Case:
             Rival(self.terms[asset_id].threshold, multiplier)
             for asset_id, multiplier in self.multipliers().items()
             if asset_id != collateral_id and asset_id in worth and multiplier > rules.floor
+            if asset_id not in budgeted or self._is_open(asset_id)
         ]
+
+    def _is_open(self, asset_id: int) -> bool:
+        """Return whether the market of a collateral takes sales at the urgency of this moment."""
+        snapshot = self.snapshot
+        bucket = snapshot.markets.bucket(asset_id, Side.SELL, snapshot.timestamp)
+        return bucket.is_open(self.urgency)
 
     def dearer(self, pair: tuple[int, int], position: Position, offer: Terms) -> Dearer | None:
         """Return why the pair's collateral may not be chosen at an offer, or None if it may."""

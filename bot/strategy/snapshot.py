@@ -100,6 +100,8 @@ class Auction:
         The running reserve of each collateral, by asset id.
     buy_clocks : mapping of int to int
         Clock of each budgeted debt's buy side at the kick, milliseconds, by asset id.
+    insolvent : bool
+        Whether the account was worth less than its debt, at the oracle's prices, when it began.
     """
 
     epoch: int
@@ -108,6 +110,7 @@ class Auction:
     tip_owed: int
     legs: Mapping[int, Leg]
     buy_clocks: Mapping[int, int] = field(default_factory=dict)
+    insolvent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

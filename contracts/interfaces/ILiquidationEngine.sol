@@ -201,13 +201,13 @@ interface ILiquidationEngine {
     event NoncesInvalidated(address indexed dealer, uint256 word, uint256 mask);
     /// @notice An auction that nobody settled ended, and what was left of the debt was written off.
     event Ended(address indexed account, uint32 indexed epoch);
-    /// @notice An account was flagged.
-    event Kicked(address indexed account, uint32 indexed epoch, address indexed kicker);
+    /// @notice An account was flagged; `insolvent` where its collateral was worth less than its debt by then.
+    event Kicked(address indexed account, uint32 indexed epoch, address indexed kicker, bool insolvent);
     /// @notice A leg's reserve started to run at this block's time, with the clock of the collateral's market at
     /// `clockAt` (zero without a bucket).
     event LegStarted(address indexed account, uint32 indexed epoch, uint8 indexed assetId, Curve curve, uint48 clockAt);
-    /// @notice A lapsed auction was started again under a new epoch.
-    event Redone(address indexed account, uint32 indexed epoch, address indexed kicker);
+    /// @notice A lapsed auction was started again under a new epoch; `insolvent` as for `Kicked`.
+    event Redone(address indexed account, uint32 indexed epoch, address indexed kicker, bool insolvent);
     /// @notice An auction lapsed because a price that it needs was refused.
     event Lapsed(address indexed account, uint32 indexed epoch);
 
@@ -296,7 +296,7 @@ interface ILiquidationEngine {
     /// @notice Makes a running auction lapse while a price of its account is refused: nobody can buy then, so its
     /// reserves must not go on falling. Once the price is back only `redo` is left. Anyone may. After an outage of the
     /// sequencer auctions lapse by themselves.
-    /// @dev Needs 250,000 gas for each asset that the account uses, where it asks for their prices, or reverts with
+    /// @dev Needs 350,000 gas for each asset that the account uses, where it asks for their prices, or reverts with
     /// `GasInsufficient`, and uses a small part of it: a caller cannot make a good feed fail for want of gas.
     function lapse(address account) external;
 
@@ -306,9 +306,11 @@ interface ILiquidationEngine {
     /// @notice Nets collateral against debt in the same asset, for an unhealthy account. Anyone may.
     function net(address account, uint8 assetId) external returns (uint256 amount);
 
-    /// @notice Ends an auction that lapsed at its tail with less than its debt in collateral, at the highest of its
-    /// reserves then and at the oracle's prices, and all that is worth the dust value for sale: the rest of the debt is
-    /// booked as a deficit and the collateral forfeited. Anyone may.
+    /// @notice Ends an auction that began, and lapsed at its tail, with less than its debt in collateral, at the
+    /// highest of its reserves then and at the oracle's prices, and all that is worth the dust value offered for long
+    /// enough: at
+    /// the floor, or by the market's own clock for half of the tail. The rest of the debt is booked as a deficit and
+    /// the collateral forfeited. Where it is refused with `EndRefused`, a `redo` offers the account anew. Anyone may.
     function end(address account) external;
 
     /// @notice Brings the deficit that an account is expected to leave up to date in the clearing house. Anyone may.

@@ -11,6 +11,7 @@ import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
 import {IFlashProtector} from "../interfaces/IFlashProtector.sol";
 import {IProtection} from "../interfaces/IProtection.sol";
 import {UniswapV3Price} from "../libraries/UniswapV3Price.sol";
+import {WadMath} from "../libraries/WadMath.sol";
 
 /// @title Deleverages protected accounts without capital: sells the collateral first, in a Uniswap V3 pool
 /// @notice See `IFlashProtector`.
@@ -18,6 +19,8 @@ import {UniswapV3Price} from "../libraries/UniswapV3Price.sol";
 /// sale. The pool's callback is answered to the pool in flight alone. Everything that lies here at the end goes to the
 /// recipient, so that nothing is worth stealing.
 contract FlashProtector is IFlashProtector, IUniswapV3SwapCallback, ReentrancyGuardTransient {
+    using WadMath for uint256;
+
     /// @dev What the pool's callback has to do.
     struct Order {
         address account;
@@ -58,7 +61,9 @@ contract FlashProtector is IFlashProtector, IUniswapV3SwapCallback, ReentrancyGu
         _sell(order, feePips);
         _sweep(order.collateralToken, recipient);
         profit = _sweep(order.debtToken, recipient);
-        if (profit < minProfit) revert ProceedsBelowMinimum(repaid + profit, repaid + minProfit);
+        if (profit < minProfit) {
+            revert ProceedsBelowMinimum(repaid + profit, repaid + minProfit.min(type(uint256).max - repaid));
+        }
         emit Protected(account, recipient, seized, repaid, profit);
     }
 

@@ -43,8 +43,8 @@ def do(crowd: Crowd, candidate: Candidate | None, kind: Kind) -> int:
 async def test_an_auction_nobody_settled_is_marked_and_ended(here: World) -> None:
     crowd = Crowd.of(here, 1)
     account = here.open({"WETH": 100, "WBTC": 2}, {"USDC": 20_000, "WETH": 20})
-    here.publish("WETH", 130)
-    here.publish("WBTC", 5_200)
+    here.publish("WETH", 122)
+    here.publish("WBTC", 4_900)  # 19,560 at the oracle's prices once ether is netted, against 20,000
     await crowd.kick_all()
     here.advance(600)
     do(crowd, only(crowd, await crowd.next_block(12)), Kind.MARK)
@@ -61,8 +61,6 @@ async def test_an_auction_nobody_settled_is_marked_and_ended(here: World) -> Non
     assert only(crowd, head) is None
     here.advance(TAIL)
     here.refresh()
-    here.publish("WETH", 122)
-    here.publish("WBTC", 4_900)  # 19,560 at the oracle's prices, against 20,000
     for symbol in ("WETH", "WBTC"):
         here.trade(symbol, "USDC", 150_000 if symbol == "WETH" else 4_000)
     do(crowd, only(crowd, await crowd.next_block(12)), Kind.END)
@@ -105,7 +103,7 @@ async def test_a_refused_price_lapses_an_auction_that_is_begun_again_once_it_is_
 async def test_the_engine_ends_what_the_twin_says_it_does(here: World) -> None:
     crowd = Crowd.of(here, 2)
     crowd.join(24)
-    for symbol, factor in (("WETH", 0.92), ("WBTC", 0.88)):
+    for symbol, factor in (("WETH", 0.76), ("WBTC", 0.73)):
         here.publish(symbol, {"WETH": 200, "WBTC": 8_000}[symbol] * factor)
     await crowd.kick_all()
     here.advance(TAIL + 300)

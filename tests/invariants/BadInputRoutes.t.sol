@@ -42,9 +42,9 @@ contract BadInputRoutesTest is Refusals {
 
     function test_a_fill_of_nothing_is_refused() external {
         ILiquidationEngine.Quote memory quote = _quote();
-        _no(stranger, _fillBy(quote, 0), FixedPointMathLib.DivWadFailed.selector);
+        _no(stranger, _fillBy(quote, 0), ILiquidationEngine.SliceEmpty.selector);
         quote.maxFill = 0;
-        _no(stranger, _fillBy(quote, HUGE), FixedPointMathLib.DivWadFailed.selector);
+        _no(stranger, _fillBy(quote, HUGE), ILiquidationEngine.SliceEmpty.selector);
         quote = _quote();
         quote.price = 0;
         _no(stranger, _fillBy(quote, HUGE), ILiquidationEngine.QuoteBelowReserve.selector);

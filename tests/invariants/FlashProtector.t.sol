@@ -57,6 +57,11 @@ contract FlashProtectorTest is ProtectionFixture {
         assertApproxEqAbs(house.healthFactor(shorter), 1.1e18, 1e11);
     }
 
+    function test_a_profit_that_no_sale_can_bring_is_refused_by_name() external {
+        vm.expectPartialRevert(IFlashProtector.ProceedsBelowMinimum.selector);
+        _sell(type(uint256).max);
+    }
+
     function test_a_profit_below_the_minimum_reverts() external {
         uint256 snapshot = vm.snapshotState();
         (uint256 repaid,, uint256 profit) = _sell(0);

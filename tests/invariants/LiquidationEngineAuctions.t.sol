@@ -13,7 +13,7 @@ contract LiquidationEngineAuctionsTest is EngineFixture {
         _openLong();
         _publish(WETH, 1_900e8);
         vm.expectEmit(address(engine));
-        emit ILiquidationEngine.Kicked(borrower, 0, keeper);
+        emit ILiquidationEngine.Kicked(borrower, 0, keeper, false);
         vm.expectEmit(address(engine));
         emit ILiquidationEngine.LegStarted(borrower, 0, WETH, engine.farCurve(WETH), 0);
         vm.prank(keeper);
@@ -255,7 +255,7 @@ contract LiquidationEngineAuctionsTest is EngineFixture {
         _kick(borrower, _ids(WETH));
         skip(Parameters.TAIL);
         vm.expectEmit(address(engine));
-        emit ILiquidationEngine.Redone(borrower, 1, taker);
+        emit ILiquidationEngine.Redone(borrower, 1, taker, false);
         vm.prank(taker);
         engine.redo(borrower, _ids(WETH));
         assertTrue(_flagged(borrower));

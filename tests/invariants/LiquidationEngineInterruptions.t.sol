@@ -88,8 +88,11 @@ contract LiquidationEngineInterruptionsTest is EngineFixture {
         assertFalse(_flagged(borrower));
     }
 
-    /// @dev It had its time; who does not want it written off cannot undo that by a later outage.
+    /// @dev It had its time, insolvent from the kick; who does not want it written off cannot undo that by an outage.
     function test_an_auction_that_lapsed_at_its_tail_is_ended_whatever_prices_did_since() external {
+        _publish(WETH, 500e8);
+        skip(7_200);
+        engine.redo(borrower, _ids(WETH));
         skip(7_200);
         _publish(WETH, 0);
         vm.expectPartialRevert(ILiquidationEngine.AuctionLapsed.selector);
@@ -136,11 +139,28 @@ contract LiquidationEngineInterruptionsTest is EngineFixture {
         assertFalse(success);
     }
 
+    /// @dev Nor those of which each question is passed on to a sequencer's feed that is as dear.
+    function test_nor_feeds_behind_a_sequencers_as_dear(uint256 gas_) external {
+        MockAggregator uptime = new MockAggregator(0, "sequencer", address(this));
+        uptime.publish(0, vm.getBlockTimestamp() - 30 days);
+        _sequence(address(new DearFeed(uptime)));
+        for (uint8 assetId = 0; assetId < 3; ++assetId) {
+            address token = address(tokens[assetId]);
+            oracle.setFeed(token, IPriceOracle.Feed(address(new DearFeed(feeds[assetId])), 1 days, 1, 1e16));
+            address second = address(new DearFeed(feeds[assetId]));
+            oracle.setSecondary(token, IPriceOracle.Feed(second, 1 days, 1, 1e16), 100);
+        }
+        assertGt(house.healthFactor(borrower), 0, "dear, but good");
+        gas_ = bound(gas_, 400_000, 1_200_000);
+        (bool success,) = address(engine).call{gas: gas_}(abi.encodeCall(engine.lapse, (borrower)));
+        assertFalse(success);
+    }
+
     function test_too_little_gas_is_refused_by_name() external {
         _publish(WETH, 0);
         vm.expectPartialRevert(IClearingHouse.GasInsufficient.selector);
-        engine.lapse{gas: 500_000}(borrower);
-        engine.lapse{gas: 600_000}(borrower);
+        engine.lapse{gas: 700_000}(borrower);
+        engine.lapse{gas: 800_000}(borrower);
     }
 
     // ------------------------------------------------------------------ the sequencer
@@ -149,13 +169,16 @@ contract LiquidationEngineInterruptionsTest is EngineFixture {
     function _withSequencer() private returns (MockAggregator sequencer) {
         sequencer = new MockAggregator(0, "sequencer", address(this));
         sequencer.publish(0, vm.getBlockTimestamp() - 30 days);
-        bytes memory arguments = abi.encode(address(manager), address(sequencer), GRACE);
-        address sequenced = vm.deployCode("SequencedPriceOracle.sol:SequencedPriceOracle", arguments);
-        oracle = IPriceOracle(sequenced);
+        _sequence(address(sequencer));
+    }
+
+    function _sequence(address sequencer) private {
+        bytes memory arguments = abi.encode(address(manager), sequencer, GRACE);
+        oracle = IPriceOracle(vm.deployCode("SequencedPriceOracle.sol:SequencedPriceOracle", arguments));
         for (uint8 assetId = 0; assetId < 3; ++assetId) {
             oracle.setFeed(address(tokens[assetId]), IPriceOracle.Feed(address(feeds[assetId]), 1 days, 1, 1e16));
         }
-        house.setOracle(sequenced);
+        house.setOracle(address(oracle));
     }
 
     function test_I28_an_outage_of_the_sequencer_lapses_what_it_interrupted() external {

@@ -300,7 +300,14 @@ contract LiquidationEngineInvariantsTest is PriceMoves, OutcomeLog {
         if (health % 3 == 2) return _interrupt(account);
         skip(7_200);
         if (health % 2 == 0) _sink(account);
-        _try(taker, address(engine), abi.encodeCall(engine.end, (account)), "end");
+        if (_tryEnd(account)) return;
+        _try(keeper, address(engine), abi.encodeCall(engine.redo, (account, _held(account))), "redo");
+        skip(7_200);
+        _tryEnd(account);
+    }
+
+    function _tryEnd(address account) private returns (bool) {
+        return _try(taker, address(engine), abi.encodeCall(engine.end, (account)), "end");
     }
 
     /// @dev A price is refused while an auction runs; what lapsed by it is for a redo alone.

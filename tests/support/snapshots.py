@@ -91,12 +91,22 @@ class Scene:
         return len(self.accounts) - 1
 
     def auction(
-        self, row: int, symbols: Sequence[str], *, age: int, tip: int = 0, kicker: bytes = b"\x22" * 20
+        self,
+        row: int,
+        symbols: Sequence[str],
+        *,
+        age: int,
+        tip: int = 0,
+        kicker: bytes = b"\x22" * 20,
+        insolvent: bool = True,
     ) -> None:
-        """Let an auction run that was kicked ``age`` seconds ago; ``tip`` is what is owed, quote units."""
+        """Let an auction run that was kicked ``age`` seconds ago; ``tip`` is what is owed, quote units.
+
+        It may be ended only where the account was ``insolvent`` then.
+        """
         kicked = NOW - age
         legs = {SYMBOLS.index(symbol): Leg(START, DECAY, kicked) for symbol in symbols}
-        self.auctions[row] = Auction(0, kicker, kicked, tip * TIP_STEPS, legs)
+        self.auctions[row] = Auction(0, kicker, kicked, tip * TIP_STEPS, legs, insolvent=insolvent)
 
     def shoot(self) -> Snapshot:
         """Return the snapshot. A share of debt is worth one unit: the pools have lent nothing else."""

@@ -86,7 +86,7 @@ _DELEVERAGE: Final = Function("flash_protector", "deleverageAndSell")
 FUND_GAS: Final = 330_000
 """Gas that a call must have left where the house asks an insurance fund: what the fund is given, and the
 sixty-fourth that each of the calls on the way there keeps back. With less it reverts, `GasInsufficient`."""
-PRICE_GAS: Final = 260_000
+PRICE_GAS: Final = 360_000
 """The same for each price of an account that is to be refused, asked for by a lapse."""
 _NOBODY: Final = "0x" + "00" * 20
 

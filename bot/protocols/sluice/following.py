@@ -173,7 +173,9 @@ def _kicked(state: State, event: Event, place: _Place) -> None:
     row = state.book.row(event.fields["account"])
     tip_owed = state.parameters.tip_value * TIP_STEPS
     fields = event.fields
-    state.auctions[row] = Auction(fields["epoch"], fields["kicker"], place.timestamp, tip_owed, legs={})
+    state.auctions[row] = Auction(
+        fields["epoch"], fields["kicker"], place.timestamp, tip_owed, legs={}, insolvent=fields["insolvent"]
+    )
 
 
 def _lapsed(state: State, event: Event, _place: _Place) -> None:

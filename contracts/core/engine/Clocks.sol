@@ -50,6 +50,8 @@ abstract contract Clocks is EngineStorage {
 
     /// @dev In errors about a whole auction, where an asset id would stand.
     uint8 internal constant NO_ASSET = type(uint8).max;
+    /// @dev Instead of the time at which an interruption was over.
+    uint256 internal constant NOT_INTERRUPTED = type(uint256).max;
     uint256 private constant MILLIS = 1_000;
     /// @dev Bytes of an encoded `AccountState` before its legs, and of each of these.
     uint256 private constant LEGS_OFFSET = 0x160;
@@ -102,7 +104,7 @@ abstract contract Clocks is EngineStorage {
         returns (uint64 legs, uint64 debts)
     {
         AuctionData storage data = _auctions[account];
-        if (data.hasMembers && data.epoch == state.epoch) {
+        if (data.traits & HAS_MEMBERS != 0 && data.epoch == state.epoch) {
             Members storage members = _members[account];
             return (members.legs, members.debts);
         }
@@ -160,6 +162,19 @@ abstract contract Clocks is EngineStorage {
         }
     }
 
+    /// @dev Whether a leg was offered for long enough to say that nobody wants it: its reserve is at the floor, or the
+    /// market's own clock has run for half of `tail`, seconds.
+    function _wasOffered(address account, uint8 assetId, uint32 epoch, Pace memory pace, uint256 tail)
+        internal
+        view
+        returns (bool)
+    {
+        (bool running, uint256 multiplier,) = _multiplier(account, assetId, epoch, pace);
+        if (!running) return false;
+        (uint256 active,) = _elapsed(assetId, _legs[account][assetId], pace);
+        return multiplier <= pace.floor || active >= tail * MILLIS / 2;
+    }
+
     /// @dev M, the highest multiplier among an account's collaterals and the legs that were sold out, where one that
     /// does not run counts 1 and one below `dust` not at all; zero where there is none.
     function _highest(address account, IClearingHouse.AccountState memory state, Pace memory pace, uint256 dust)
@@ -193,11 +208,30 @@ abstract contract Clocks is EngineStorage {
         }
     }
 
-    /// @dev Part of an account's debt that its collateral does not cover at the highest of its reserves: 1 - V * M / D,
-    /// at least zero, WAD. Rounding: UP, since what may be withdrawn from a fund is what is not feared lost.
-    function _loss(uint256 collateralValue, uint256 debtValue, uint256 highest) internal pure returns (uint256) {
-        uint256 covered = collateralValue.mulDown(highest);
-        return covered >= debtValue ? 0 : (debtValue - covered).divUp(debtValue);
+    /// @dev What is asked for an account's collateral: the sum of each one's value at its reserve, or at the oracle's
+    /// price where that is lower, where no leg runs, or where it is worth less than dust. Each counts at its own
+    /// reserve, so that a gift adds no more than itself.
+    /// Rounding: DOWN, since it stands against a loss that is feared.
+    function _asked(address account, IClearingHouse.Leg[] memory legs, uint32 epoch, Pace memory pace, uint256 dust)
+        internal
+        view
+        returns (uint256 asked)
+    {
+        for (uint256 i = 0; i < legs.length; ++i) {
+            IClearingHouse.Leg memory leg = legs[i];
+            uint256 value = leg.collateralValue;
+            if (value >= dust) {
+                (, uint256 multiplier,) = _multiplier(account, leg.assetId, epoch, pace);
+                value = value.mulDown(multiplier.min(WAD));
+            }
+            asked += value;
+        }
+    }
+
+    /// @dev Part of an account's debt that what is asked for its collateral does not cover: 1 - asked / D, at least
+    /// zero, WAD. Rounding: UP, since what may be withdrawn from a fund is what is not feared lost.
+    function _loss(uint256 asked, uint256 debtValue) internal pure returns (uint256) {
+        return asked >= debtValue ? 0 : (debtValue - asked).divUp(debtValue);
     }
 
     function _runs(ILiquidationEngine.AuctionLeg storage leg, uint32 epoch) internal view returns (bool) {
@@ -346,11 +380,21 @@ abstract contract Clocks is EngineStorage {
         view
         returns (bool lapsed, uint256 lapsesAt)
     {
-        if (data.kickedAt == 0 || data.epoch != epoch) return (true, 0);
-        uint256 resumedAt = uint256(_resumedAt(settings)).max(IPriceOracle(_house.oracle()).upSince());
-        if (resumedAt > data.kickedAt) return (true, resumedAt);
+        uint256 resumedAt = _interruption(data, epoch, settings);
+        if (resumedAt != NOT_INTERRUPTED) return (true, resumedAt);
         lapsesAt = uint256(data.kickedAt) + settings.tail;
         lapsed = block.timestamp >= lapsesAt;
+    }
+
+    /// @dev When what interrupted an auction was over, by the rules of `_lapse`; the largest integer where nothing did.
+    function _interruption(AuctionData memory data, uint32 epoch, Settings memory settings)
+        internal
+        view
+        returns (uint256 resumedAt)
+    {
+        if (data.kickedAt == 0 || data.epoch != epoch) return 0;
+        resumedAt = uint256(_resumedAt(settings)).max(IPriceOracle(_house.oracle()).upSince());
+        if (resumedAt <= data.kickedAt) return NOT_INTERRUPTED;
     }
 
     /// @dev Reverts with `AuctionLapsed` once only `redo` is left of an account's auction.

@@ -41,9 +41,9 @@ contract EngineAuctions is Clocks {
     /// @dev A debt counts no cheaper than a venue may be off the oracle: the divisor of a start is never near zero.
     uint256 private constant DEBT_PREMIUM_MIN = WAD - Parameters.TWAP_TOLERANCE_BPS * WAD_PER_BPS;
 
-    /// @dev Gas that `lapse` must have left for each price that it asks for: enough for two feeds that use up what a
-    /// feed is given, and for those that pass the question on, so that no feed can be starved.
-    uint256 private constant PRICE_GAS_LEFT = 250_000;
+    /// @dev Gas that `lapse` must have left for each price that it asks for: enough for two feeds and a
+    /// sequencer's that use up what a feed is given, and for those that pass the question on: none can be starved.
+    uint256 private constant PRICE_GAS_LEFT = 350_000;
 
     /// @param house The clearing house. The engine's authority is in the engine's storage.
     constructor(address house) AccessManaged(address(0)) EngineStorage(house) {}
@@ -63,8 +63,8 @@ contract EngineAuctions is Clocks {
         if (state.flagged) {
             _requireNotLapsed(account, _auctions[account], state.epoch, settings);
         } else {
-            _begin(account, state.epoch, settings);
-            emit ILiquidationEngine.Kicked(account, state.epoch, msg.sender);
+            _begin(account, state.epoch, _isInsolvent(state), settings);
+            emit ILiquidationEngine.Kicked(account, state.epoch, msg.sender, _isInsolvent(state));
             _house.setFlag(account, true);
         }
         _startLegs(account, state.epoch, state, collateralIds, settings);
@@ -83,8 +83,8 @@ contract EngineAuctions is Clocks {
         state = _netted(account, state);
         if (_needsNoAuction(account, state, settings)) return;
         uint32 epoch = state.epoch + 1; // as the fall of the flag leaves it
-        _begin(account, epoch, settings);
-        emit ILiquidationEngine.Redone(account, epoch, msg.sender);
+        _begin(account, epoch, _isInsolvent(state), settings);
+        emit ILiquidationEngine.Redone(account, epoch, msg.sender, _isInsolvent(state));
         _house.setFlag(account, false);
         _house.setFlag(account, true);
         _startLegs(account, epoch, state, collateralIds, settings);
@@ -134,36 +134,39 @@ contract EngineAuctions is Clocks {
     /// @notice See `ILiquidationEngine`.
     /// @dev The multipliers are those at the lapse, as far as can be known: a market's clock may have run on since by
     /// at most the wall time since, which is left out, and urgency counts as the last settlement saw it. An account
-    /// that is solvent at the oracle's prices is not ended: it may have been healthy while its auction ran, so that
-    /// nobody could buy, and a `redo` offers it anew. Nor is one of which something was not for sale.
+    /// that is solvent at the oracle's prices, or was so at the kick, is not ended: it may have been healthy while its
+    /// auction ran, so that nobody could buy, and a `redo` offers it anew. Nor is one that was interrupted at any time,
+    /// or of which something was not offered for long enough, be it that its market was busy with the rest.
     function end(address account) external nonReentrant {
         Settings memory settings = _settings;
         _requireBelow(settings, NO_SETTLEMENT);
         IClearingHouse.AccountState memory state = _flaggedState(account, NO_ASSET);
         _requireUnhealthy(account, state);
         AuctionData memory data = _auctions[account];
-        (bool lapsed, uint256 lapsesAt) = _lapse(data, state.epoch, settings);
-        if (!lapsed) revert ILiquidationEngine.AuctionRunning(account, lapsesAt);
-        if (lapsesAt != uint256(data.kickedAt) + settings.tail) revert ILiquidationEngine.EndRefused(account);
+        bool interrupted = _interruption(data, state.epoch, settings) != NOT_INTERRUPTED;
+        uint256 lapsesAt = uint256(data.kickedAt) + settings.tail;
+        if (!interrupted && block.timestamp < lapsesAt) revert ILiquidationEngine.AuctionRunning(account, lapsesAt);
+        if (interrupted || data.traits & INSOLVENT == 0) revert ILiquidationEngine.EndRefused(account);
         Pace memory pace = _pace(account, state, settings);
         (pace.urgency, pace.overrun) = (0, (block.timestamp - lapsesAt) * 1_000);
         uint256 highest = _highest(account, state, pace, settings.dustValue * WAD).max(WAD);
         bool covered = state.collateralValue.mulDown(highest) >= state.debtValue;
-        if (covered || !_isForSale(account, state, settings)) revert ILiquidationEngine.EndRefused(account);
+        if (covered || !_wereOffered(account, state, pace, settings)) revert ILiquidationEngine.EndRefused(account);
         emit ILiquidationEngine.Ended(account, state.epoch);
         _house.writeOff(account);
     }
 
-    /// @dev Whether the reserve of every collateral that is worth the dust value runs.
-    function _isForSale(address account, IClearingHouse.AccountState memory state, Settings memory settings)
-        private
-        view
-        returns (bool)
-    {
+    /// @dev Whether every collateral that is worth the dust value was offered for long enough.
+    function _wereOffered(
+        address account,
+        IClearingHouse.AccountState memory state,
+        Pace memory pace,
+        Settings memory settings
+    ) private view returns (bool) {
         for (uint256 i = 0; i < state.legs.length; ++i) {
             IClearingHouse.Leg memory leg = state.legs[i];
             if (leg.collateralValue < settings.dustValue * WAD) continue;
-            if (!_runs(_legs[account][leg.assetId], state.epoch)) return false;
+            if (!_wasOffered(account, leg.assetId, state.epoch, pace, settings.tail)) return false;
         }
         return true;
     }
@@ -171,14 +174,16 @@ contract EngineAuctions is Clocks {
     // ------------------------------------------------------------------ pending deficits
 
     /// @notice See `ILiquidationEngine`.
-    /// @dev An account without an auction counts at the oracle's prices.
+    /// @dev An account without an auction, or whose auction has lapsed, counts at the oracle's prices.
     function mark(address account) external nonReentrant returns (uint256 pending) {
         IClearingHouse.AccountState memory state = _stateOf(account);
         if (_isHealthy(state)) {
             _house.mark(account, 0);
             return 0;
         }
-        uint256 loss = _lossOf(account, state, _settings);
+        Settings memory settings = _settings;
+        (bool lapsed,) = _lapse(_auctions[account], state.epoch, settings);
+        uint256 loss = _lossOf(account, state, settings, lapsed);
         _house.mark(account, loss);
         return state.debtValue.mulUp(loss);
     }
@@ -193,17 +198,18 @@ contract EngineAuctions is Clocks {
         bool covered = state.collateralValue.mulDown(Parameters.START_MULTIPLIER_MIN_WAD) >= state.debtValue;
         if (covered && !state.marked) return;
         (state.epoch, state.flagged) = (epoch, true);
-        _house.mark(account, _lossOf(account, state, settings));
+        _house.mark(account, _lossOf(account, state, settings, false));
     }
 
-    function _lossOf(address account, IClearingHouse.AccountState memory state, Settings memory settings)
+    function _lossOf(address account, IClearingHouse.AccountState memory state, Settings memory settings, bool lapsed)
         private
         view
         returns (uint256)
     {
+        if (lapsed) return _loss(state.collateralValue, state.debtValue);
         Pace memory pace = _pace(account, state, settings);
-        uint256 highest = _highest(account, state, pace, settings.dustValue * WAD);
-        return _loss(state.collateralValue, state.debtValue, highest);
+        uint256 asked = _asked(account, state.legs, state.epoch, pace, settings.dustValue * WAD);
+        return _loss(asked, state.debtValue);
     }
 
     // ------------------------------------------------------------------ accounts
@@ -244,15 +250,20 @@ contract EngineAuctions is Clocks {
         return spent;
     }
 
+    /// @dev V < D at the oracle's prices.
+    function _isInsolvent(IClearingHouse.AccountState memory state) private pure returns (bool) {
+        return state.collateralValue < state.debtValue;
+    }
+
     // ------------------------------------------------------------------ steps
 
-    function _begin(address account, uint32 epoch, Settings memory settings) private {
+    function _begin(address account, uint32 epoch, bool insolvent, Settings memory settings) private {
         _auctions[account] = AuctionData({
             kicker: msg.sender,
             kickedAt: uint32(block.timestamp),
             epoch: epoch,
             tipOwed: uint24(settings.tipValue * TIP_STEPS),
-            hasMembers: false
+            traits: insolvent ? INSOLVENT : 0
         });
     }
 
@@ -284,7 +295,7 @@ contract EngineAuctions is Clocks {
     function _remember(address account, uint32 epoch, IClearingHouse.AccountState memory state) private {
         AuctionData storage data = _auctions[account];
         Members memory members;
-        if (data.hasMembers) members = _members[account];
+        if (data.traits & HAS_MEMBERS != 0) members = _members[account];
         for (uint256 i = 0; i < state.legs.length; ++i) {
             IClearingHouse.Leg memory leg = state.legs[i];
             uint8 assetId = leg.assetId;
@@ -294,11 +305,9 @@ contract EngineAuctions is Clocks {
             if (leg.debt != 0) members.debts = members.debts.with(assetId);
         }
         _members[account] = members;
-        data.hasMembers = true;
+        data.traits |= HAS_MEMBERS;
     }
 
-    /// @dev A fresh leg: at what the market pays where the lot fits there, else where the oracle may at most be behind,
-    /// and no lower than the market pays either.
     function _startLeg(
         address account,
         uint32 epoch,
@@ -306,24 +315,7 @@ contract EngineAuctions is Clocks {
         Opening memory opening,
         IClearingHouse.AccountState memory state
     ) private {
-        CurveData memory data = _curveData(assetId);
-        IClearingHouse.Leg memory held = state.legs[_indexOf(state, assetId)];
-        (uint256 nearDepth, uint256 premium) = (opening.nearDepth, WAD);
-        uint48 clockAt;
-        if (opening.budgeted.has(assetId)) {
-            ILiquidationEngine.Bucket memory sells = _bucketNow(assetId, ILiquidationEngine.Side.SELL, opening.speed);
-            nearDepth = nearDepth.min(_nearDepth(sells, opening.speed));
-            premium = ReleaseBudget.meanPrice(sells, block.timestamp).divUp(held.price);
-            clockAt = sells.clock;
-        }
-        ILiquidationEngine.Curve memory curve_ = _nearCurve(data, opening.speed.nearSlippageBps);
-        curve_.startMultiplierWad =
-            CurveParameters.raisedUp(curve_.startMultiplierWad, premium.divUp(opening.debtPremium));
-        uint256 lot = _lot(held, opening.rules, state, curve_.startMultiplierWad);
-        // without any bucket nothing is known of the market, hence nothing of the lot
-        if (nearDepth == type(uint256).max || lot > nearDepth) {
-            curve_.startMultiplierWad = uint64(uint256(data.farStartMultiplierWad).max(curve_.startMultiplierWad));
-        }
+        (ILiquidationEngine.Curve memory curve_, uint48 clockAt) = _start(assetId, opening, state);
         _legs[account][assetId] = ILiquidationEngine.AuctionLeg({
             startMultiplierWad: curve_.startMultiplierWad,
             decayPerSecondWad: curve_.decayPerSecondWad,
@@ -333,6 +325,32 @@ contract EngineAuctions is Clocks {
             urgency: uint8(opening.urgency)
         });
         emit ILiquidationEngine.LegStarted(account, epoch, assetId, curve_, clockAt);
+    }
+
+    /// @dev A fresh leg: at what the market pays where the lot fits there, else where the oracle may at most be behind,
+    /// and no lower than the market pays either.
+    function _start(uint8 assetId, Opening memory opening, IClearingHouse.AccountState memory state)
+        private
+        view
+        returns (ILiquidationEngine.Curve memory curve_, uint48 clockAt)
+    {
+        CurveData memory data = _curveData(assetId);
+        IClearingHouse.Leg memory held = state.legs[_indexOf(state, assetId)];
+        (uint256 nearDepth, uint256 premium) = (opening.nearDepth, WAD);
+        if (opening.budgeted.has(assetId)) {
+            ILiquidationEngine.Bucket memory sells = _bucketNow(assetId, ILiquidationEngine.Side.SELL, opening.speed);
+            nearDepth = nearDepth.min(_nearDepth(sells, opening.speed));
+            premium = ReleaseBudget.meanPrice(sells, block.timestamp).divUp(held.price);
+            clockAt = sells.clock;
+        }
+        curve_ = _nearCurve(data, opening.speed.nearSlippageBps);
+        curve_.startMultiplierWad =
+            CurveParameters.raisedUp(curve_.startMultiplierWad, premium.divUp(opening.debtPremium));
+        uint256 lot = _lot(held, opening.rules, state, curve_.startMultiplierWad);
+        // without any bucket nothing is known of the market, hence nothing of the lot
+        if (nearDepth == type(uint256).max || lot > nearDepth) {
+            curve_.startMultiplierWad = uint64(uint256(data.farStartMultiplierWad).max(curve_.startMultiplierWad));
+        }
     }
 
     /// @dev What the legs of one call start with. The clocks of the debts are noted at the first kick of an epoch.

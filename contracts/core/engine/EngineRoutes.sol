@@ -203,6 +203,7 @@ contract EngineRoutes is Sales {
         _requireChoice(context, low);
         uint256 size = Sizing.saleSize(position, best, low, context.rules);
         seized = size.min(left).min(amount);
+        if (seized == 0) revert ILiquidationEngine.SliceEmpty();
         drew = !_paysForDepth(context, seized, quoted);
         if (drew) {
             seized = seized.min(_released(context, best, size));

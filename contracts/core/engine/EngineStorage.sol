@@ -56,13 +56,13 @@ abstract contract EngineStorage is AccessManaged, ReentrancyGuardTransient {
 
     /// @dev One slot. `tipOwed` is what is left of the kicker's tip, in thousandths of a quote unit: 24 bits hold far
     /// more than the largest tip. A tip is paid from the first proceeds, as far as they reach, however they are sliced.
-    /// `hasMembers` says that `_members` is of this auction. Times of 32 bits last until the year 2106.
+    /// `traits` are `HAS_MEMBERS` and `INSOLVENT`, or none. Times of 32 bits last until the year 2106.
     struct AuctionData {
         address kicker;
         uint32 kickedAt;
         uint32 epoch;
         uint24 tipOwed;
-        bool hasMembers;
+        uint8 traits;
     }
 
     /// @dev One slot: what counts in an auction until its end, whether it is sold out and repaid by then or not. Kept
@@ -80,6 +80,10 @@ abstract contract EngineStorage is AccessManaged, ReentrancyGuardTransient {
         uint32 epoch;
     }
 
+    /// @dev Trait of an auction: `_members` is of it.
+    uint8 internal constant HAS_MEMBERS = 1;
+    /// @dev Trait of an auction: the account was worth less than its debt, at the oracle's prices, when it began.
+    uint8 internal constant INSOLVENT = 2;
     /// @dev Steps of `tipOwed` in a quote unit.
     uint256 internal constant TIP_STEPS = 1_000;
     /// @dev Breaker levels: what each stops, and all below it.

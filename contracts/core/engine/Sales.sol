@@ -25,6 +25,7 @@ abstract contract Sales is Clocks {
     /// @param reserve Terms at the curve: the least that the account must be given.
     /// @param rivals The other collaterals that may be sold now: threshold and, in the lower half, multiplier; zero for
     /// a leg that is none.
+    /// @param legs What the account held and owed before the sale.
     struct Context {
         address account;
         uint8 collateralId;
@@ -46,6 +47,7 @@ abstract contract Sales is Clocks {
         Sizing.Position position;
         Sizing.Terms reserve;
         uint256[] rivals;
+        IClearingHouse.Leg[] legs;
     }
 
     /// @dev Value of a step of `AuctionData.tipOwed`.
@@ -98,7 +100,7 @@ abstract contract Sales is Clocks {
         position.weightedCollateral = state.weightedCollateral;
         position.weightedDebt = state.weightedDebt;
         uint256[] memory rivals = new uint256[](state.legs.length);
-        context.rivals = rivals;
+        (context.rivals, context.legs) = (rivals, state.legs);
         bool running;
         for (uint256 i = 0; i < rivals.length; ++i) {
             IClearingHouse.Leg memory leg = state.legs[i];
@@ -131,7 +133,8 @@ abstract contract Sales is Clocks {
         _readCollateral(context.position, leg);
     }
 
-    /// @dev A collateral at its floor has been offered at every price, so that it does not bind the choice of another.
+    /// @dev A collateral at its floor has been offered at every price, and one whose budget is used up cannot be sold
+    /// now: neither binds the choice of another.
     function _readRival(Context memory context, IClearingHouse.Leg memory leg, uint32 epoch)
         private
         view
@@ -140,6 +143,11 @@ abstract contract Sales is Clocks {
         (bool running, uint256 multiplier_,) = _multiplier(context.account, leg.assetId, epoch, context.pace);
         context.position.highestMultiplier = context.position.highestMultiplier.max(multiplier_);
         if (!running || multiplier_ <= context.pace.floor) return 0;
+        Pace memory pace = context.pace;
+        if (pace.budgeted.has(leg.assetId)) {
+            uint256 index = _market(leg.assetId, ILiquidationEngine.Side.SELL, pace);
+            if (!ReleaseBudget.isOpen(pace.markets[index], pace.urgency)) return 0;
+        }
         return uint256(leg.liquidationThresholdWad) << RIVAL_BITS | multiplier_; // below 2^65: the start is
     }
 
@@ -272,9 +280,23 @@ abstract contract Sales is Clocks {
         } else if (context.reserve.insolvent || context.marked) {
             Sizing.Aftermath memory result = Sizing.aftermath(context.position, sale, context.surplusThreshold);
             if (result.weightedCollateral >= result.weightedDebt) return; // the marks fell with the flag
-            uint256 highest = context.position.highestMultiplier;
-            _house.mark(context.account, _loss(result.collateralValue, result.debtValue, highest));
+            _house.mark(context.account, _loss(_askedAfter(context, sale), result.debtValue));
         }
+    }
+
+    /// @dev What is asked for what a sale left of the collateral. It is written where the account's legs lie.
+    function _askedAfter(Context memory context, Sizing.Sale memory sale) private view returns (uint256) {
+        Sizing.Position memory position = context.position;
+        for (uint256 i = 0; i < context.legs.length; ++i) {
+            IClearingHouse.Leg memory leg = context.legs[i];
+            if (leg.assetId == context.collateralId) {
+                uint256 left = position.collateral - sale.seized;
+                leg.collateralValue = left.valueDown(position.collateralPrice, position.collateralUnit);
+            } else if (leg.assetId == context.debtId) {
+                leg.collateralValue += sale.surplus.valueDown(position.debtPrice, position.debtUnit);
+            }
+        }
+        return _asked(context.account, context.legs, context.epoch, context.pace, context.rules.dust);
     }
 
     /// @dev Both sides move, no dust is left, and health stays between where it was and the target, to two token units.

@@ -71,7 +71,7 @@ def test_a_write_off_is_seen_with_its_account() -> None:
 
 
 def test_a_kick_names_its_account_and_costs_its_gas() -> None:
-    kicked = {"account": BORROWER, "epoch": 1, "kicker": KEEPER}
+    kicked = {"account": BORROWER, "epoch": 1, "kicker": KEEPER, "insolvent": False}
     facts = observed(receipt(KEEPER, [log("liquidation_engine", ENGINE, "Kicked", kicked)]))
     (transaction,) = facts.keeper
     assert transaction.accounts == {BORROWER}

@@ -175,13 +175,33 @@ def test_an_account_without_an_auction_is_feared_for_at_the_oracles_price() -> N
     assert chosen(scene.shoot(), MARKING) is Kind.MARK
 
 
-def test_collateral_below_dust_does_not_hold_the_reserve_up(feared: Scene) -> None:
+@pytest.mark.parametrize("gift", [0.012, 0.013])
+def test_a_gift_takes_its_own_worth_off_what_is_feared(feared: Scene, gift: float) -> None:
     alone = Case.of(feared.shoot(), 0).feared
-    feared.accounts[0] = ({"WETH": 100, "WBTC": 0.012}, {"USDC": 20_000})  # 96 dollars
-    assert Case.of(feared.shoot(), 0).feared < alone
-    assert Case.of(feared.shoot(), 0).feared > alone - 96 * WAD
-    feared.accounts[0] = ({"WETH": 100, "WBTC": 0.013}, {"USDC": 20_000})
+    feared.accounts[0] = ({"WETH": 100, "WBTC": gift}, {"USDC": 20_000})
+    assert Case.of(feared.shoot(), 0).feared == alone - round(gift * 8_000) * WAD
+
+
+def test_an_auction_that_lapsed_is_feared_for_at_the_oracles_price(feared: Scene) -> None:
+    assert Case.of(feared.shoot(), 0).feared > 700 * WAD
+    feared.resumed_at = NOW - 1
     assert Case.of(feared.shoot(), 0).feared == 0
+    feared.accounts[0] = ({"WETH": 100}, {"USDC": 20_300})
+    assert Case.of(feared.shoot(), 0).feared == 300 * WAD
+
+
+def test_what_was_solvent_when_its_auction_began_is_not_ended(scene: Scene) -> None:
+    scene.auction(0, ["WETH"], age=RULES.tail, insolvent=False)
+    assert chosen(scene.shoot()) is Kind.REDO
+
+
+def test_what_was_for_sale_for_less_than_half_of_the_tail_is_not_ended(scene: Scene) -> None:
+    scene.rules = replace(RULES, floor_multiplier_bps=1_000)
+    leg = scene.auctions[0].legs[WETH]
+    for late, ends in ((0, True), (RULES.tail // 2, True), (RULES.tail // 2 + 1, False)):
+        legs = {WETH: replace(leg, started_at=leg.started_at + late)}
+        scene.auctions[0] = replace(scene.auctions[0], legs=legs)
+        assert (Case.of(scene.shoot(), 0).asked_last is not None) is ends
 
 
 def test_what_lapsed_with_nothing_worth_selling_asked_nothing(scene: Scene) -> None:
