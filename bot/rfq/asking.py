@@ -25,7 +25,7 @@ from bot.ports.rfq import DealerMemory, DealerScore, QuoteRequest
 from bot.rfq import scoring
 from bot.rfq.client import DealerLink
 from bot.rfq.messages import SignedMessage, quote_of, request_message
-from bot.rfq.scoring import BenchPolicy
+from bot.rfq.scoring import BenchPolicy, PriceMark
 from bot.rfq.typed_data import QuoteDomain
 from bot.rfq.verification import Offer, QuoteVerifier
 from bot.strategy.quotes import OpenQuote
@@ -82,6 +82,7 @@ class _Mark(NamedTuple):
     dealer: str
     pair: tuple[int, int]
     price: int
+    fair: int
     due: int
 
 
@@ -216,7 +217,9 @@ class RequestDesk:
             return None
         self._keep(scoring.answered(score, bench))
         pair = (quote.collateral_id, quote.debt_id)
-        self._marks.append(_Mark(score.dealer, pair, quote.price, head.number + self._options.mark_after))
+        due = head.number + self._options.mark_after
+        if offer.request.fair_price:
+            self._marks.append(_Mark(score.dealer, pair, quote.price, offer.request.fair_price, due))
         return replace(verdict, fill_rate_bps=_expected_rate(score))
 
     async def report_fill(self, quote: OpenQuote, *, succeeded: bool, head: Head) -> None:
@@ -230,13 +233,26 @@ class RequestDesk:
         """See `bot.ports.rfq.QuoteDesk.report_mid`."""
         await self.scores()
         due = [mark for mark in self._marks if mark.due <= head.number]
+        found: dict[str, list[PriceMark]] = {}
         for mark in due:
             self._marks.remove(mark)
-            mid = prices.get(mark.pair, 0)
-            if mid:
-                self._keep(scoring.marked(self._known()[mark.dealer], mark.price, mid))
-        if due:
-            await self._save({mark.dealer for mark in due})
+            if mid := prices.get(mark.pair, 0):
+                found.setdefault(mark.dealer, []).append(PriceMark(mark.price, mark.fair, mid))
+        for dealer, marks in found.items():
+            self._mark(self._known()[dealer], marks, head)
+        if found:
+            await self._save(found)
+
+    def _mark(self, score: DealerScore, marks: Sequence[PriceMark], head: Head) -> None:
+        """Count a head's prices; those from before a bench were counted in it."""
+        if scoring.is_benched(score, head.number):
+            return
+        after = scoring.marked(score, self._options.bench, head.number, marks)
+        if after.strikes > score.strikes:
+            _log.warning(
+                "dealer_priced_off", dealer=score.dealer, quotes=len(marks), until=after.benched_until
+            )
+        self._keep(after)
 
     def _known(self) -> dict[str, DealerScore]:
         assert self._scores is not None  # loaded by every public method

@@ -11,6 +11,7 @@ from bot.ports.rfq import DealerMemory
 from bot.protocols.sluice.manifest import Manifest
 from bot.rfq.asking import DeskOptions, KnownDealer, RequestDesk
 from bot.rfq.client import DealerLink, HttpDealer, StreamDealer, session_for_dealers
+from bot.rfq.scoring import BenchPolicy
 from bot.rfq.typed_data import QuoteDomain
 from bot.rfq.verification import Bounds, QuoteVerifier, Venue
 from bot.sections import AddressText, HttpUrl, Section
@@ -49,6 +50,8 @@ class DeskSettings(Section):
         Blocks after which a price is held against the mid price.
     widest_price_bps : int
         Most that a price may lie off the oracle's.
+    most_discount_bps : int
+        Below the mid price by more than which, on average, a dealer's prices bench it; 10,000 never.
     """
 
     dealers: tuple[DealerEntry, ...] = ()
@@ -56,6 +59,12 @@ class DeskSettings(Section):
     at_once: int = Field(default=16, gt=0)
     mark_after_blocks: int = Field(default=5, gt=0)
     widest_price_bps: int = Field(default=2_500, gt=0, lt=10_000)
+    most_discount_bps: int = Field(default=500, gt=0, le=10_000)
+
+    def options(self) -> DeskOptions:
+        """Return what `RequestDesk` takes."""
+        bench = BenchPolicy(most_discount_bps=self.most_discount_bps)
+        return DeskOptions(self.deadline_s, self.at_once, self.mark_after_blocks, bench)
 
     def secrets(self) -> list[str]:
         """Return the URLs that hold more than their label shows."""
@@ -84,7 +93,6 @@ async def open_desk(
     tokens = tuple(_raw(asset.token) for asset in manifest.assets)
     venue = Venue(domain, _raw(manifest.clearing_house), tokens)
     verifier = QuoteVerifier(rpc, venue, Bounds(widest_price_bps=settings.widest_price_bps))
-    options = DeskOptions(settings.deadline_s, settings.at_once, settings.mark_after_blocks)
     async with AsyncExitStack() as stack:
         # A request may not outlive the deadline by much, even where nobody waits for it any more.
         session = await stack.enter_async_context(session_for_dealers(2 * settings.deadline_s))
@@ -95,7 +103,7 @@ async def open_desk(
             if entry.stream:
                 link = await stack.enter_async_context(StreamDealer(endpoint, session))
             known.append(KnownDealer(_raw(entry.address), link))
-        yield RequestDesk(known, domain, verifier, memory, options)
+        yield RequestDesk(known, domain, verifier, memory, settings.options())
 
 
 def _raw(address: str) -> bytes:

@@ -26,7 +26,7 @@ from bot.rfq.messages import (
     request_of,
     signed_message,
 )
-from bot.rfq.scoring import BenchPolicy
+from bot.rfq.scoring import BenchPolicy, PriceMark
 from bot.rfq.service import words_of
 from bot.rfq.typed_data import recovered
 from bot.strategy.quotes import FirmQuote
@@ -150,7 +150,8 @@ def test_a_score_stays_in_its_bounds_and_a_bench_never_ends_sooner(events: list[
             case "filled" | "failed":
                 score = scoring.filled(score, policy, block, succeeded=event == "filled")
             case _:
-                score = scoring.marked(score, 10**9, 10**9 + block)
+                mark = PriceMark(10**9, 10**9 * (1 + block % 3), 10**9 + 10**8 * block)
+                score = scoring.marked(score, policy, block, [mark])
         assert 0 <= score.response_bps <= BPS
         assert 0 <= score.fill_bps <= BPS
         assert abs(score.edge_bps) <= BPS
