@@ -44,8 +44,9 @@ FOLLOWED_FROM = (
     f"{FORGE_TESTS}/support/",
     "foundry.toml",
 )
-DEPLOYS = re.compile(r"Fixture|Readings|Refusals|deployCode")
-"""What stands in a test that needs contracts, and not their libraries alone."""
+DEPLOYS = "vm.deployCode("
+"""What stands in a test that needs contracts, and not their libraries alone, or in what it imports."""
+IMPORTED = re.compile(r'from "(\.[^"]+)"')
 OF_LIBRARIES = {
     "FOUNDRY_SRC": "contracts/none",
     "FOUNDRY_OUT": ".build/libraries/out",
@@ -54,6 +55,21 @@ OF_LIBRARIES = {
 """Settings by which forge compiles no more than a test imports."""
 NO_VERDICT = re.compile(r"setUp|panic|4e487b71|OutOfGas|StackUnderflow|InvalidFEOpcode|vm\.deployCode")
 """Reasons for which a test fails without having looked at anything."""
+
+
+def deploys(source: Path) -> bool:
+    """Return whether a test deploys contracts by name, itself or by anything that it imports."""
+    due, seen = [source.resolve()], set()
+    while due:
+        path = due.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        text = path.read_text()
+        if DEPLOYS in text:
+            return True
+        due += [(path.parent / name).resolve() for name in IMPORTED.findall(text)]
+    return False
 
 
 class MutantError(Exception):
@@ -188,8 +204,7 @@ class Tree:
         return outcomes
 
     def _deploys(self, test: str) -> bool:
-        source = self.path / FORGE_TESTS / test.partition(":")[0]
-        return bool(DEPLOYS.search(source.read_text()))
+        return deploys(self.path / FORGE_TESTS / test.partition(":")[0])
 
     def _forge(self, tests: list[str], settings: dict[str, str]) -> dict[str, Outcome]:
         files, names = zip(*(test.split(":") for test in tests), strict=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.mutants import ROOT, Mutant, table
+from scripts.mutants import FORGE_TESTS, ROOT, Mutant, deploys, table
 
 PAGE = ROOT / "docs" / "invariants.md"
 ROW = re.compile(r"^\| (I\d+) \|.*\| ([^|]+) \|$", re.MULTILINE)
@@ -30,6 +30,19 @@ def test_every_invariant_has_a_mutant_and_no_other_has() -> None:
 
 def test_ids_are_unique() -> None:
     assert len({mutant.id for mutant in MUTANTS}) == len(MUTANTS)
+
+
+@pytest.mark.parametrize(
+    ("test", "needed"),
+    [
+        ("WadMath.t.sol", False),
+        ("SizingProperties.t.sol", False),
+        ("LiquidationEngineInvariants.t.sol", True),
+        ("PriceOracle.t.sol", True),
+    ],
+)
+def test_contracts_are_compiled_where_a_test_or_what_it_imports_deploys_them(test: str, needed: bool) -> None:
+    assert deploys(ROOT / FORGE_TESTS / test) is needed
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.id)
