@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.errors import ChainError, MalformedAnswerError, RpcError
+from bot.errors import ChainError, MalformedAnswerError
 from bot.ports import Address, Outcome
 from tests.support.anvil import Client
 from tests.support.landing import (
@@ -16,6 +16,7 @@ from tests.support.landing import (
     CrashAfter,
     CrashAt,
     Keeper,
+    RefusesWhatItTook,
     Wrapper,
     account,
     count,
@@ -89,20 +90,6 @@ async def test_a_receipt_of_another_transaction_is_refused(node: Client, ledger_
         with pytest.raises(MalformedAnswerError, match="eth_getTransactionReceipt"):
             await keeper.executor.track(mine(node))
         assert outcomes(await keeper.ledger.open_transactions()) == [Outcome.SUBMITTED]
-
-
-class RefusesWhatItTook(Wrapper):
-    """Answers the first broadcast as an endpoint does that was asked second and lags behind."""
-
-    spent = False
-
-    async def through(self, name: str, attribute: Any, arguments: Any, options: Any) -> Any:
-        answers = await attribute(*arguments, **options)
-        broadcast = name == "batch" and any(call.method == "eth_sendRawTransaction" for call in arguments[0])
-        if broadcast and not self.spent:
-            self.spent = True
-            return [RpcError("eth_sendRawTransaction", -32000, "nonce too high")] * len(answers)
-        return answers
 
 
 async def test_what_was_refused_and_is_in_the_pool_after_all_is_neither_lost_nor_doubled(

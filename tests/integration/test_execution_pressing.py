@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.execution.guard import Unlimited
-from bot.ports import Address, Head, Intent, Outcome, Terms, Transaction
+from bot.ports import Address, Intent, Outcome, Terms, Transaction
 from tests.support.anvil import Client
 from tests.support.landing import (
     COUNTER,
@@ -26,20 +26,13 @@ from tests.support.landing import (
     outcomes,
     port_of,
     running,
+    spike,
     word,
 )
 
 pytestmark = pytest.mark.node
 
 WORTH = Terms(worth=10**18)
-
-
-def spike(node: Client, gwei: int = 50, blocks: int = 1) -> Head:
-    """Mine blocks whose base fee shuts the keeper's transactions out."""
-    for _ in range(blocks):
-        node.call("anvil_setNextBlockBaseFeePerGas", hex(gwei * GWEI))
-        head = mine(node)
-    return head
 
 
 async def all_rows(keeper: Keeper) -> list[Transaction]:

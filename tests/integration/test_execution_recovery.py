@@ -1,7 +1,6 @@
 """Start-up is the recovery path: what a crash, a kill or a reorg left behind is made good."""
 
 import asyncio
-import multiprocessing
 import shutil
 import signal
 import subprocess
@@ -19,7 +18,6 @@ from tests.support.landing import (
     CrashAfter,
     CrashAt,
     Keeper,
-    act_until_killed,
     count,
     deploy,
     head_of,
@@ -96,32 +94,6 @@ async def _recover(node: Client, path: Path, intents: list[Intent]) -> None:
         rows = await keeper.ledger.recent_transactions(10)
         assert sorted(row.intent.account for row in rows if row.outcome is Outcome.INCLUDED) == ["a", "b"]
         assert not [row for row in rows if row.outcome.is_open]
-
-
-async def test_a_kill_at_any_step_neither_loses_nor_doubles_an_action(node: Client, tmp_path: Path) -> None:
-    processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["tests.support.landing"])
-    counter = deploy(node, COUNTER)
-    intents = [intent(counter, "a"), intent(counter, "b")]
-    blank = tmp_path / "blank.sqlite"
-    async with running(port_of(node), blank):
-        pass
-    point, killed = 0, True
-    while killed:
-        point += 1
-        snapshot = node.call("evm_snapshot")
-        path = Path(shutil.copy(blank, tmp_path / f"{point}.sqlite"))
-        process = processes.Process(
-            target=act_until_killed, args=(port_of(node), path, ["a", "b"], counter, point)
-        )
-        process.start()
-        await asyncio.to_thread(process.join)
-        assert process.exitcode in (0, -signal.SIGKILL)
-        killed = process.exitcode != 0
-        await _recover(node, path, intents)
-        assert count(node, counter) == 2, f"killed at point {point}"
-        node.call("evm_revert", snapshot)
-    assert point > 25
 
 
 async def test_a_crash_between_a_refusal_together_and_the_first_sale_alone_loses_nothing(

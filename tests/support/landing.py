@@ -89,6 +89,14 @@ def mine(node: Client, blocks: int = 1) -> Head:
     return head_of(node)
 
 
+def spike(node: Client, gwei: int = 50, blocks: int = 1) -> Head:
+    """Mine blocks whose base fee shuts the keeper's transactions out."""
+    for _ in range(blocks):
+        node.call("anvil_setNextBlockBaseFeePerGas", hex(gwei * GWEI))
+        head = mine(node)
+    return head
+
+
 def intent(
     to: Address, account: str, data: bytes = b"", key: str | None = None, terms: Terms = ANY_TERMS
 ) -> Intent:
@@ -239,6 +247,20 @@ class Refusing(Wrapper):
         return not passes
 
 
+class RefusesWhatItTook(Wrapper):
+    """Answers the first broadcast as an endpoint does that was asked second and lags behind."""
+
+    spent = False
+
+    async def through(self, name: str, attribute: Any, arguments: Any, options: Any) -> Any:
+        answers = await attribute(*arguments, **options)
+        broadcast = name == "batch" and any(call.method == "eth_sendRawTransaction" for call in arguments[0])
+        if broadcast and not self.spent:
+            self.spent = True
+            return [RpcError("eth_sendRawTransaction", -32000, "nonce too high")] * len(answers)
+        return answers
+
+
 def crash() -> None:
     """End by an error, as a cancelled task does: what is open is closed."""
     raise Crash
@@ -274,18 +296,6 @@ class CrashAt(Wrapper):
         self._left -= 1
         if self._left == 0:
             self._end()
-
-
-def act_until_killed(port: int, path: Path, accounts: Sequence[str], counter: Address, point: int) -> None:
-    """Act for accounts and look at what became of it; be killed at a point, if it comes that far."""
-
-    async def act() -> None:
-        node = Client(port)
-        async with running(port, path, wrap=CrashAt(point, kill).wrap) as keeper:
-            await keeper.executor.execute([intent(counter, name) for name in accounts], head_of(node))
-            await keeper.executor.track(mine(node))
-
-    asyncio.run(act())
 
 
 class Cutter(Wrapper):
