@@ -25,6 +25,7 @@ STEPS = {
     "landed": 33,
     "bumped": 88,
     "cancelled": 57,
+    "filled": 50,
     "halted": 57,
     "built by a relay": 33,
     "left by a relay": 82,

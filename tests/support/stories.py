@@ -35,6 +35,7 @@ from tests.support.landing import (
     CrashAt,
     Keeper,
     RefusesWhatItTook,
+    Refusing,
     account,
     count,
     head_of,
@@ -143,6 +144,19 @@ class Cancelled(Story):
         await keeper.executor.execute([replace(one, terms=late) for one in self.wanted(stage)], head_of(node))
         await keeper.executor.track(spike(node, 20))
         await keeper.executor.track(mine(node))
+
+
+class Filled(Story):
+    """The node refuses the first, so that its nonce is filled, and the second lands behind it."""
+
+    async def play(self, node: Client, stage: Stage, wrap: Wrap) -> None:
+        full = Refusing(1)
+        await super().play(node, stage, lambda target: wrap(full.wrap(target)))
+
+    async def act(self, node: Client, keeper: Keeper, stage: Stage) -> None:
+        await self.offer(node, keeper, stage)
+        for _ in range(3):
+            await keeper.executor.track(mine(node))
 
 
 class Halt(Unlimited):
@@ -330,6 +344,7 @@ STORIES: dict[str, Story] = {
     "landed": Story(),
     "bumped": Bumped(),
     "cancelled": Cancelled(),
+    "filled": Filled(),
     "halted": Halted(),
     "built by a relay": Private("bundle", tracks=1),
     "left by a relay": Private("transaction", tracks=3),
