@@ -126,6 +126,17 @@ async def test_one_bad_block_of_many_requests_benches_nobody() -> None:
         assert all([await here.next_block(FAIR) for _ in range(10)])
 
 
+async def test_what_was_bid_before_a_bench_is_not_counted_in_it() -> None:
+    async with market() as here:
+        here.bid = FAIR * 90 // 100
+        while await here.next_block(FAIR):
+            pass
+        edge = here.score.edge_bps
+        for _ in range(AFTER):
+            await here.next_block(FAIR)
+    assert here.score.edge_bps == edge
+
+
 @pytest.mark.parametrize("most", [1_500, 10_000])
 async def test_the_operator_says_what_is_far(most: int) -> None:
     async with market(BenchPolicy(most_discount_bps=most)) as here:
