@@ -175,6 +175,7 @@ async def _refused_and_found(node: Client, keeper: Keeper, counter: Address) -> 
             mine(node)
 
 
+@pytest.mark.slow
 async def test_a_crash_at_any_step_around_a_refusal_of_what_was_taken_neither_loses_nor_doubles_it(
     node: Client, tmp_path: Path
 ) -> None:

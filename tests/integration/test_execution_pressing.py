@@ -241,15 +241,8 @@ SWITCH = Switch()
 SLOW = pytest.mark.slow
 
 
-@pytest.mark.parametrize(
-    ("scene", "points"),
-    [
-        (bumped, 38),
-        (cancelled, 25),
-        pytest.param(filled, 33, marks=SLOW),
-        pytest.param(halted, 25, marks=SLOW),
-    ],
-)
+@SLOW
+@pytest.mark.parametrize(("scene", "points"), [(bumped, 38), (cancelled, 25), (filled, 33), (halted, 25)])
 async def test_a_crash_at_any_step_of_pressing_neither_loses_nor_doubles_an_action(
     node: Client, tmp_path: Path, scene: Scene, points: int
 ) -> None:

@@ -54,6 +54,7 @@ async def test_a_reorg_while_the_keeper_was_down_is_found_at_the_next_start(
     assert count(node, counter) == 1
 
 
+@pytest.mark.slow
 async def test_a_crash_at_any_step_neither_loses_nor_doubles_an_action(node: Client, tmp_path: Path) -> None:
     counter = deploy(node, COUNTER)
     intents = [intent(counter, "a"), intent(counter, "b")]
