@@ -15,13 +15,14 @@ from bot.ports import RpcCall
 from tests.support.fake_node import after_chain_id, chain, http_node, websocket_node
 from tests.support.keeper import a_head
 
-QUICK = ClientOptions(request_timeout_s=0.3, connect_timeout_s=0.3, silence_s=0.05, poll_interval_s=0.01)
+QUICK = ClientOptions(request_timeout_s=10, connect_timeout_s=10, silence_s=0.05, poll_interval_s=0.01)
+IMPATIENT = replace(QUICK, request_timeout_s=0.3)  # with nodes that never answer what was asked
 
 NODES = pytest.mark.parametrize("serve", [websocket_node, http_node], ids=["ws", "http"])
 
 
-def client_of(url: str) -> RpcClient:
-    return RpcClient(Endpoint.parse(url), 31337, QUICK)
+def client_of(url: str, options: ClientOptions = QUICK) -> RpcClient:
+    return RpcClient(Endpoint.parse(url), 31337, options)
 
 
 @NODES
@@ -45,7 +46,7 @@ def client_of(url: str) -> RpcClient:
     ],
 )
 async def test_an_answer_that_is_no_answer_is_a_typed_error(serve: Any, bad: str) -> None:
-    async with serve(after_chain_id(bad)) as url, client_of(url) as client:
+    async with serve(after_chain_id(bad)) as url, client_of(url, IMPATIENT) as client:
         with pytest.raises((MalformedAnswerError, EndpointUnreachableError)):
             await client.request("eth_blockNumber")
 
@@ -78,7 +79,7 @@ async def test_an_answer_over_http_is_read_as_far_as_a_message_may_be_long(
     ],
 )
 async def test_a_batch_answered_in_part_is_a_typed_error(serve: Any, bad: str) -> None:
-    async with serve(after_chain_id(bad)) as url, client_of(url) as client:
+    async with serve(after_chain_id(bad)) as url, client_of(url, IMPATIENT) as client:
         with pytest.raises((MalformedAnswerError, EndpointUnreachableError)):
             await client.batch([RpcCall("eth_blockNumber"), RpcCall("eth_gasPrice")])
 
@@ -90,7 +91,7 @@ async def test_silence_ends_in_a_typed_error_that_names_the_request(serve: Any) 
             await asyncio.sleep(1)
         return chain()(text)
 
-    async with serve(silent) as url, client_of(url) as client:
+    async with serve(silent) as url, client_of(url, IMPATIENT) as client:
         with pytest.raises(EndpointUnreachableError, match="no answer"):
             await client.request("eth_blockNumber")
 

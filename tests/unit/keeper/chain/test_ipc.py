@@ -12,7 +12,7 @@ from bot.chain.ipc import MessageCutter, MessageTooLongError
 from bot.errors import EndpointInvalidError, EndpointUnreachableError
 from tests.support.fake_node import chain
 
-QUICK = ClientOptions(request_timeout_s=0.5, connect_timeout_s=0.5)
+QUICK = ClientOptions(request_timeout_s=10, connect_timeout_s=10)
 
 
 def test_messages_end_at_line_breaks_wherever_the_bytes_are_cut() -> None:
