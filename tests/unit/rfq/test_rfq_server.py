@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -25,11 +26,11 @@ from bot.rfq.server import DealerServer, ServerOptions
 from tests.support.dealing import DEALER, a_dealer, asked, scene, view_of
 from tests.support.rfq import DOMAIN, ENGINE, a_key, a_quote, address_of, quote_body
 
-QUICK = ServerOptions(port=0, request_timeout_s=0.5, at_once=4, streams=2)
+SMALL = ServerOptions(port=0, request_timeout_s=10, at_once=4, streams=2)
 
 
 @asynccontextmanager
-async def door(dealer: Dealer | None = None, options: ServerOptions = QUICK) -> AsyncIterator[str]:
+async def door(dealer: Dealer | None = None, options: ServerOptions = SMALL) -> AsyncIterator[str]:
     if dealer is None:
         dealer = a_dealer()
         await dealer.show(view_of(scene()))
@@ -193,7 +194,7 @@ async def test_a_body_that_never_ends_is_given_up() -> None:
             yield b" "
             await asyncio.sleep(0.05)
 
-    async with door() as url, ClientSession() as session:
+    async with door(options=replace(SMALL, request_timeout_s=0.5)) as url, ClientSession() as session:
         started = asyncio.get_running_loop().time()
         try:
             async with session.post(f"{url}/v1/quotes", data=drip()) as response:
@@ -221,7 +222,7 @@ class Stuck:
 
 async def test_too_many_requests_at_once_are_refused_and_none_hangs() -> None:
     stuck: Any = Stuck()
-    async with door(stuck) as url:
+    async with door(stuck, replace(SMALL, request_timeout_s=2)) as url:
         body = orjson.dumps(a_message())
         answers = await asyncio.gather(*(posted(url, body) for _ in range(8)))
     assert [(status, said["code"]) for status, said in answers] == [(429, "busy")] * 8
