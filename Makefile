@@ -46,8 +46,8 @@ test-contracts: setup ## contracts: forge fuzz and invariants, flows in ape
 	@forge test
 	@APE_FOUNDRY_HOST=auto ape test tests/contracts -c tests/contracts/pytest.ini --network ethereum:local:foundry -q
 
-test-bot: setup ## keeper, laboratory and mathematics: pytest
-	@python -m pytest -q
+test-bot: setup ## keeper, laboratory and mathematics: pytest, two files at a time
+	@python -m pytest -q -n 2 --dist loadfile
 
 test-long: setup ## the long campaigns: 10,000 states of the engine, 100,000 quotes, 10,000 networks, large simulations
 	@python -m pytest -q -m slow

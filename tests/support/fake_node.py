@@ -64,7 +64,7 @@ async def http_node(answer: Answer, status: int = 200) -> AsyncIterator[str]:
 
     application = web.Application()
     application.router.add_post("/{path:.*}", handle)
-    runner = web.AppRunner(application)
+    runner = web.AppRunner(application, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

@@ -85,7 +85,7 @@ async def serving(answer: Callable[[str, Params], Any]) -> AsyncIterator[Server]
     server = Server(answer)
     application = web.Application()
     application.router.add_post("/", server.handle)
-    runner = web.AppRunner(application)
+    runner = web.AppRunner(application, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     server.url = f"http://127.0.0.1:{runner.addresses[0][1]}/"

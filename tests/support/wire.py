@@ -108,7 +108,7 @@ async def wired(
     wire = Wire(answer, text_ids)
     application = web.Application()
     application.router.add_post("/", wire.handle)
-    runner = web.AppRunner(application)
+    runner = web.AppRunner(application, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     wire.url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
